@@ -1,0 +1,146 @@
+"""The command line: one command per stage.
+
+A command reads its options, calls the stage's ``run(config)`` and prints the result: a table, or
+with ``--json`` one JSON object, on stdout; everything else goes to stderr.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import msgspec
+import typer
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from enron_triage import __version__, pipeline
+from enron_triage.config import Config, Stage, load_config
+from enron_triage.errors import TriageError
+from enron_triage.stages import Result
+
+logger = logging.getLogger("enron_triage")
+
+HELP: dict[str, str] = {
+    "download": "Fetch the raw archive (or write the demo corpus) and unpack it to data/maildir.",
+    "parse": "Parse raw mail to data/emails.json.",
+    "label": "Label each message with what its owner did: data/emails_labeled.json.",
+    "split": "Split the labelled messages into train, val and test.",
+    "sft": "Train the policy by supervised fine-tuning: checkpoints/best_sft.pt.",
+    "evaluate": "Evaluate a checkpoint on a split: data/eval/*.json.",
+    "run": "Run the stages of pipeline.stages, skipping those that are up to date.",
+}
+
+app = typer.Typer(
+    help="Learn from a mail archive what its owner does with each message, and predict it for new mail.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    list[Path] | None,
+    typer.Option("--config", metavar="FILE", help="YAML configuration; repeatable, later files win."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override one key, e.g. sft.epochs=5; repeatable."),
+]
+DataOption = Annotated[str | None, typer.Option("--data-dir", metavar="DIR", help="Folder of the data artifacts.")]
+CheckpointOption = Annotated[
+    str | None, typer.Option("--checkpoint-dir", metavar="DIR", help="Folder of the checkpoints.")
+]
+DeviceOption = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show debugging output and tracebacks.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
+
+
+@app.callback()
+def _global_options(
+    context: typer.Context,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"triage {__version__}")
+        raise typer.Exit
+    context.obj = (verbose, quiet)
+
+
+def _add_command(name: str) -> None:
+    """Add the command of one stage; all take the same options."""
+
+    def command(
+        context: typer.Context,
+        config: ConfigOption = None,
+        overrides: SetOption = None,
+        data_dir: DataOption = None,
+        checkpoint_dir: CheckpointOption = None,
+        device: DeviceOption = None,
+        as_json: JsonOption = False,
+        verbose: VerboseOption = False,
+        quiet: QuietOption = False,
+    ) -> None:
+        _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
+        loaded = load_config(
+            config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device
+        )
+        with logging_redirect_tqdm([logger]):
+            result = _run(name, loaded)
+        typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
+
+    app.command(name, help=HELP[name])(command)
+
+
+for _name in HELP:
+    _add_command(_name)
+
+
+def _run(name: str, config: Config) -> Result:
+    return pipeline.run(config) if name == "run" else pipeline.run_stage(cast("Stage", name), config)
+
+
+def main() -> None:
+    """Entry point of ``triage``; turns every failure into one line and an exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)  # so that a polite kill leaves nothing half-made either
+    try:
+        status: Any = app(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
+    except typer.TyperException as error:
+        _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; finished artifacts are as they were, run the same command to go on", 130)
+    except TriageError as error:
+        _fail(str(error), error.exit_status)
+    except OSError as error:
+        _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+    except Exception as error:  # a bug: still one line, with the way to see more
+        _fail(
+            f"internal error, {type(error).__name__}: {error}; please report it with the output of --verbose",
+            1,
+        )
+    else:
+        sys.exit(status or 0)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, status: int) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("traceback", exc_info=True)
+    typer.echo(f"triage: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def _set_up_logging(verbose: bool, quiet: bool) -> None:
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False

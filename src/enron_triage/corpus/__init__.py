@@ -1,0 +1,1 @@
+"""Raw mail in, parsed records out."""

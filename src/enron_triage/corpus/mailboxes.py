@@ -1,0 +1,215 @@
+"""Finding the messages of a corpus: an Enron tree, Maildirs or mbox files.
+
+A corpus is listed as `Batch` objects, each some messages of one mailbox: the unit of work of the
+parse stage. Listing reads folders and, of an mbox, where its messages begin; no message is parsed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from enron_triage.errors import UsageError
+
+Format = Literal["enron", "maildir", "mbox"]
+
+_BATCH = 500  # messages: some 20 ms of work, and a few MB of results
+_MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
+# The separator line of an mbox (RFC 4155): an address, and a date that ends in the year (and zone).
+_FROM_LINE = re.compile(rb"From \S.*\d{4}( [+-]\d{4})?\r?\n?")
+_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+
+
+class Item(msgspec.Struct, array_like=True):
+    """One message: a file, or a range of bytes of an mbox.
+
+    Attributes
+    ----------
+    path : str
+        The record's path.
+    folder : str
+        The record's folder.
+    file : str
+        The file to read.
+    start, stop : int
+        The range of bytes in it; ``stop`` of -1 is the whole file.
+    """
+
+    path: str
+    folder: str
+    file: str
+    start: int = 0
+    stop: int = -1
+
+
+class Batch(msgspec.Struct):
+    """Some messages of one mailbox."""
+
+    user: str
+    items: list[Item]
+
+
+def detect_format(source: Path) -> Format:
+    """Tell the three layouts apart by their files.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing at `source`.
+    """
+    if source.is_file():
+        return "mbox"
+    if not source.is_dir():
+        raise UsageError(f"{source}: no such file or folder; run `triage download` or set parse.source")
+    if _is_maildir(source) or any(_is_maildir(child) for child in _folders(source)):
+        return "maildir"
+    if any(child.suffix == ".mbox" and child.is_file() for child in source.iterdir()):
+        return "mbox"
+    return "enron"
+
+
+def list_batches(source: Path, layout: Format, limit: int | None = None) -> Iterator[Batch]:
+    """List a corpus in a fixed order: by mailbox, then by path.
+
+    Parameters
+    ----------
+    source : Path
+        The folder of mailboxes, one Maildir, or one mbox.
+    layout : {"enron", "maildir", "mbox"}
+    limit : int, optional
+        Stop after that many messages.
+
+    Raises
+    ------
+    UsageError
+        If `source` cannot be read as this layout.
+    """
+    left = limit
+    for user, items in _mailboxes(source, layout):
+        listed = items if left is None else islice(items, left)
+        while chunk := list(islice(listed, _BATCH)):
+            left = None if left is None else left - len(chunk)
+            yield Batch(user, chunk)
+        if left == 0:
+            return
+
+
+def read_item(item: Item) -> bytes:
+    """The bytes of one message.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no regular file, is empty, or is larger than any mail.
+    """
+    with open(item.file, "rb", opener=_open_plain if item.stop < 0 else None) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a regular file")
+        stop = status.st_size if item.stop < 0 else item.stop
+        if stop - item.start > _MAX_BYTES:
+            raise ValueError(f"larger than {_MAX_BYTES >> 20} MiB")
+        file.seek(item.start)
+        raw = file.read(stop - item.start)
+    if not raw.strip():
+        raise ValueError("empty")
+    return raw if item.stop < 0 else _QUOTED_FROM.sub(rb"\1", raw)
+
+
+def _open_plain(file: str, flags: int) -> int:
+    """Open without following a link out of the corpus, and without waiting on a pipe."""
+    return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Item]]]:
+    if layout == "mbox":
+        files = [source] if source.is_file() else sorted(p for p in source.glob("*.mbox") if p.is_file())
+        for file in files:
+            yield file.name.removesuffix(".mbox"), _mbox_items(file)
+        return
+    if source.is_file():
+        raise UsageError(f"{source}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
+    if layout == "maildir":
+        single = _is_maildir(source)
+        for root in [source] if single else [child for child in _folders(source) if _is_maildir(child)]:
+            # resolve() gives "." and ".." their names
+            yield root.resolve().name, _maildir_items(root, root.resolve().name)
+        return
+    for owner in _folders(source):
+        yield owner.name, _tree_items(owner, owner.name, "")
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return sorted(child for child in root.iterdir() if child.is_dir() and not child.is_symlink())
+    except OSError as error:
+        raise UsageError(f"{root}: cannot be listed: {error.strerror}") from None
+
+
+def _is_maildir(folder: Path) -> bool:
+    return (folder / "cur").is_dir() and (folder / "new").is_dir()
+
+
+def _tree_items(folder: Path, path: str, name: str) -> Iterator[Item]:
+    """Every file below a mailbox, folder by folder; a link or a device is listed, not followed."""
+    with os.scandir(folder) as entries:
+        listing = sorted(entries, key=lambda entry: entry.name)
+    for entry in listing:
+        if entry.is_dir(follow_symlinks=False):
+            below = f"{name}/{entry.name}" if name else entry.name
+            yield from _tree_items(Path(entry.path), f"{path}/{entry.name}", below)
+        else:
+            yield Item(_printable(f"{path}/{entry.name}"), _printable(name), entry.path)
+
+
+def _maildir_items(root: Path, name: str) -> Iterator[Item]:
+    """A Maildir and its Maildir++ subfolders (``.Folder.Sub``, or ``.INBOX.Folder.Sub``).
+
+    Files in ``tmp`` are listed too: read, they would be half delivered, so the caller accounts for
+    them as errors.
+    """
+    boxes = [("", root)] + [
+        (child.name[1:].removeprefix("INBOX.").replace(".", "/"), child)
+        for child in _folders(root)
+        if child.name.startswith(".") and _is_maildir(child)
+    ]
+    for folder, box in boxes:
+        for part in ("cur", "new", "tmp"):
+            if (box / part).is_dir():
+                yield from _tree_items(box / part, f"{name}/{box.relative_to(root).as_posix()}/{part}", folder)
+
+
+def _mbox_items(file: Path) -> Iterator[Item]:
+    """The messages of an mbox: each begins with a From line at the top or after a blank line."""
+    try:
+        mbox = file.open("rb")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    with mbox:
+        index, start, offset, after_blank = 0, -1, 0, True
+        for line in mbox:
+            if after_blank and line.startswith(b"From ") and _FROM_LINE.fullmatch(line):
+                if start >= 0:
+                    yield Item(f"{file.name}#{index}", "", str(file), start, offset)
+                    index += 1
+                start = offset + len(line)
+            elif start < 0 and line.strip():
+                raise UsageError(f"{file}: not an mbox: it does not begin with a `From ` line")
+            after_blank = not line.strip()
+            offset += len(line)
+        if start >= 0:
+            yield Item(f"{file.name}#{index}", "", str(file), start, offset)
+
+
+def _printable(name: str) -> str:
+    """A file name as text that JSON can hold: bytes that are not UTF-8 become question marks."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")

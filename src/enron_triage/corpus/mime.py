@@ -1,0 +1,168 @@
+"""From the bytes of a message to its raw headers and its text.
+
+Two readers give the same result: `read_plain` understands single-part plain text, which is nearly
+all of the archive, and declines anything else; `read_mime` reads whatever the standard ``email``
+package does. `read` tries the first, then the second.
+"""
+
+from __future__ import annotations
+
+import codecs
+import email
+import email.message
+import email.policy
+import quopri
+import re
+
+from lxml import etree, html
+
+Headers = dict[str, str]  # lower-case name -> unfolded value, the first of several
+
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_HEADER_LINES = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|$))+")
+_FOLD = re.compile(r"\r?\n(?=[ \t])|\r(?=[ \t])")
+_PLAIN_TYPE = re.compile(r'text/plain(?:;\s*charset=(?:"([\w.-]+)"|([\w.-]+)))?', re.IGNORECASE)
+_PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable"})
+# Quadratic in the length of the body, or no character sets at all: never worth a hostile message.
+_REFUSED_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined"})
+_BLOCKS = (
+    "address",
+    "blockquote",
+    "br",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "p",
+    "pre",
+    "table",
+    "tr",
+)
+
+
+def read(raw: bytes) -> tuple[Headers, str]:
+    r"""Headers and text of a message.
+
+    Parameters
+    ----------
+    raw : bytes
+        The message as it lies in its file.
+
+    Returns
+    -------
+    headers : dict of str to str
+        Lower-case name to unfolded value; RFC 2047 words are left as they are.
+    text : str
+        The plain text, or HTML reduced to text; line ends are ``\n``.
+    """
+    return read_plain(raw) or read_mime(raw)
+
+
+def read_plain(raw: bytes) -> tuple[Headers, str] | None:
+    """`read` for a single-part plain message; None if it is anything else."""
+    end = _HEADER_END.search(raw)
+    if end is None:
+        return None
+    block = raw[: end.start()]
+    if not _HEADER_LINES.fullmatch(block) or b"\r\r" in block:
+        return None
+    headers: Headers = {}
+    for line in _FOLD.sub("", decode(block, "us-ascii").replace("\r\n", "\n")).split("\n"):
+        name, _, value = line.partition(":")
+        headers.setdefault(name.lower(), value.strip(" \t"))
+    encoding = headers.get("content-transfer-encoding", "").lower()
+    content_type = _PLAIN_TYPE.fullmatch(headers.get("content-type", "text/plain"))
+    if encoding not in _PLAIN_ENCODINGS or content_type is None:
+        return None
+    body = raw[end.end() :]
+    if encoding == "quoted-printable":
+        body = quopri.decodestring(body)
+    return headers, _unix_lines(decode(body, content_type[1] or content_type[2] or "us-ascii"))
+
+
+def read_mime(raw: bytes) -> tuple[Headers, str]:
+    """`read` through the standard ``email`` package."""
+    message = email.message_from_bytes(raw, policy=email.policy.compat32)
+    headers: Headers = {}
+    for name, value in message.raw_items():
+        unfolded = _FOLD.sub("", _text_of_surrogates(value).replace("\r\n", "\n"))
+        headers.setdefault(name.lower(), unfolded.strip(" \t"))
+    return headers, _unix_lines(_text_part(message))
+
+
+def decode(content: bytes, charset: str) -> str:
+    r"""Decode by a charset, else as UTF-8, else as Windows-1252; never fails.
+
+    >>> decode(b"caf\xe9", "us-ascii"), decode(b"caf\xc3\xa9", "no-such-charset")
+    ('café', 'café')
+    """
+    for name in (charset, "utf-8", "cp1252"):
+        try:
+            if codecs.lookup(name).name in _REFUSED_CHARSETS:
+                continue
+            return _encodable(content.decode(name))
+        except (LookupError, ValueError):  # UnicodeDecodeError is a ValueError
+            continue
+    return content.decode("latin-1")
+
+
+def html_to_text(markup: str) -> str:
+    r"""The readable text of an HTML document: no scripts or styles, a line per block.
+
+    >>> html_to_text("<style>p {}</style><p>Hello <b>you</b></p><p>Bye</p>")
+    'Hello you\nBye'
+    """
+    # lxml bounds the depth and the time of hostile markup, which the pure-Python parsers do not.
+    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    try:
+        document = html.document_fromstring(markup.replace("\0", "").encode(), parser=parser)
+    except etree.ParserError:  # nothing but white space and comments
+        return ""
+    etree.strip_elements(document, "script", "style", "head", with_tail=False)
+    for block in document.iter(*_BLOCKS):
+        if block.tag == "br":
+            block.tail = "\n" + (block.tail or "")
+        else:
+            block.text = "\n" + (block.text or "")
+            block.tail = "\n" + (block.tail or "")
+    lines = (" ".join(line.split()) for line in str(document.text_content()).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _text_part(message: email.message.Message) -> str:
+    """The first plain text part, else the first HTML part as text, else nothing."""
+    markup: str | None = None
+    for part in message.walk():
+        if part.is_multipart() or part.get_content_disposition() == "attachment":
+            continue
+        kind = part.get_content_type()
+        if kind == "text/plain":
+            return _decoded(part)
+        if kind == "text/html" and markup is None:
+            markup = _decoded(part)
+    return html_to_text(markup) if markup is not None else ""
+
+
+def _decoded(part: email.message.Message) -> str:
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes), "a part that is not multipart has bytes"
+    return decode(payload, part.get_content_charset("us-ascii"))
+
+
+def _text_of_surrogates(value: str) -> str:
+    """Headers come with their 8-bit bytes as surrogates; decode those bytes."""
+    return value if value.isascii() else decode(value.encode("ascii", "surrogateescape"), "us-ascii")
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which some codecs let through and JSON cannot hold."""
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _unix_lines(text: str) -> str:
+    return text.replace("\r\n", "\n") if "\r" in text else text

@@ -1,0 +1,100 @@
+"""The stage ``parse``: raw mail to ``emails.json``.
+
+    triage parse --config configs/enron.yaml
+
+Every file, or message of an mbox, ends as a record or as an entry of ``parse_errors.json``.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from enron_triage import artifacts
+from enron_triage.config import Config
+from enron_triage.corpus.mailboxes import Batch, Item, detect_format, list_batches, read_item
+from enron_triage.corpus.message import parse_message
+from enron_triage.errors import UsageError
+from enron_triage.progress import progress_bar
+from enron_triage.records import Email, ParseError
+from enron_triage.stages import Result, plan
+from enron_triage.workers import map_ordered
+
+logger = logging.getLogger(__name__)
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class Parsed(msgspec.Struct):
+    """What a worker makes of a batch: encoded records, ready to be written, and errors."""
+
+    user: str
+    records: bytes
+    count: int
+    errors: list[ParseError]
+
+
+def run(config: Config) -> Result:
+    """Parse the corpus at ``parse.source`` (else ``<data_dir>/maildir``).
+
+    Raises
+    ------
+    UsageError
+        If there is no corpus, or no message in it.
+    """
+    stage = plan("parse", config)
+    source = Path(config.parse.source) if config.parse.source else config.data / "maildir"
+    layout = detect_format(source) if config.parse.format == "auto" else config.parse.format
+    records_path, errors_path = stage.outputs
+    with stage.recorded() as counts:
+        errors: list[ParseError] = []
+        users = set()
+        batches = list_batches(source, layout, config.parse.limit)
+        with (
+            artifacts.record_writer(records_path) as writer,
+            progress_bar(description="parse", unit=" messages") as bar,
+        ):
+            for parsed in map_ordered(parse_batch, batches, config.worker_count):
+                writer.write_many(parsed.records, parsed.count)
+                errors += parsed.errors
+                users.add(parsed.user)
+                bar.update(parsed.count + len(parsed.errors))
+            if not writer.count:
+                raise UsageError(
+                    f"{source}: no message found, read as {layout} ({len(errors)} files could not be parsed); "
+                    "set parse.source and parse.format"
+                )
+        with artifacts.record_writer(errors_path) as error_writer:
+            for error in errors:
+                error_writer.write(_ENCODER.encode(error))
+        counts.update(files=writer.count + len(errors), records=writer.count, errors=len(errors), mailboxes=len(users))
+    for error in errors[:3]:
+        logger.warning("%s: %s", error.path, error.error)
+    if len(errors) > 3:
+        logger.warning("%d more files could not be parsed; see %s", len(errors) - 3, errors_path)
+    table = (
+        f"{counts['files']:,} files in {counts['mailboxes']} mailboxes: "
+        f"{counts['records']:,} records, {counts['errors']:,} errors -> {records_path}"
+    )
+    return Result(stage="parse", table=table, data=dict(counts, format=layout))
+
+
+def parse_batch(batch: Batch) -> Parsed:
+    """Parse some messages of one mailbox; never fails."""
+    records, errors = [], []
+    for item in batch.items:
+        try:
+            records.append(_ENCODER.encode(_parse_item(item, batch.user)))
+        except OSError as error:
+            errors.append(ParseError(path=item.path, error=error.strerror or str(error)))
+        except Exception as error:  # a hostile message must cost an entry, never the stage
+            errors.append(ParseError(path=item.path, error=f"{type(error).__name__}: {error}"))
+    return Parsed(batch.user, b",\n".join(records), len(records), errors)
+
+
+def _parse_item(item: Item, user: str) -> Email:
+    if "/tmp/" in item.path and item.file.split("/")[-2] == "tmp":
+        raise ValueError("an unfinished delivery in a Maildir's tmp")
+    return parse_message(read_item(item), path=item.path, user=user, folder=item.folder)

@@ -1,0 +1,285 @@
+"""The feature group ``metadata``: what one message says of itself, apart from its topic.
+
+Every column is listed in `COLUMNS` with its meaning. None encodes absolute time: of the date, only
+the hour and the weekday on the sender's clock are used. Line lengths are left out on purpose: how a
+mail system wraps lines tells the year, and with it the habits of the whole company.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from enron_triage.corpus.quotes import quoted_header
+from enron_triage.labels.history import domain_of
+from enron_triage.records import LabeledEmail
+
+COLUMNS: dict[str, str] = {
+    # the sender
+    "sender_has_name": "From carries a display name",
+    "sender_without_domain": "the address has no domain",
+    "sender_automated": "the local part is one of programs: no-reply, admin, newsletter, ...",
+    "sender_free_mail": "the domain is a public mail provider's",
+    "sender_digits": "the local part holds a digit",
+    "sender_local_length": "log(1 + letters of the local part)",
+    "sender_domain_depth": "labels of the domain, e.g. 3 for news.x.example",
+    "sender_is_person": "the local part reads like given.surname",
+    # the recipients and how they are addressed
+    "to_count": "log(1 + addresses in To)",
+    "cc_count": "log(1 + addresses in Cc)",
+    "bcc_count": "log(1 + addresses in Bcc)",
+    "recipient_count": "log(1 + addresses in To, Cc and Bcc)",
+    "single_recipient": "there is exactly one recipient",
+    "no_recipient": "there is none: an undisclosed list",
+    "mass_mail": "there are more than 20",
+    "has_cc": "somebody is in Cc",
+    "same_domain_share": "share of the recipients in the sender's domain",
+    "sender_among_recipients": "the sender is a recipient too",
+    "recipient_domains": "log(1 + different domains of the recipients)",
+    "greets_recipient": "the text begins with the name of somebody in To",
+    "greets_anyone": "the text begins with hi, hello, dear, ...",
+    "greets_all": "the text begins with all, team, everyone, ...",
+    # the time of day, on the sender's clock
+    "hour_sine": "sine of the hour on a circle of 24",
+    "hour_cosine": "cosine of the hour on a circle of 24",
+    "weekday_sine": "sine of the weekday on a circle of 7",
+    "weekday_cosine": "cosine of the weekday on a circle of 7",
+    "is_weekend": "Saturday or Sunday",
+    "is_dated": "the Date header is usable",
+    # the subject
+    "subject_length": "log(1 + characters)",
+    "subject_words": "log(1 + words)",
+    "subject_empty": "there is none",
+    "subject_reply": "begins with re:",
+    "subject_forward": "begins with fw: or fwd:",
+    "subject_question": "holds a question mark",
+    "subject_exclamation": "holds an exclamation mark",
+    "subject_capitals": "share of its letters that are capitals",
+    "subject_digits": "share of its characters that are digits",
+    "subject_urgent": "a word of urgency",
+    "subject_request": "a word of request",
+    "subject_meeting": "a word of meetings",
+    "subject_bracketed": "begins with a [tag], as mailing lists write",
+    # the text that the sender wrote, above what is quoted
+    "text_length": "log(1 + characters)",
+    "text_words": "log(1 + words)",
+    "quoted_share": "share of the body that is quoted",
+    "is_quoting": "the body quotes a message",
+    "questions": "log(1 + question marks)",
+    "ends_with_question": "one of the last three lines ends with a question mark",
+    "asks_you": "log(1 + phrases such as can you, could you, do you)",
+    "requests": "log(1 + words of request: please, let me know, ...)",
+    "urgency": "log(1 + words of urgency)",
+    "thanks": "log(1 + words of thanks)",
+    "meetings": "log(1 + words of meetings)",
+    "for_information": "fyi and the like",
+    "first_person": "words of the first person, a share of all",
+    "second_person": "words of the second person, a share of all",
+    "exclamations": "log(1 + exclamation marks)",
+    "capitals": "share of the letters that are capitals",
+    "digits": "share of the characters that are digits",
+    "links": "log(1 + web addresses)",
+    "attachments": "log(1 + marks of attachments)",
+    "money": "log(1 + dollar signs)",
+    "newsletter": "log(1 + phrases of newsletters: unsubscribe, click here, ...)",
+    "automation": "log(1 + phrases of programs: do not reply, automatically, ...)",
+    "disclaimer": "log(1 + phrases of disclaimers: confidential, intended recipient, ...)",
+}
+
+_TEXT = 4000  # characters: what decides stands at the top, and hostile mail is long
+_FREE_MAIL = frozenset(
+    f"{name}.com" for name in "hotmail yahoo aol gmail msn excite juno earthlink netscape mindspring".split()
+)
+_AUTOMATED = re.compile(
+    r"no-?reply|do-?not-?reply|admin|daemon|newsletter|news|announce|alert|notif|subscri|info|support|service|"
+    r"list|mailer|robot|webmaster|postmaster|update|system|office|survey|marketing|sales|offers?"
+)
+_PERSON = re.compile(r"[a-z]+\.+(?:[a-z]\.+)?[a-z]+")
+_WORD = re.compile(r"[a-z']+")
+_URGENT = frozenset("urgent asap immediately immediate deadline today tonight important priority rush overdue".split())
+_REQUEST = frozenset(
+    "please need request requested review approve approval confirm advise respond require send".split()
+)
+_THANKS = frozenset("thanks thank thx appreciate appreciated grateful".split())
+_MEETING = frozenset(
+    "meeting meet schedule scheduled calendar conference appointment lunch agenda invite invitation attend".split()
+)
+_FIRST = frozenset("i me my i'm i'll i've i'd we our us".split())
+_SECOND = frozenset("you your yours you're you'll".split())
+_GREETING = frozenset("hi hello hey dear good morning afternoon greetings".split())
+_EVERYONE = frozenset("all team everyone everybody folks guys colleagues gentlemen ladies group".split())
+_ASKS_YOU = (
+    "can you",
+    "could you",
+    "would you",
+    "will you",
+    "do you",
+    "did you",
+    "are you",
+    "have you",
+    "if you",
+)
+_ASKS = ("let me know", "call me", "give me a call", "get back to me", "your thoughts", "what do you think")
+_INFORMS = ("fyi", "for your information")
+_NEWSLETTER = (
+    "unsubscribe",
+    "click here",
+    "subscription",
+    "to be removed",
+    "opt out",
+    "privacy policy",
+    "newsletter",
+)
+_AUTOMATION = (
+    "do not reply",
+    "automatically",
+    "auto-generated",
+    "this message was sent",
+    "out of the office",
+)
+_DISCLAIMER = ("confidential", "intended recipient", "privileged", "copyright", "all rights reserved")
+_ATTACHMENT = ("attached", "attachment", "<<", ".doc", ".xls", ".pdf", ".ppt")
+_LINKS = ("http://", "https://", "www.")
+
+
+def extract(records: Sequence[LabeledEmail]) -> npt.NDArray[np.float32]:
+    """The group's features.
+
+    Returns
+    -------
+    array of float32, shape (records, columns)
+        In the order of `COLUMNS`.
+    """
+    rows = [(*_sender(r), *_recipients(r), *_time(r), *_subject(r.subject), *_text(r)) for r in records]
+    return np.array(rows, dtype=np.float32).reshape(len(records), len(COLUMNS))
+
+
+def new_text(body: str) -> str:
+    """What the sender wrote himself: the body above the topmost quoted header."""
+    quoted = quoted_header(body)
+    end = body.find("-----Original Message", 0, quoted.start if quoted else None)
+    if quoted is not None and end < 0:
+        end = quoted.start
+    return body if end < 0 else body[:end]
+
+
+def _sender(record: LabeledEmail) -> tuple[float, ...]:
+    local, at, domain = record.sender.rpartition("@")
+    if not at:
+        local, domain = domain, ""
+    return (
+        bool(record.sender_name),
+        not domain,
+        _AUTOMATED.search(local) is not None,
+        domain in _FREE_MAIL,
+        any(map(str.isdigit, local)),
+        math.log1p(len(local)),
+        domain.count(".") + 1 if domain else 0,
+        _PERSON.fullmatch(local) is not None,
+    )
+
+
+def _recipients(record: LabeledEmail) -> tuple[float, ...]:
+    recipients = [*record.to, *record.cc, *record.bcc]
+    count = len(recipients)
+    domains = [domain_of(address) for address in recipients]
+    words = _WORD.findall(record.body[:60].lower())[:3]
+    names = {name for address in record.to[:50] for name in _WORD.findall(address.partition("@")[0])}
+    return (
+        math.log1p(len(record.to)),
+        math.log1p(len(record.cc)),
+        math.log1p(len(record.bcc)),
+        math.log1p(count),
+        count == 1,
+        count == 0,
+        count > 20,
+        bool(record.cc),
+        domains.count(domain_of(record.sender)) / count if count else 0.0,
+        record.sender in recipients,
+        math.log1p(len(set(domains))),
+        any(len(word) > 1 and word in names for word in words),
+        any(word in _GREETING for word in words[:1]),
+        any(word in _EVERYONE for word in words),
+    )
+
+
+def _time(record: LabeledEmail) -> tuple[float, ...]:
+    if record.date is None or record.timestamp is None:
+        return (0.0,) * 6
+    hour = (int(record.date[11:13]) + int(record.date[14:16]) / 60) * math.tau / 24
+    offset = record.date[-6:]
+    seconds_east = (int(offset[1:3]) * 60 + int(offset[4:6])) * (-60 if offset[0] == "-" else 60)
+    weekday = ((record.timestamp + seconds_east) // 86400 + 3) % 7  # 1 January 1970 was a Thursday
+    angle = weekday * math.tau / 7
+    return (math.sin(hour), math.cos(hour), math.sin(angle), math.cos(angle), weekday >= 5, 1.0)
+
+
+def _subject(subject: str) -> tuple[float, ...]:
+    low = subject.lower()
+    words = _WORD.findall(low)
+    return (
+        math.log1p(len(subject)),
+        math.log1p(len(words)),
+        not subject,
+        low.startswith("re:"),
+        low.startswith(("fw:", "fwd:")),
+        "?" in subject,
+        "!" in subject,
+        _capital_share(subject, low),
+        _digit_share(subject),
+        not _URGENT.isdisjoint(words),
+        not _REQUEST.isdisjoint(words),
+        not _MEETING.isdisjoint(words),
+        subject.startswith("["),
+    )
+
+
+def _text(record: LabeledEmail) -> tuple[float, ...]:
+    whole = new_text(record.body)
+    text = whole[:_TEXT]
+    low = text.lower()
+    words = _WORD.findall(low)
+    count = max(len(words), 1)
+    last_lines = text.rstrip().rsplit("\n", 3)[-3:]
+    return (
+        math.log1p(len(whole)),
+        math.log1p(len(words)),
+        1 - len(whole) / len(record.body) if record.body else 0.0,
+        len(whole) < len(record.body),
+        math.log1p(text.count("?")),
+        any(line.rstrip().endswith("?") for line in last_lines),
+        _phrases(low, _ASKS_YOU),
+        math.log1p(sum(word in _REQUEST for word in words) + sum(low.count(phrase) for phrase in _ASKS)),
+        math.log1p(sum(word in _URGENT for word in words)),
+        math.log1p(sum(word in _THANKS for word in words)),
+        math.log1p(sum(word in _MEETING for word in words)),
+        any(phrase in low for phrase in _INFORMS),
+        sum(word in _FIRST for word in words) / count,
+        sum(word in _SECOND for word in words) / count,
+        math.log1p(text.count("!")),
+        _capital_share(text, low),
+        _digit_share(text),
+        _phrases(low, _LINKS),
+        _phrases(low, _ATTACHMENT),
+        math.log1p(text.count("$")),
+        _phrases(low, _NEWSLETTER),
+        _phrases(low, _AUTOMATION),
+        _phrases(low, _DISCLAIMER),
+    )
+
+
+def _phrases(text: str, phrases: Sequence[str]) -> float:
+    return math.log1p(sum(text.count(phrase) for phrase in phrases))
+
+
+def _capital_share(text: str, low: str) -> float:
+    letters = sum(map(str.isalpha, text))
+    return sum(a != b for a, b in zip(text, low, strict=False)) / letters if letters else 0.0
+
+
+def _digit_share(text: str) -> float:
+    return sum(map(str.isdigit, text)) / len(text) if text else 0.0

@@ -1,0 +1,1 @@
+"""What the owner did with each message, and how the labelled messages are split."""

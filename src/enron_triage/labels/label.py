@@ -1,0 +1,313 @@
+"""The stage ``label``: what the owner did with each message.
+
+    triage label --config configs/enron.yaml
+
+``received`` labels each message that reached the owner by what the owner did with it. ``folder`` is
+the reference log's scheme, which labels every file by its folder, and leaks.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
+
+from enron_triage import artifacts
+from enron_triage.actions import ACTIONS, Action
+from enron_triage.artifacts import Span
+from enron_triage.config import Config, LabelConfig, seconds
+from enron_triage.errors import UsageError
+from enron_triage.labels.folders import FolderRoles, Role, folder_action, owner_addresses
+from enron_triage.labels.history import MailboxHistory
+from enron_triage.labels.threads import Link, link_sent
+from enron_triage.progress import progress_bar
+from enron_triage.records import Email, Evidence, LabeledEmail
+from enron_triage.stages import Result, plan
+from enron_triage.workers import map_ordered
+
+logger = logging.getLogger(__name__)
+
+_ENCODER = msgspec.json.Encoder()
+_NO_RULE = "none"
+
+
+class Message(msgspec.Struct):
+    """One message of a mailbox, with all that its copies say."""
+
+    email: Email
+    roles: frozenset[Role]
+    folders: list[str]
+    copies: int
+
+
+class Mailbox(msgspec.Struct):
+    """A mailbox sorted out: what the owner sent, what reached the owner, what is left out and why."""
+
+    owner: frozenset[str]
+    sent: list[Message]
+    received: list[Message]
+    dropped: Counter[str]
+
+
+class Labeled(msgspec.Struct):
+    """What a worker makes of a mailbox: encoded records, ready to be written, and counts."""
+
+    user: str
+    labeled: list[bytes]
+    unacted: list[bytes]
+    actions: Counter[str]
+    dropped: Counter[str]
+    links: Counter[str]
+    owner_known: bool
+
+
+def run(config: Config) -> Result:
+    """Label ``emails.json`` by ``label.scheme``.
+
+    Raises
+    ------
+    UsageError
+        If the input is missing or damaged, or no message could be labelled.
+    """
+    stage = plan("label", config)
+    source = stage.inputs[0]
+    labeled_path, unacted_path = stage.outputs
+    with stage.recorded() as counts:
+        actions: Counter[str] = Counter()
+        dropped: Counter[str] = Counter()
+        links: Counter[str] = Counter()
+        ownerless = []
+        spans = artifacts.mailbox_spans(source)
+        work = functools.partial(label_span, source, config.label)
+        with (
+            artifacts.record_writer(labeled_path) as labeled_writer,
+            artifacts.record_writer(unacted_path) as unacted_writer,
+            progress_bar(description="label", total=sum(s.count for s in spans), unit=" messages") as bar,
+        ):
+            for span, done in zip(spans, map_ordered(work, spans, config.worker_count), strict=True):
+                labeled_writer.write_many(b",\n".join(done.labeled), len(done.labeled))
+                unacted_writer.write_many(b",\n".join(done.unacted), len(done.unacted))
+                actions += done.actions
+                dropped += done.dropped
+                links += done.links
+                if not done.owner_known:
+                    ownerless.append(done.user)
+                bar.update(span.count)
+            if not labeled_writer.count:
+                raise UsageError(
+                    f"{source}: no message could be labelled ({sum(dropped.values())} dropped, "
+                    f"{unacted_writer.count} without an action); check label.folders against the mailbox's folders"
+                )
+        counts.update(
+            scheme=config.label.scheme,
+            records=sum(span.count for span in spans),
+            labeled=labeled_writer.count,
+            unacted=unacted_writer.count,
+            actions={action: actions[action] for action in ACTIONS},
+            dropped=dict(sorted(dropped.items())),
+            links=dict(sorted(links.items())),
+        )
+    if ownerless and config.label.scheme == "received":
+        logger.warning(
+            "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
+            len(ownerless),
+            ", ".join(ownerless[:3]),
+        )
+    return Result(stage="label", table=_table(counts), data=counts)
+
+
+def label_span(source: Path, config: LabelConfig, span: Span) -> Labeled:
+    """Label one mailbox of ``emails.json``."""
+    return label_mailbox(artifacts.read_span(source, span, Email), config)
+
+
+def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
+    """Label the messages of one mailbox.
+
+    Parameters
+    ----------
+    emails : sequence of Email
+        Every record of the mailbox, in any order.
+    config : LabelConfig
+    """
+    if config.scheme == "folder":
+        return _label_by_folder(emails, config)
+    mailbox = sort_mailbox(emails, config)
+    links = link_sent(
+        [message.email for message in mailbox.sent],
+        [message.email for message in mailbox.received],
+        seconds(config.link_window),
+    )
+    answers = _deciding_links(links, mailbox.sent)
+    decided = [_decide(message, answers.get(index), config) for index, message in enumerate(mailbox.received)]
+    records = _with_history(mailbox, decided, seconds(config.action_lag))
+    return Labeled(
+        user=emails[0].user,
+        labeled=[_ENCODER.encode(record) for record in records if record.action],
+        unacted=[_ENCODER.encode(record) for record in records if not record.action],
+        actions=Counter(record.action for record in records if record.action),
+        dropped=mailbox.dropped,
+        links=Counter(f"{link.kind}:{link.how}" for link in links),
+        owner_known=bool(mailbox.owner),
+    )
+
+
+def sort_mailbox(emails: Iterable[Email], config: LabelConfig) -> Mailbox:
+    """Reduce copies to messages, and tell what the owner sent from what reached the owner.
+
+    Both lists are in time order. Every record is in one of them, a copy of one, or counted as
+    dropped: `undated`, `junk`, `copy`, `draft`.
+    """
+    roles = FolderRoles(config.folders)
+    copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
+    for email in emails:
+        copies[email.fingerprint].append((email, roles.of_message(email)))
+    owner = owner_addresses(email.sender for group in copies.values() for email, role in group if role == "sent")
+    first, last = (_midnight(day) for day in config.dates)
+    mailbox = Mailbox(owner, [], [], Counter())
+    for group in copies.values():
+        message = _one_message(group)
+        timestamp = message.email.timestamp
+        mailbox.dropped["copy"] += message.copies - 1
+        if timestamp is None or not first <= timestamp < last:
+            mailbox.dropped["undated"] += 1
+        elif message.email.sender in owner or "sent" in message.roles:
+            if message.roles == {"drafts"}:
+                mailbox.dropped["draft"] += 1
+            else:
+                mailbox.sent.append(message)
+        else:
+            mailbox.received.append(message)
+    for messages in (mailbox.sent, mailbox.received):
+        messages.sort(key=lambda message: (message.email.timestamp, message.email.path))
+    return mailbox
+
+
+def _one_message(group: Sequence[tuple[Email, Role]]) -> Message:
+    """The copies of a message as one; the smallest hash decides which is kept, so that no folder does."""
+    kept = min((email for email, _ in group), key=lambda email: (email.raw_sha256, email.path))
+    folders = sorted({place for email, _ in group for place in (email.labels or [email.folder])})
+    return Message(kept, frozenset(role for _, role in group), folders, len(group))
+
+
+def _deciding_links(links: Iterable[Link], sent: Sequence[Message]) -> dict[int, tuple[Link, Email]]:
+    """For each received message the link that decides: its earliest reply, else its earliest forward."""
+    deciding: dict[int, tuple[Link, Email]] = {}
+    for link in links:  # in time order, as the sent messages are
+        if link.received is None:
+            continue
+        known = deciding.get(link.received)
+        if known is None or (known[0].kind == "forward" and link.kind == "reply"):
+            deciding[link.received] = (link, sent[link.sent].email)
+    return deciding
+
+
+def _decide(message: Message, answer: tuple[Link, Email] | None, config: LabelConfig) -> LabeledEmail | None:
+    """The labelled record of a received message, without its history; None if it is junk."""
+    action: Action | None = None
+    rule, response, sent_path = _NO_RULE, None, None
+    if answer is not None:
+        link, sent = answer
+        rule, sent_path = f"{link.kind}:{link.how}", sent.path
+        if link.kind == "reply":
+            response = _timestamp(sent) - _timestamp(message.email)
+            action = Action.REPLY_NOW if response <= seconds(config.reply_now_within) else Action.REPLY_LATER
+        else:
+            action = Action.FORWARD
+    elif "deleted" in message.roles:
+        action, rule = Action.DELETE, "deleted_folder"
+    elif "junk" in message.roles:
+        return None
+    elif "filing" in message.roles:
+        action, rule = Action.ARCHIVE, "filing_folder"
+    return LabeledEmail(
+        **msgspec.structs.asdict(message.email),
+        action=action,
+        response_seconds=response,
+        evidence=Evidence(rule=rule, sent_path=sent_path, folders=message.folders),
+        history=None,
+        scheme="received",
+    )
+
+
+def _with_history(mailbox: Mailbox, decided: Sequence[LabeledEmail | None], lag: int) -> list[LabeledEmail]:
+    """Give each record what was known before it arrived; count what is left out."""
+    sent_at = {message.email.path: _timestamp(message.email) for message in mailbox.sent}
+    history = MailboxHistory()
+    for message in mailbox.sent:
+        email = message.email
+        history.announce_sent(_timestamp(email), (*email.to, *email.cc, *email.bcc))
+        mailbox.dropped["sent_by_owner"] += 1
+    for record in decided:
+        if record is not None and record.action is not None:
+            arrival = _timestamp(record)
+            answered = record.evidence.sent_path
+            known_from = arrival + lag if answered is None else sent_at[answered]
+            history.announce_action(known_from, arrival, record.sender, record.action)
+    records = []
+    for record in decided:
+        if record is None:
+            mailbox.dropped["junk"] += 1
+            continue
+        record.history = history.before(_timestamp(record), record.sender)
+        records.append(record)
+    return records
+
+
+def _label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
+    """The reference log's scheme: every file by the folder that it lies directly in."""
+    arrivals = {email.message_id: email.timestamp for email in emails if email.message_id}
+    labeled = []
+    actions: Counter[str] = Counter()
+    dropped: Counter[str] = Counter()
+    for email in emails:
+        # The log's program read headers without decoding them; its counts depend on it.
+        action = folder_action(email.folder, email.raw_subject or email.subject)
+        if action is None:
+            dropped["unlabeled_folder_or_subject"] += 1
+            continue
+        response = None
+        arrival = arrivals.get(email.in_reply_to)
+        if action is Action.REPLY_LATER and arrival is not None and email.timestamp is not None:
+            response = email.timestamp - arrival
+            if 0 <= response <= seconds(config.reply_now_within):
+                action = Action.REPLY_NOW
+        record = LabeledEmail(
+            **msgspec.structs.asdict(email),
+            action=action,
+            response_seconds=response,
+            evidence=Evidence(rule=f"folder:{email.folder.rpartition('/')[2]}", sent_path=None, folders=[email.folder]),
+            history=None,
+            scheme="folder",
+        )
+        labeled.append(_ENCODER.encode(record))
+        actions[action] += 1
+    return Labeled(emails[0].user, labeled, [], actions, dropped, Counter(), owner_known=True)
+
+
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def _timestamp(email: Email) -> int:
+    assert email.timestamp is not None, "undated messages are dropped before labelling"
+    return email.timestamp
+
+
+def _table(counts: dict[str, object]) -> str:
+    lines = [f"scheme {counts['scheme']}: {counts['records']:,} records, {counts['labeled']:,} labelled"]
+    if counts["scheme"] == "folder":
+        lines.append("This scheme leaks: a rule on sender and subject reads the labels of sent mail.")
+    sections = (("action", "actions"), ("not labelled", "dropped"), ("sent mail", "links"))
+    for title, key in sections:
+        values = counts[key]
+        assert isinstance(values, dict)
+        for name, value in values.items():
+            lines.append(f"  {title:<13} {name:<34} {value:>9,}")
+    lines.append(f"  {'not labelled':<13} {'no action':<34} {counts['unacted']:>9,}")
+    return "\n".join(lines)

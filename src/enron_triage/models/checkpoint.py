@@ -1,0 +1,131 @@
+"""Checkpoints: tensors and plain values only, enough to predict with and nothing else.
+
+They are loaded with ``weights_only=True``, so that a foreign file cannot run code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from enron_triage import __version__, artifacts
+from enron_triage.errors import UsageError
+from enron_triage.models.policy import Policy
+from enron_triage.records import Scheme
+
+_FORMAT = "enron_triage checkpoint 1"
+
+
+class Checkpoint(msgspec.Struct, kw_only=True):
+    """A trained policy with all that prediction needs.
+
+    Attributes
+    ----------
+    stage : str
+        Which stage trained it.
+    epoch : int
+        After how many epochs.
+    scheme : str
+        The label scheme that it was trained on.
+    seed : int
+        Of the initial weights: gives the untrained policy to compare with.
+    model : dict
+        The arguments of `Policy`.
+    weights : dict of str to Tensor
+    features : dict
+        Feature groups and normalisation, fitted on train: the fields of `Transform`.
+    temperature : float > 0
+        Divides the logits; fitted on validation.
+    metrics : dict
+        Of this epoch, on validation.
+    resume : dict
+        What training needs to go on exactly; empty in a finished checkpoint.
+    """
+
+    stage: str
+    epoch: int
+    scheme: Scheme
+    seed: int
+    model: dict[str, Any]
+    weights: dict[str, Tensor]
+    features: dict[str, Any]
+    temperature: float
+    metrics: dict[str, Any]
+    resume: dict[str, Any]
+
+    def policy(self, device: torch.device) -> Policy:
+        """The policy with its weights, on `device`, ready to predict."""
+        policy = Policy(**self.model)
+        policy.load_state_dict(self.weights)
+        return policy.to(device).eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the same content gives the same bytes."""
+    content = msgspec.structs.asdict(checkpoint)
+    with artifacts.atomic_open(path) as file:
+        torch.save({"format": _FORMAT, "version": __version__, **content}, file)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, damaged, or no checkpoint of this program.
+    """
+    with artifacts.open_input(path) as file:
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises what pickle, zipfile or it itself think of
+            raise UsageError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise UsageError(f"{path}: not a checkpoint of this program; train one with `triage sft`")
+    try:
+        checkpoint = Checkpoint(**{name: content[name] for name in Checkpoint.__struct_fields__})
+        checkpoint.policy(torch.device("cpu"))
+        if len(checkpoint.features["mean"]) != checkpoint.model["inputs"]:
+            raise ValueError("features that do not fit its weights")
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
+    return checkpoint
+
+
+def check_fit(path: Path, checkpoint: Checkpoint, scheme: Scheme, columns: int, source: Path) -> None:
+    """Refuse a checkpoint that was trained on other labels or features than the data's.
+
+    Parameters
+    ----------
+    path : Path
+        Of the checkpoint.
+    checkpoint : Checkpoint
+    scheme : str
+        The scheme of the data's labels.
+    columns : int
+        The number of features that this version extracts for the checkpoint's groups.
+    source : Path
+        Of the data.
+
+    Raises
+    ------
+    UsageError
+    """
+    if checkpoint.scheme != scheme:
+        raise UsageError(
+            f"{path}: trained on scheme {checkpoint.scheme}, but {source} is labelled with {scheme}; "
+            f"use --set label.scheme={checkpoint.scheme} through label, split and evaluate"
+        )
+    if columns != checkpoint.model["inputs"]:
+        raise UsageError(
+            f"{path}: expects {checkpoint.model['inputs']} features, this version extracts {columns} for "
+            f"{', '.join(checkpoint.features['groups'])}; train again with `triage sft`"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]

@@ -1,0 +1,56 @@
+"""The stages in order: ``triage run`` does what is not up to date.
+
+triage run --config configs/demo.yaml
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from enron_triage.config import Config, Stage
+from enron_triage.stages import Result, plan
+
+logger = logging.getLogger(__name__)
+
+# Where each stage lives; imported when it runs, so that a data stage never imports torch.
+MODULES: dict[Stage, str] = {
+    "download": "enron_triage.corpus.download",
+    "parse": "enron_triage.corpus.parse",
+    "label": "enron_triage.labels.label",
+    "split": "enron_triage.labels.split",
+    "sft": "enron_triage.training.sft",
+    "evaluate": "enron_triage.evaluation.evaluate",
+}
+
+
+def run_stage(name: Stage, config: Config) -> Result:
+    """Run one stage, whether it is up to date or not."""
+    stage: Callable[[Config], Result] = importlib.import_module(MODULES[name]).run
+    return stage(config)
+
+
+def run(config: Config) -> Result:
+    """Run the stages of ``pipeline.stages`` in order, skipping those that are up to date.
+
+    Raises
+    ------
+    TriageError
+        Whatever a stage raises; the stages before it stand.
+    """
+    done: dict[str, Any] = {}
+    last: Result | None = None
+    for name in config.pipeline.stages:
+        if plan(name, config).is_up_to_date():
+            logger.info("%s: up to date", name)
+            done[name] = "up to date"
+            last = None
+            continue
+        logger.info("%s: running", name)
+        last = run_stage(name, config)
+        logger.info("%s", last.table)
+        done[name] = last.data
+    table = last.table if last is not None else "everything is up to date"
+    return Result(stage="run", table=table, data={"stages": done})

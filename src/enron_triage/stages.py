@@ -1,0 +1,161 @@
+"""The graph of the stages: what each reads, what it writes, which settings decide the outcome.
+
+A stage itself is a function ``run(config) -> Result`` in the module of its name. This module knows
+only paths and settings, so that ``triage run`` can tell what is up to date without importing them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from enron_triage import artifacts
+from enron_triage.config import Config, Stage
+from enron_triage.errors import UsageError
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What a stage tells its caller.
+
+    Attributes
+    ----------
+    stage : str
+    table : str
+        For people: what ``triage <stage>`` prints.
+    data : dict
+        For programs: what ``--json`` prints.
+    """
+
+    stage: str
+    table: str
+    data: dict[str, Any]
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """One stage under one configuration."""
+
+    stage: str
+    settings: dict[str, Any]
+    inputs: list[Path]
+    outputs: list[Path]
+
+    def is_up_to_date(self) -> bool:
+        """Whether the outputs stand as this stage makes them from these inputs and settings."""
+        return artifacts.up_to_date(self.stage, self.settings, self.inputs, self.outputs)
+
+    @contextmanager
+    def recorded(self) -> Iterator[dict[str, Any]]:
+        """Run the block as the stage's work, then write the meta data beside each output.
+
+        Yields a dict that the block fills with its counts. The inputs' states are taken before
+        the work begins, so that a change meanwhile makes the outputs out of date.
+
+        Raises
+        ------
+        UsageError
+            If an input is missing.
+        """
+        for path in self.inputs:
+            if not path.exists():
+                maker = artifacts.MAKER.get(path.name)
+                advice = f"run `triage {maker}` first" if maker else "give the right path"
+                raise UsageError(f"{path}: no such file or folder; {advice}")
+        started = time.perf_counter()
+        states = artifacts.input_states(self.inputs)
+        counts: dict[str, Any] = {}
+        yield counts
+        artifacts.write_meta(
+            self.outputs,
+            stage=self.stage,
+            settings=self.settings,
+            inputs=states,
+            counts=counts,
+            seconds=time.perf_counter() - started,
+        )
+
+
+def plan(stage: Stage, config: Config) -> Plan:
+    """The inputs, outputs and deciding settings of a stage."""
+    data = config.data
+    settings: dict[str, Any]
+    inputs: list[Path]
+    match stage:
+        case "download":
+            local = _local_archive(config.download.source)
+            settings = {"download": artifacts.plain(config.download)}
+            if config.download.source == "demo":
+                settings["seed"] = config.seed
+            inputs = [local] if local else []
+            outputs = [data / "maildir"]
+        case "parse":
+            settings = {"parse": artifacts.plain(config.parse)}
+            inputs = [Path(config.parse.source) if config.parse.source else data / "maildir"]
+            outputs = [data / "emails.json", data / "parse_errors.json"]
+        case "label":
+            settings = {"label": artifacts.plain(config.label)}
+            inputs = [data / "emails.json"]
+            outputs = [data / "emails_labeled.json", data / "emails_unacted.json"]
+        case "split":
+            settings = {
+                "split": {**artifacts.plain(config.split), "seed": config.split_seed},
+                "scheme": config.label.scheme,
+            }
+            if config.split.by == "time":
+                settings["link_window"] = config.label.link_window
+            inputs = [data / "emails_labeled.json"]
+            outputs = [data / f"{name}.json" for name in artifacts.SPLITS] + [data / "split_metadata.json"]
+        case "sft":
+            settings = {
+                "sft": {**artifacts.plain(config.sft), "seed": config.sft_seed, "resume": None},
+                "model": artifacts.plain(config.model),
+                "features": artifacts.plain(config.features),
+                "scheme": config.label.scheme,
+                "device": config.device,
+            }
+            inputs = [data / "train.json", data / "val.json"]
+            outputs = [config.checkpoints / "stage_1.pt", config.checkpoints / "best_sft.pt"]
+        case "evaluate":
+            settings = {
+                "bootstrap": config.evaluate.bootstrap,
+                "seed": config.seed,
+                "scheme": config.label.scheme,
+                "device": config.device,
+            }
+            inputs = [checkpoint_path(config), evaluated_records(config)]
+            if evaluated_split(config):
+                inputs += [data / "split_metadata.json", data / "emails_unacted.json"]
+            outputs = [evaluation_path(config), evaluation_path(config).with_suffix(".png")]
+    return Plan(stage=stage, settings=settings, inputs=inputs, outputs=outputs)
+
+
+def checkpoint_path(config: Config) -> Path:
+    """The checkpoint to evaluate: a name below the run's folder, or a path."""
+    name = config.evaluate.checkpoint
+    return Path(name) if name.endswith(".pt") or "/" in name else config.checkpoints / f"{name}.pt"
+
+
+def evaluated_split(config: Config) -> str | None:
+    """The name of the split to evaluate; None if ``evaluate.split`` is a path."""
+    return config.evaluate.split if config.evaluate.split in artifacts.SPLITS else None
+
+
+def evaluated_records(config: Config) -> Path:
+    """The labelled records to evaluate on."""
+    name = evaluated_split(config)
+    return config.data / f"{name}.json" if name else Path(config.evaluate.split)
+
+
+def evaluation_path(config: Config) -> Path:
+    """``data/eval/<checkpoint>.<split>.json``."""
+    name = evaluated_split(config) or Path(config.evaluate.split).stem
+    return config.evaluations / f"{checkpoint_path(config).stem}.{name}.json"
+
+
+def _local_archive(source: str) -> Path | None:
+    """The path of an archive on this machine; None for ``cmu``, ``demo`` and URLs."""
+    return None if source in ("cmu", "demo") or "://" in source else Path(source)

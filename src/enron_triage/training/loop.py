@@ -1,0 +1,305 @@
+"""The loop that the training stages share: epochs, validation, checkpoints, early stop, resume.
+
+After every epoch the whole state is written to ``<name>_epoch_N.pt``; a run that was killed goes on
+from there exactly as if it had not been. The stage's own files (``stage_N.pt``, ``best_<name>.pt``)
+are replaced only when the run is complete.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from enron_triage import artifacts
+from enron_triage.config import TrainingConfig
+from enron_triage.errors import TriageError, UsageError
+from enron_triage.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from enron_triage.models.policy import Policy
+from enron_triage.progress import progress
+
+logger = logging.getLogger(__name__)
+
+Metrics = dict[str, Any]
+
+
+class StageFiles(msgspec.Struct, frozen=True):
+    """The names of a training stage's files.
+
+    Attributes
+    ----------
+    folder : Path
+    number : int
+        Of the stage: ``stage_<number>.pt``.
+    name : str
+        ``best_<name>.pt`` and ``<name>_epoch_N.pt``.
+    """
+
+    folder: Path
+    number: int
+    name: str
+
+    @property
+    def last(self) -> Path:
+        """The policy after the last epoch."""
+        return self.folder / f"stage_{self.number}.pt"
+
+    @property
+    def best(self) -> Path:
+        """The policy after the best epoch on validation."""
+        return self.folder / f"best_{self.name}.pt"
+
+    @property
+    def metrics(self) -> Path:
+        """One line an epoch."""
+        return self.folder / f"stage_{self.number}_metrics.jsonl"
+
+    def epoch(self, number: int) -> Path:
+        """The whole state after one epoch."""
+        return self.folder / f"{self.name}_epoch_{number}.pt"
+
+    def epochs(self) -> dict[int, Path]:
+        """The epoch checkpoints that are there, by number."""
+        found = {}
+        for path in self.folder.glob(f"{self.name}_epoch_*.pt"):
+            number = re.fullmatch(rf"{self.name}_epoch_(\d+)\.pt", path.name)
+            if number:
+                found[int(number[1])] = path
+        return dict(sorted(found.items()))
+
+
+class Task(msgspec.Struct, kw_only=True):
+    """What one stage optimises.
+
+    Attributes
+    ----------
+    policy : Policy
+        On its device.
+    order : callable
+        Takes a generator; gives the indices of an epoch's examples, shape (examples,).
+    loss : callable
+        Takes the indices of a batch; gives the scalar to minimise.
+    validate : callable
+        The policy's metrics on validation; the selection metric among them.
+    checkpoint : callable
+        Takes the epoch and the metrics; gives a checkpoint of the policy as it is now.
+    identity : str
+        Equal for runs that would do the same: what may be resumed.
+    """
+
+    policy: Policy
+    order: Callable[[torch.Generator], Tensor]
+    loss: Callable[[Tensor], Tensor]
+    validate: Callable[[], Metrics]
+    checkpoint: Callable[[int, Metrics], Checkpoint]
+    identity: str
+
+
+class _State(msgspec.Struct, kw_only=True):
+    """Where a run stands between two epochs."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_value: float = -math.inf
+    history: list[Metrics] = msgspec.field(default_factory=list)
+
+
+def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *, may_resume: bool) -> list[Metrics]:
+    """Train, and leave the last and the best policy in the stage's files.
+
+    AdamW (Loshchilov and Hutter 2019) with a linear warm-up and a cosine decay to zero over all
+    epochs; stops early after ``patience`` epochs without a better ``select_by``.
+
+    Parameters
+    ----------
+    task : Task
+    settings : TrainingConfig
+    files : StageFiles
+    seed : int
+        Of the order of the examples and of dropout.
+    may_resume : bool
+        Whether the checkpoints of an unfinished run of the same identity are gone on from.
+
+    Returns
+    -------
+    list of dict
+        The metrics of each epoch.
+
+    Raises
+    ------
+    TriageError
+        If the loss is no longer finite.
+    """
+    device = next(task.policy.parameters()).device
+    optimizer = torch.optim.AdamW(
+        task.policy.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    generator = torch.Generator().manual_seed(seed)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        state = (_resume(task, files, optimizer, generator, device) if may_resume else None) or _State()
+        while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
+            started = time.perf_counter()
+            loss, rate = _run_epoch(task, settings, optimizer, generator, state)
+            metrics = {"epoch": state.epoch, "train_loss": loss, "learning_rate": rate, **task.validate()}
+            _judge(state, metrics, settings)
+            metrics["seconds"] = round(time.perf_counter() - started, 3)
+            state.history.append(metrics)
+            resume = _resume_state(task, state, optimizer, generator, device)
+            saved = msgspec.structs.replace(task.checkpoint(state.epoch, metrics), resume=resume)
+            save_checkpoint(files.epoch(state.epoch), saved)
+            _prune(files, state, settings.keep_checkpoints)
+            _write_history(files.metrics, state.history)
+            _report(metrics, settings, state)
+    _finish(files, state)
+    return state.history
+
+
+def _run_epoch(
+    task: Task,
+    settings: TrainingConfig,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    state: _State,
+) -> tuple[float, float]:
+    """One pass over the examples; the mean loss and the last learning rate."""
+    state.epoch += 1
+    batches = torch.split(task.order(generator), settings.batch_size)
+    total_steps = settings.epochs * len(batches)
+    task.policy.train()
+    losses = []
+    rate = 0.0
+    for batch in progress(batches, description=f"epoch {state.epoch}/{settings.epochs}", unit=" batches"):
+        rate = settings.learning_rate * learning_rate_factor(state.step, total_steps, settings.warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = task.loss(batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(task.policy.parameters(), settings.gradient_clip)
+        optimizer.step()
+        losses.append(loss.detach() * len(batch))
+        state.step += 1
+    mean = float(torch.stack(losses).sum()) / sum(len(batch) for batch in batches)
+    if not math.isfinite(mean):
+        raise TriageError(f"the loss is no longer finite in epoch {state.epoch}; lower learning_rate")
+    return mean, rate
+
+
+def learning_rate_factor(step: int, total: int, warmup: float) -> float:
+    """Linear warm-up over a share of the steps, then half a cosine down to zero.
+
+    >>> [round(learning_rate_factor(step, 10, 0.2), 2) for step in (0, 1, 2, 6)]
+    [0.5, 1.0, 1.0, 0.5]
+    """
+    warm = round(total * warmup)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(total - warm, 1)))
+
+
+def _judge(state: _State, metrics: Metrics, settings: TrainingConfig) -> None:
+    """Whether this epoch is the best so far; a loss counts the other way round."""
+    value = metrics["val_loss" if settings.select_by == "loss" else settings.select_by]
+    score = -value if settings.select_by == "loss" else value
+    if not state.best_epoch or score > state.best_value:
+        state.best_epoch, state.best_value = state.epoch, score
+    metrics["best_epoch"] = state.best_epoch
+
+
+def _resume_state(
+    task: Task,
+    state: _State,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    device: torch.device,
+) -> dict[str, Any]:
+    return {
+        "identity": task.identity,
+        "state": msgspec.to_builtins(state),
+        "optimizer": optimizer.state_dict(),
+        "order_generator": generator.get_state(),
+        "random_state": torch.get_rng_state(),
+        "cuda_random_state": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+    }
+
+
+def _resume(
+    task: Task,
+    files: StageFiles,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    device: torch.device,
+) -> _State | None:
+    """Go on from the latest epoch checkpoint of a run of the same identity; None if there is none."""
+    for path in reversed(files.epochs().values()):
+        try:
+            checkpoint = load_checkpoint(path)
+        except UsageError as error:
+            logger.warning("%s", error)
+            continue
+        resume = checkpoint.resume
+        if resume.get("identity") != task.identity:
+            continue
+        state = msgspec.convert(resume["state"], _State)
+        if not files.epoch(state.best_epoch).exists():
+            continue
+        task.policy.load_state_dict(checkpoint.weights)
+        optimizer.load_state_dict(resume["optimizer"])
+        generator.set_state(resume["order_generator"])
+        torch.set_rng_state(resume["random_state"])
+        if device.type == "cuda" and resume["cuda_random_state"] is not None:
+            torch.cuda.set_rng_state(resume["cuda_random_state"], device)
+        logger.info("going on after epoch %d of an unfinished run (%s)", state.epoch, path)
+        return state
+    return None
+
+
+def _prune(files: StageFiles, state: _State, keep: int) -> None:
+    """Keep the latest epochs and the best one."""
+    for number in files.epochs():
+        if number <= state.epoch - keep and number != state.best_epoch:
+            artifacts.remove(files.epoch(number))
+
+
+def _write_history(path: Path, history: list[Metrics]) -> None:
+    with artifacts.atomic_open(path) as file:
+        for metrics in history:
+            file.write(msgspec.json.encode(metrics) + b"\n")
+
+
+def _report(metrics: Metrics, settings: TrainingConfig, state: _State) -> None:
+    shares = " ".join(f"{action} {share:.0%}" for action, share in metrics["predicted_share"].items())
+    logger.info(
+        "epoch %d/%d: train loss %.4f, val loss %.4f, accuracy %.4f, macro-F1 %.4f%s | predicted: %s",
+        state.epoch,
+        settings.epochs,
+        metrics["train_loss"],
+        metrics["val_loss"],
+        metrics["accuracy"],
+        metrics["macro_f1"],
+        " (best)" if state.best_epoch == state.epoch else "",
+        shares,
+    )
+    if metrics["collapsed"]:
+        most = max(metrics["predicted_share"], key=metrics["predicted_share"].__getitem__)
+        logger.warning("epoch %d: the policy has collapsed to %s", state.epoch, most)
+
+
+def _finish(files: StageFiles, state: _State) -> None:
+    """Write the last and the best policy, without what only training needs; drop older runs' epochs."""
+    for target, epoch in ((files.last, state.epoch), (files.best, state.best_epoch)):
+        save_checkpoint(target, msgspec.structs.replace(load_checkpoint(files.epoch(epoch)), resume={}))
+    for number, path in files.epochs().items():
+        if number > state.epoch:
+            artifacts.remove(path)

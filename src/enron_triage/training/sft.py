@@ -1,0 +1,177 @@
+"""The stage ``sft``: supervised fine-tuning on what the owners did.
+
+    triage sft --config configs/sft_weighted.yaml
+
+Reads ``train.json`` and ``val.json``; writes ``stage_1.pt`` (after the last epoch), ``best_sft.pt``
+(the best on validation), ``sft_epoch_N.pt`` and ``stage_1_metrics.jsonl``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from enron_triage import __version__, artifacts
+from enron_triage.actions import ACTIONS
+from enron_triage.config import Config, SftConfig
+from enron_triage.errors import UsageError
+from enron_triage.evaluation import metrics
+from enron_triage.evaluation.calibration import fit_temperature
+from enron_triage.features.dataset import Dataset, Transform, load_dataset
+from enron_triage.models.checkpoint import Checkpoint
+from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
+from enron_triage.stages import Result, plan
+from enron_triage.training import loop
+from enron_triage.training.balance import class_weights, epoch_order
+from enron_triage.training.losses import cross_entropy, focal_loss
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: Config) -> Result:
+    """Train a policy on ``train.json``, selected on ``val.json``.
+
+    Raises
+    ------
+    UsageError
+        If a split is missing, damaged, empty, or of another scheme than the configuration's.
+    TriageError
+        If the loss is no longer finite.
+    """
+    stage = plan("sft", config)
+    device = choose_device(config.device)
+    files = loop.StageFiles(config.checkpoints, 1, "sft")
+    may_resume = config.sft.resume and not stage.is_up_to_date()
+    with stage.recorded() as counts:
+        train, val = (_load(config, path) for path in stage.inputs)
+        _warn_of_absent_actions(train)
+        states = artifacts.input_states(stage.inputs).values()
+        content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
+        task = make_task(config, train, val, device, hashlib.sha256(content).hexdigest())
+        history = loop.train(task, config.sft, files, config.sft_seed, may_resume=may_resume)
+        best = history[history[-1]["best_epoch"] - 1]
+        counts.update(train=len(train), val=len(val), epochs=len(history), best_epoch=best["epoch"])
+    data = {**counts, "validation": best, "checkpoint": str(files.best)}
+    return Result(stage="sft", table=_table(data), data=data)
+
+
+def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device, identity: str) -> loop.Task:
+    """What the loop optimises: the configured loss, class weights and sampling.
+
+    Parameters
+    ----------
+    config : Config
+    train, val : Dataset
+    device : torch.device
+    identity : str
+        See `loop.Task`.
+    """
+    transform = Transform.fit(train, config.features.groups)
+    features, val_features = (transform.apply(dataset).to(device) for dataset in (train, val))
+    targets = train.targets.to(device)
+    model: dict[str, Any] = {
+        "inputs": features.shape[1],
+        "hidden": list(config.model.hidden),
+        "dropout": config.model.dropout,
+    }
+    policy = new_policy(**model, seed=config.sft_seed).to(device)
+    weights = _weights(config.sft, train.targets).to(device)
+
+    def loss(batch: Tensor) -> Tensor:
+        batch = batch.to(device)
+        logits, actions = policy(features[batch]), targets[batch]
+        if config.sft.loss == "focal":
+            return focal_loss(logits, actions, config.sft.focal_gamma, weights)
+        return cross_entropy(logits, actions, weights)
+
+    def checkpoint(epoch: int, validation: loop.Metrics) -> Checkpoint:
+        return Checkpoint(
+            stage="sft",
+            epoch=epoch,
+            scheme=train.scheme,
+            seed=config.sft_seed,
+            model=model,
+            weights={name: weight.detach().cpu().clone() for name, weight in policy.state_dict().items()},
+            features=msgspec.structs.asdict(transform),
+            temperature=validation["temperature"],
+            metrics=validation,
+            resume={},
+        )
+
+    return loop.Task(
+        policy=policy,
+        order=lambda generator: epoch_order(train.targets, config.sft.sampler, generator),
+        loss=loss,
+        validate=lambda: validate(policy, val_features, val.targets),
+        checkpoint=checkpoint,
+        identity=identity,
+    )
+
+
+def validate(policy: Policy, features: Tensor, targets: Tensor) -> loop.Metrics:
+    """The policy's metrics on validation, and the temperature that fits it.
+
+    Parameters
+    ----------
+    policy : Policy
+    features : Tensor, shape (messages, features)
+        On the policy's device.
+    targets : LongTensor, shape (messages,)
+        On the CPU.
+    """
+    logits = predict_logits(policy, features)
+    report = metrics.classification(targets.numpy(), logits.argmax(dim=1).numpy())
+    return {
+        "val_loss": float(cross_entropy(logits, targets)),
+        "accuracy": report["accuracy"],
+        "balanced_accuracy": report["balanced_accuracy"],
+        "macro_f1": report["macro_f1"],
+        "predicted_share": report["predicted_share"],
+        "collapsed": report["collapsed"],
+        "temperature": fit_temperature(logits.numpy(), targets.numpy()),
+    }
+
+
+def _load(config: Config, path: Path) -> Dataset:
+    dataset = load_dataset(path, config.features.groups, cache=config.data / "features", workers=config.worker_count)
+    if not len(dataset):
+        raise UsageError(f"{path}: the split is empty; run `triage split` with other ratios or more mail")
+    if (dataset.targets < 0).any():
+        raise UsageError(f"{path}: holds messages without an action; run `triage split`")
+    if dataset.scheme != config.label.scheme:
+        raise UsageError(
+            f"{path}: labelled with scheme {dataset.scheme}, the configuration says {config.label.scheme}; "
+            f"run `triage label` and `triage split` again, or use --set label.scheme={dataset.scheme}"
+        )
+    return dataset
+
+
+def _weights(settings: SftConfig, targets: Tensor) -> Tensor:
+    return class_weights(
+        torch.bincount(targets, minlength=len(ACTIONS)),
+        settings.class_weights,
+        power=settings.class_weights_power,
+        beta=settings.class_weights_beta,
+    )
+
+
+def _warn_of_absent_actions(train: Dataset) -> None:
+    counts = torch.bincount(train.targets, minlength=len(ACTIONS)).tolist()
+    absent = [action for action, count in zip(ACTIONS, counts, strict=True) if not count]
+    if absent:
+        logger.warning("no training message has the action %s: it cannot be learned", ", ".join(absent))
+
+
+def _table(data: dict[str, object]) -> str:
+    best = data["validation"]
+    assert isinstance(best, dict)
+    return (
+        f"best of {data['epochs']} epochs: {data['best_epoch']} | validation accuracy {best['accuracy']:.4f}, "
+        f"macro-F1 {best['macro_f1']:.4f}, loss {best['val_loss']:.4f} -> {data['checkpoint']}"
+    )
