@@ -404,5 +404,5 @@ def up_to_date(stage: str, settings: dict[str, Any], inputs: Iterable[Path], out
 
 
 def plain(value: Any) -> Any:
-    """A configuration section as plain JSON values, for the meta data."""
-    return msgspec.to_builtins(value, builtin_types=())
+    """A configuration section as the plain JSON values that the meta data hold."""
+    return msgspec.json.decode(msgspec.json.encode(value))

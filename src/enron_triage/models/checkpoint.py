@@ -14,7 +14,7 @@ from torch import Tensor
 
 from enron_triage import __version__, artifacts
 from enron_triage.errors import UsageError
-from enron_triage.models.policy import Policy
+from enron_triage.models.policy import Policy, new_policy
 from enron_triage.records import Scheme
 
 _FORMAT = "enron_triage checkpoint 1"
@@ -59,7 +59,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
 
     def policy(self, device: torch.device) -> Policy:
         """The policy with its weights, on `device`, ready to predict."""
-        policy = Policy(**self.model)
+        policy = new_policy(**self.model, seed=self.seed)
         policy.load_state_dict(self.weights)
         return policy.to(device).eval()
 

@@ -146,15 +146,16 @@ def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *,
     generator = torch.Generator().manual_seed(seed)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        state = (_resume(task, files, optimizer, generator, device) if may_resume else None) or _State()
+        state = _resume(task, files, optimizer, generator, device) if may_resume else None
+        if state is None:
+            torch.manual_seed(seed)
+            state = _State()
         while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
             started = time.perf_counter()
             loss, rate = _run_epoch(task, settings, optimizer, generator, state)
             metrics = {"epoch": state.epoch, "train_loss": loss, "learning_rate": rate, **task.validate()}
             _judge(state, metrics, settings)
-            metrics["seconds"] = round(time.perf_counter() - started, 3)
-            state.history.append(metrics)
+            state.history.append({**metrics, "seconds": round(time.perf_counter() - started, 3)})
             resume = _resume_state(task, state, optimizer, generator, device)
             saved = msgspec.structs.replace(task.checkpoint(state.epoch, metrics), resume=resume)
             save_checkpoint(files.epoch(state.epoch), saved)
