@@ -19,7 +19,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ from enron_triage.workers import map_ordered
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(r"\b(\d{1,2}):(\d\d)(?::\d\d)?(?:\s*([ap])\.?m\b\.?)?", re.IGNORECASE)
 _DAY_NUMBERS = re.compile(r"\b(\d{1,4})([/.-])(\d{1,2})\2(\d{2,4})\b")
-_DAY_WORDS = re.compile(r"\b(?:(\d{1,2})[ -])?([a-z]{3})[a-z]*\.?[ -](?:(\d{1,2}),?[ -]+)?(\d{4})\b", re.IGNORECASE)
+_DAY_WORDS = re.compile(r"\b(?:(\d{1,2})[ -])?([a-z]{3})[a-z]*\.?[ -]+(?:(\d{1,2}),?[ -]+)?(\d{4})\b", re.IGNORECASE)
 _DAY_LETTERS = 45  # how far before the clock a day may begin: "Wednesday, September 12, 2001 at "
 _MARKS = " \t\r\xa0>|*"
 _FIELD = re.compile(r"(from|sent|date|to|cc|bcc|subject|importance)[*\s]*:[*\s]*(.*)", re.IGNORECASE)
@@ -49,7 +49,8 @@ _SEPARATOR = re.compile(
 _ASIDE = re.compile(r"sent by:|please respond", re.IGNORECASE)
 _ZONE = re.compile(r"[\s,]*(?:\(?[a-z]{2,4}(?:[+-][\d:]+)?\)?)?[\s,:]*", re.IGNORECASE)
 _GROUPWISE = re.compile(r"\s*>>>.*\d.*>>>\s*")
-_ONE_LINE = re.compile(r"(\d:\d\d(?::\d\d)?\s?[AaPp][Mm])[ \t]+(To:)")
+_ONE_LINE = re.compile(r"^(.*\d:\d\d(?::\d\d)?\s?[AP]M)[ \t]+(To:.*)$", re.MULTILINE | re.IGNORECASE)
+_NEXT_FIELD = re.compile(r"[ \t]+(?=(?:b?cc|Subject):)", re.IGNORECASE)
 _HEADER_LINES = 400  # some lists of recipients are that long
 _LINES_ABOVE = 9  # name, date, reply-to and blank lines above the To: of Notes
 _FULL_LINE = 60  # a line this long may have been wrapped
@@ -109,9 +110,9 @@ def _days(day: re.Match[str]) -> Iterator[tuple[int, int, int]]:
     yield year, second, first
 
 
-def _seconds(*parts: int) -> int | None:
+def _seconds(year: int, month: int, day: int, hour: int, minute: int) -> int | None:
     try:
-        return int(datetime.datetime(*parts, tzinfo=datetime.UTC).timestamp())  # type: ignore[misc, arg-type]
+        return int(datetime.datetime(year, month, day, hour, minute, tzinfo=datetime.UTC).timestamp())
     except ValueError:
         return None  # no day of the calendar: it was the other reading
 
@@ -132,7 +133,8 @@ def quoted_headers(body: str) -> list[Quoted]:
 
 
 def _lines(body: str) -> list[str]:
-    return _ONE_LINE.sub(r"\1\n\2", body).split("\n")
+    """The lines of a body; a Notes header that stands on one line is given its own."""
+    return _ONE_LINE.sub(lambda one: f"{one[1]}\n{_NEXT_FIELD.sub(chr(10), one[2])}", body).split("\n")
 
 
 def _bare(line: str) -> str:
@@ -170,7 +172,7 @@ def _block(lines: Sequence[str], at: int, floor: int) -> Quoted | None:
             return None
         sender = fields["from"] if written is not None or moment is None else fields["from"][: moment.start]
         return Quoted(sender, moment.readings if moment else (), subject, at, stop)
-    above = _name_and_date(lines, at, floor)
+    above = _name_and_date(lines, at, floor) if len(fields) > 1 else None
     return Quoted(above[0], above[1].readings, subject, above[2], stop) if above else None
 
 
@@ -182,7 +184,7 @@ def _fields(lines: Sequence[str], at: int) -> tuple[dict[str, str], int]:
         line = _bare(lines[number])
         field = _FIELD.match(line)
         name = field[1].lower() if field else ""
-        if field and name not in fields and (current != "subject" or name == "importance"):
+        if field and name not in fields and (current != "subject" or name in ("importance", "date")):
             fields[name] = field[2]
             current = name
         elif field or current == "importance":
@@ -193,7 +195,8 @@ def _fields(lines: Sequence[str], at: int) -> tuple[dict[str, str], int]:
                 break
             continue
         elif current == "subject":
-            if len(lines[stop - 1]) < _FULL_LINE or number + 1 < len(lines) and _bare(lines[number + 1]):
+            is_last = number + 1 == len(lines) or not _bare(lines[number + 1])
+            if len(lines[stop - 1]) < _FULL_LINE or not is_last:
                 break
             fields[current] += f" {line}"
         elif blanks and current != "from":
@@ -212,7 +215,8 @@ def _name_and_date(lines: Sequence[str], at: int, floor: int) -> tuple[str, Mome
         if _SEPARATOR.search(line) or _FIELD.match(line) or line.endswith("---"):
             return None
         if _ASIDE.match(line):
-            text = ""  # below it stands its own continuation
+            # Below it stands the date, or what is left of its own wrapped line.
+            text = text if last_moment(text) else ""
             continue
         text = f"{line} {text}".strip()
         moment = last_moment(text)
@@ -237,13 +241,18 @@ def hide_quoted_headers(body: str) -> str:
             wrapped = number + 1 < len(lines) and _bare(lines[number + 1]).endswith("---")
             hidden.update((number, number + 1) if wrapped else (number,))
         elif _FIELD.match(_bare(line)):
-            hidden.update(range(number, _fields(lines, number)[1]))
+            fields, stop = _fields(lines, number)
+            if len(fields) > 1:  # else a word and a colon in somebody's text
+                hidden.update(range(number, stop))
     return "\n".join(line for number, line in enumerate(lines) if number not in hidden)
 
 
 # ------------------------------------------------------------------ agreement
 
-_COMPANY = frozenset({"enron", "ect", "hou", "na", "corp", "com", "net", "mailto", "imceanotes", "on", "at", "the"})
+# Words of quoted senders that name nobody.
+_NOBODY = frozenset(
+    {"enron", "ect", "hou", "na", "corp", "com", "net", "mailto", "imceanotes", "on", "at", "the", "am", "pm"}
+)
 _MOST_HOURS = 6
 _APART = 120  # seconds
 _SUBJECT_MARKS = re.compile(r"(?:\s*(?:re|fwd?|fw|aw|wg|sv)(?:\[\d+\])?\s*:)+", re.IGNORECASE)
@@ -252,7 +261,7 @@ READINGS = ("utc", "local")
 
 def name_tokens(text: str) -> set[str]:
     """The words of a name or an address, without domains, organisation units and the company."""
-    return set(re.findall(r"[^\W\d_]{2,}", re.sub(r"[@/]\S*", " ", text.lower()))) - _COMPANY
+    return set(re.findall(r"[^\W\d_]{2,}", re.sub(r"[@/]\S*", " ", text.lower()))) - _NOBODY
 
 
 def hour_offset(quoted: Quoted, moment: int) -> int | None:
@@ -428,20 +437,23 @@ def table(figures: dict[str, Any]) -> str:
             f"quoted times within {_MOST_HOURS} whole hours {meaning}: {section['present']:,} originals present, "
             f"{section['only_after_the_reply']:,} only after the reply, "
             f"{section['only_before_the_window']:,} only before the window",
-            f"  {'':<20}{'links':>7}{'agree':>8} | where present: {'linked':>6}{'agree':>8}{'unlinked':>10}{'elsewhere':>10}",
+            f"  {'':<20}{'links':>7}{'agree':>8}   where present:{'linked':>8}{'agree':>8}"
+            f"{'unlinked':>10}{'elsewhere':>11}",
         ]
         titles = (("shipped", "(a, b) as shipped"), ("hidden", "(c) headers hidden"), ("baseline", "plain baseline"))
         for linker, title in titles:
-            row = section[linker]
-            cells = [_percent(row[key]) for key in list(row)[1:]]
+            row = {key: value if key == "linked" else _percent(value) for key, value in section[linker].items()}
             lines.append(
-                f"  {title:<20}{row['linked']:>7,}{cells[0]:>8} | {'':<14} {cells[2]:>6}{cells[1]:>8}{cells[3]:>10}{cells[4]:>10}"
+                f"  {title:<20}{row['linked']:>7,}{row['agreement']:>8}{row['linked_where_present']:>25}"
+                f"{row['agreement_where_present']:>8}{row['unlinked_where_present']:>10}"
+                f"{row['elsewhere_where_present']:>11}"
             )
     left = figures["headers_left_after_hiding"]
     hours = sorted(figures["hour_offsets"].items(), key=lambda item: -item[1])
     lines += [
         "",
-        f"headers still found after hiding: {_percent(left['audit'])} by this parser, {_percent(left['package'])} by the package's",
+        f"headers still found after hiding: {_percent(left['audit'])} by this parser, "
+        f"{_percent(left['package'])} by the package's",
         "hours from the quoted time to the linked message's in UTC: " + ", ".join(f"{h}: {n:,}" for h, n in hours),
     ]
     return "\n".join(lines)

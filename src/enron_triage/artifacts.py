@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -155,7 +156,7 @@ def read_json(path: Path, schema: type[Record]) -> Record:
         raise UsageError(f"{path}: not what the program wrote there ({error}); {_make_again(path)}") from None
 
 
-def open_input(path: Path) -> IO[bytes]:
+def open_input(path: Path) -> io.BufferedReader:
     """Open a file for reading bytes.
 
     Raises

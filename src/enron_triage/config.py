@@ -43,7 +43,14 @@ class Section(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
 class PipelineConfig(Section, frozen=True):
     """What ``triage run`` chains."""
 
-    stages: tuple[Stage, ...] = ("download", "parse", "label", "split", "sft", "evaluate")
+    stages: Annotated[tuple[Stage, ...], msgspec.Meta(min_length=1)] = (
+        "download",
+        "parse",
+        "label",
+        "split",
+        "sft",
+        "evaluate",
+    )
 
 
 class DemoConfig(Section, frozen=True):

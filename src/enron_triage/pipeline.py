@@ -10,8 +10,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from enron_triage import artifacts
 from enron_triage.config import Config, Stage
-from enron_triage.stages import Result, plan
+from enron_triage.evaluation.report import evaluation_table
+from enron_triage.stages import Result, evaluation_path, plan
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +43,18 @@ def run(config: Config) -> Result:
         Whatever a stage raises; the stages before it stand.
     """
     done: dict[str, Any] = {}
-    last: Result | None = None
+    tables: dict[str, str] = {}
     for name in config.pipeline.stages:
         if plan(name, config).is_up_to_date():
             logger.info("%s: up to date", name)
-            done[name] = "up to date"
-            last = None
-            continue
-        logger.info("%s: running", name)
-        last = run_stage(name, config)
-        logger.info("%s", last.table)
-        done[name] = last.data
-    table = last.table if last is not None else "everything is up to date"
-    return Result(stage="run", table=table, data={"stages": done})
+            done[name], tables[name] = "up to date", f"{name}: up to date"
+        else:
+            logger.info("%s: running", name)
+            result = run_stage(name, config)
+            done[name], tables[name] = result.data, result.table
+            if name != config.pipeline.stages[-1]:  # whose table is the result
+                logger.info("%s", result.table)
+    if done.get("evaluate") == "up to date":  # what one came for is shown all the same
+        done["evaluate"] = artifacts.read_json(evaluation_path(config), dict)
+        tables["evaluate"] = evaluation_table(done["evaluate"])
+    return Result(stage="run", table=list(tables.values())[-1], data={"stages": done})

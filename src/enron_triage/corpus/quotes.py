@@ -20,6 +20,9 @@ _WORDED_DATE = re.compile(
     r"[ -]+(?P<y>\d{4})(?:,|\s+at)?\s+" + _TIME
 )
 _FIELD = re.compile(r"[ \t>*|]*(From|Sent|Date|To|Cc|Subject)[*]?:[*]?[ \t]*(.*)", re.IGNORECASE)
+# Some of Notes' headers lost their line ends: "name date <tab> To: ... cc: ... Subject: ..."
+_FIELDS_IN_ONE_LINE = re.compile(r"(?<=\d [APap][Mm])[ \t]+(?=To:)|(?<=\S)[ \t]+(?=(?:cc|Subject): )")
+_NOT_THE_SENDER = re.compile(r"[ \t>*|]*(?:sent by|please respond)\b", re.IGNORECASE)
 _MARK = re.compile(r"[ \t>*|]+")
 _ATTRIBUTION = re.compile(r"[ \t>]*On (?P<when>.{6,80}?\d),? (?P<who>[^\n]{2,120}?(?:\n[^\n]{1,80})?)\s+wrote:")
 # Where a quoted header may begin, so that most of a body is never looked at line by line.
@@ -110,7 +113,7 @@ def _read_at(body: str, start: int) -> QuotedHeader | None:
     attribution = _ATTRIBUTION.match(body, start)
     if attribution is not None:
         return QuotedHeader(attribution["who"], wall_clock(attribution["when"]), None, start)
-    lines = _lines_from(body, start)
+    lines = [part for line in _lines_from(body, start) for part in _FIELDS_IN_ONE_LINE.split(line)]
     first = _FIELD.match(lines[0])
     if first is not None and first[1].lower() == "from":
         return _from_block(first[2], lines, start)
@@ -150,7 +153,7 @@ def _notes_block(body: str, lines: list[str], start: int) -> QuotedHeader | None
     after = joined[date.end() :].split("\n")
     if after[0].strip():
         return None
-    above = [line for line in _until_field(after[1:]) if not re.match(r"(?i)\s*(sent by|please respond)", line)]
+    above = [line for line in _until_field(after[1:]) if not _NOT_THE_SENDER.match(line)]
     fields = _fields(after[1:])
     if len(above) > 2 or "to" not in fields:
         return None
@@ -159,8 +162,9 @@ def _notes_block(body: str, lines: list[str], start: int) -> QuotedHeader | None
         return None
     # The name may stand on the line above, or be wrapped from it.
     if len(sender) < 3 or sender.lower() == "on" or sender.endswith((" on", "\non")):
-        previous = body[max(0, start - 400) : start].rstrip()
-        line = previous.rpartition("\n")[2]
+        above_date = [line for line in body[max(0, start - 400) : start].split("\n") if line.strip()]
+        names = [line for line in above_date if not _NOT_THE_SENDER.match(line)]
+        line = names[-1] if names else ""
         if len(sender) < 3 or sender.lower() == "on" or "@" in line or "<" in line:
             sender = f"{line} {sender}"
             start = body.rfind(line, 0, start)

@@ -6,7 +6,6 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
 
 from enron_triage.actions import ACTION_NAMES
 
@@ -67,6 +66,8 @@ def draw_confusion(confusion: npt.NDArray[np.int64], title: str, file: IO[bytes]
     title : str
     file : binary file
     """
+    from matplotlib.figure import Figure  # takes a second to import, which the table should not cost
+
     figure = Figure(figsize=(6, 5), layout="constrained")
     axes = figure.subplots()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)

@@ -215,7 +215,7 @@ def _decide(message: Message, answer: tuple[Link, Email] | None, config: LabelCo
         link, sent = answer
         rule, sent_path = f"{link.kind}:{link.how}", sent.path
         if link.kind == "reply":
-            response = _timestamp(sent) - _timestamp(message.email)
+            response = max(_timestamp(sent) - _timestamp(message.email), 0)  # clocks differ
             action = Action.REPLY_NOW if response <= seconds(config.reply_now_within) else Action.REPLY_LATER
         else:
             action = Action.FORWARD
@@ -237,11 +237,17 @@ def _decide(message: Message, answer: tuple[Link, Email] | None, config: LabelCo
 
 def _with_history(mailbox: Mailbox, decided: Sequence[LabeledEmail | None], lag: int) -> list[LabeledEmail]:
     """Give each record what was known before it arrived; count what is left out."""
+    # What answers a message counts as later than it, even where the clocks say otherwise: it must not be
+    # part of what was known when the message arrived.
     sent_at = {message.email.path: _timestamp(message.email) for message in mailbox.sent}
+    for record in decided:
+        if record is not None and record.evidence.sent_path is not None:
+            path = record.evidence.sent_path
+            sent_at[path] = max(sent_at[path], _timestamp(record))
     history = MailboxHistory()
     for message in mailbox.sent:
         email = message.email
-        history.announce_sent(_timestamp(email), (*email.to, *email.cc, *email.bcc))
+        history.announce_sent(sent_at[email.path], (*email.to, *email.cc, *email.bcc))
         mailbox.dropped["sent_by_owner"] += 1
     for record in decided:
         if record is not None and record.action is not None:

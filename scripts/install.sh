@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Make .venv and install the package into it, with the extras named as arguments.
+#
+#     scripts/install.sh test
+#
+# Where no NVIDIA GPU is present, torch is taken from PyTorch's own index of CPU builds if that can be
+# reached: PyPI's build for Linux brings several GB of CUDA along.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+extras=$(IFS=,; echo "$*")
+
+find_python() {
+    for name in python3.13 python3.12 python3.11 python3; do
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    echo "install.sh: needs Python 3.11, 3.12 or 3.13; install one and put it on PATH" >&2
+    exit 1
+}
+
+if ! .venv/bin/python -c '' 2>/dev/null; then
+    rm -rf .venv
+    "$(find_python)" -m venv .venv
+fi
+pip=(.venv/bin/python -m pip --disable-pip-version-check install --quiet)
+if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("torch")' 2>/dev/null &&
+    ! command -v nvidia-smi >/dev/null; then
+    torch=$(grep '^torch==' constraints.txt)
+    "${pip[@]}" --no-deps --retries 1 --timeout 15 --index-url https://download.pytorch.org/whl/cpu "$torch" ||
+        echo "install.sh: no CPU build of torch to be had; taking the default one" >&2
+fi
+"${pip[@]}" --constraint constraints.txt --editable ".${extras:+[$extras]}"

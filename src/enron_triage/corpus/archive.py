@@ -1,0 +1,131 @@
+"""Unpacking a mail archive: streamed, into the target folder only, all or nothing."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from enron_triage import artifacts
+from enron_triage.errors import TriageError, UsageError
+from enron_triage.progress import progress_bar
+
+_TOP = "maildir"  # the folder that the CMU archive packs its mailboxes in
+_DAMAGED = (tarfile.ReadError, EOFError, lzma.LZMAError, zlib.error, OSError)
+
+
+class Unpacked(msgspec.Struct):
+    """How much an archive held."""
+
+    files: int = 0
+    size: int = 0
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; when the block ends it takes the target's place.
+
+    If the block raises, the target stays as it was and nothing half-made is left.
+    """
+    partial, old = target.with_name(f".{target.name}.partial"), target.with_name(f".{target.name}.old")
+    artifacts.remove(partial)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        artifacts.remove(old)
+        if target.exists():
+            target.rename(old)
+        partial.rename(target)
+    finally:
+        if old.exists() and not target.exists():  # stopped between the two renames
+            old.rename(target)
+        artifacts.remove(partial)
+        artifacts.remove(old)
+
+
+def unpack(archive: Path, target: Path) -> Unpacked:
+    """Unpack a ``.tar``, ``.tar.gz`` or ``.tar.xz`` into an empty folder, as a stream.
+
+    A leading ``maildir/`` of the members is stripped. Only plain files and folders are accepted;
+    owners, permissions and times in the archive are ignored.
+
+    Parameters
+    ----------
+    archive : Path
+    target : Path
+        An empty folder.
+
+    Raises
+    ------
+    UsageError
+        If the archive is missing, or holds no file.
+    TriageError
+        If it is truncated or damaged, holds a link, a device, or a member that would land outside
+        of the target, or the target cannot be written.
+    """
+    found = Unpacked()
+    folders = {target}
+    with artifacts.open_input(archive) as file, progress_bar(description="unpack", unit=" files") as bar:
+        for member, content in _members(archive, file):
+            path = target / _inside(archive, member)
+            if member.isdir():
+                continue
+            if path.parent not in folders:
+                _make_folder(archive, path.parent, member)
+                folders.add(path.parent)
+            _write(archive, path, content, member)
+            found.files += 1
+            found.size += len(content)
+            bar.update()
+    if not found.files:
+        raise UsageError(f"{archive}: holds no file; it should unpack to maildir/<owner>/<folder>/<file>")
+    return found
+
+
+def _members(archive: Path, file: object) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """The members with their contents, as they stream by."""
+    damaged = f"{archive}: truncated or damaged; fetch it again"
+    try:
+        with tarfile.open(fileobj=file, mode="r|*") as tar:  # type: ignore[call-overload]
+            for member in tar:
+                if not (member.isfile() or member.isdir()):
+                    raise TriageError(f"{archive}: {member.name!r} is a link or a device; refused, nothing unpacked")
+                stream = tar.extractfile(member)
+                content = stream.read() if stream is not None else b""
+                if len(content) != member.size and member.isfile():
+                    raise TriageError(damaged)
+                yield member, content
+                tar.members.clear()  # tarfile would keep every header of the archive in memory
+    except _DAMAGED as error:
+        raise TriageError(f"{damaged} ({type(error).__name__})") from None
+
+
+def _inside(archive: Path, member: tarfile.TarInfo) -> PurePosixPath:
+    """The member's path below the target."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name:
+        raise TriageError(f"{archive}: {member.name!r} would land outside of the target; refused, nothing unpacked")
+    return path.relative_to(_TOP) if path.parts[:1] == (_TOP,) else path
+
+
+def _make_folder(archive: Path, folder: Path, member: tarfile.TarInfo) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise TriageError(f"{archive}: {member.name!r} lies below a file; refused, nothing unpacked") from None
+
+
+def _write(archive: Path, path: Path, content: bytes, member: tarfile.TarInfo) -> None:
+    # O_EXCL: a name that stands twice is an attack or damage. os.open spares tarfile's chown and utime per file.
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except (FileExistsError, IsADirectoryError):
+        raise TriageError(f"{archive}: {member.name!r} stands there twice; refused, nothing unpacked") from None
+    with open(descriptor, "wb", buffering=0) as file:
+        file.write(content)

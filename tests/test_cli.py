@@ -1,0 +1,193 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from enron_triage import __version__, cli
+
+QUICK = ["--set", "sft.epochs=2", "--set", "model.hidden=[16]", "--set", "workers=1", "--device", "cpu"]
+
+
+@pytest.fixture
+def triage(monkeypatch, capsys):
+    """Run the command line in this process; gives status, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["triage", *arguments])
+        handler = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        signal.signal(signal.SIGTERM, handler)
+        out, err = capsys.readouterr()
+        return stopped.value.code, out, err
+
+    return run
+
+
+def test_help_names_every_stage(triage):
+    status, out, _ = triage("--help")
+    assert status == 0
+    for name in ("download", "parse", "label", "split", "sft", "evaluate", "run"):
+        assert name in out
+    assert triage()[1] == out  # without arguments likewise
+
+
+def test_the_version_is_printed(triage):
+    assert triage("--version")[:2] == (0, f"triage {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["parse", "--bogus"], "--bogus"),
+        (["parse", "--set", "parse.sorce=x"], "did you mean source?"),
+        (["parse", "--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["parse"], "maildir: no such file or folder; run `triage download`"),
+        (["label"], "emails.json: no such file or folder; run `triage parse` first"),
+        (["split"], "emails_labeled.json: no such file or folder; run `triage label` first"),
+        (["sft"], "train.json: no such file or folder; run `triage split` first"),
+        (["evaluate"], "best_sft.pt: no such file or folder; run `triage sft` first"),
+        (["evaluate", "--set", "evaluate.checkpoint=other.pt"], "other.pt: no such file or folder"),
+        (["sft", "--device", "tpu"], "allowed: auto, cpu, cuda, mps"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(triage, arguments, message):
+    status, out, err = triage(*arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_crash_is_one_line_and_the_traceback_shows_with_verbose(triage, monkeypatch):
+    def crash(name, config):
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(cli, "_run", crash)
+    status, _, err = triage("parse")
+    assert status == 1
+    assert err == "triage: internal error, ZeroDivisionError: by nothing; please report it with the output of --verbose\n"
+    assert "Traceback" in triage("parse", "--verbose")[2]
+    assert "Traceback" in triage("-v", "parse")[2]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "data/x"), KeyboardInterrupt()])
+def test_failures_of_the_machine_and_interrupts_have_their_status(triage, monkeypatch, error):
+    def fail(name, config):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    status, _, err = triage("parse")
+    if isinstance(error, KeyboardInterrupt):
+        assert (status, "interrupted" in err) == (130, True)
+    else:
+        assert (status, err) == (1, "triage: data/x: Permission denied\n")
+
+
+def test_the_whole_pipeline_runs_then_skips_what_is_up_to_date(triage, tiny_corpus, tmp_path):
+    stages = "pipeline.stages=[parse, label, split, sft, evaluate]"
+    arguments = ["run", "--json", "--set", stages, "--set", f"parse.source={tiny_corpus}", *QUICK]
+    status, out, err = triage(*arguments)
+    assert status == 0, err
+    first = json.loads(out)["stages"]
+    assert first["parse"]["records"] == first["parse"]["files"]
+    assert 0 <= first["evaluate"]["accuracy"] <= 1
+    written = {path: path.stat().st_mtime_ns for path in Path().rglob("*") if path.is_file()}
+    second = json.loads(triage(*arguments)[1])["stages"]
+    assert {name: second[name] for name in ("parse", "label", "split", "sft")} == dict.fromkeys(
+        ("parse", "label", "split", "sft"), "up to date"
+    )
+    assert second["evaluate"]["accuracy"] == first["evaluate"]["accuracy"]
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*") if path.is_file()} == written
+
+    # A changed option of one stage runs that stage and what follows from it, no more.
+    _, out, _ = triage(*arguments, "--set", "sft.learning_rate=0.01")
+    third = json.loads(out)["stages"]
+    assert third["split"] == "up to date"
+    assert third["sft"]["epochs"] == 2
+    assert third["evaluate"]["count"] == first["evaluate"]["count"]
+
+
+def test_stdout_carries_the_table_alone_and_quiet_silences_the_rest(triage, tiny_corpus):
+    status, out, err = triage("parse", "-q", "--set", f"parse.source={tiny_corpus}", *QUICK)
+    assert (status, err) == (0, "")
+    assert "records" in out
+    assert "\x1b" not in out
+
+
+def test_an_artifact_of_another_scheme_is_refused(triage, tiny_corpus):
+    triage("parse", "--set", f"parse.source={tiny_corpus}", *QUICK)
+    folder = ["--set", "label.scheme=folder", "--set", "features.groups=[metadata]"]
+    assert triage("label", *folder, *QUICK)[0] == 0
+    status, _, err = triage("split", *QUICK)
+    assert status == 2
+    assert "labelled with scheme folder, the configuration says received" in err
+
+
+def test_a_read_only_folder_is_refused_and_nothing_changes(triage, tiny_corpus, tmp_path):
+    if os.getuid() == 0:  # root may write anywhere; a file where the folder belongs stops root, too
+        (tmp_path / "locked").write_text("x")
+    else:
+        (tmp_path / "locked").mkdir(mode=0o500)
+    status, _, err = triage("parse", "--data-dir", "locked", "--set", f"parse.source={tiny_corpus}", *QUICK)
+    assert status == 1
+    assert "locked/emails.json: cannot be written" in err
+
+
+def program(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "enron_triage", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+    )
+
+
+def test_data_stages_and_help_do_not_import_torch():
+    code = (
+        "import sys; from enron_triage import cli, pipeline; import enron_triage.corpus.parse, "
+        "enron_triage.corpus.download, enron_triage.labels.label, enron_triage.labels.split; "
+        "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_parse_killed_at_any_moment_and_run_again_gives_the_same_bytes(tiny_corpus, tmp_path):
+    arguments = ("parse", "-q", "--set", f"parse.source={tiny_corpus}")
+    assert program(*arguments, "--data-dir", "whole").wait() == 0
+    expected = (tmp_path / "whole" / "emails.json").read_bytes()
+    output = tmp_path / "data" / "emails.json"
+    for delay in (0.2, 0.5, 0.8, 1.1):
+        process = program(*arguments)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        if output.exists():
+            assert output.read_bytes() == expected
+    assert program(*arguments).wait() == 0
+    assert output.read_bytes() == expected
+    assert not list(output.parent.glob(".*"))
+
+
+def test_an_interrupted_training_ends_with_130_and_goes_on_where_it_was(tiny_corpus, tmp_path):
+    arguments = ["--set", f"parse.source={tiny_corpus}", "--set", "model.hidden=[16]", "--device", "cpu"]
+    data = ["--set", "pipeline.stages=[parse, label, split, sft]"]
+    assert program("run", "-q", *data, "--set", "sft.epochs=1", *arguments).wait() == 0
+    finished = (tmp_path / "checkpoints" / "best_sft.pt").read_bytes()
+    endless = ["sft", "--set", "sft.epochs=100000", "--set", "sft.patience=100000", *arguments]
+    process = program(*endless, text=True)
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if line.startswith("epoch 3/"):
+            process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert seen[-1].startswith("triage: interrupted")
+    assert not any("Traceback" in line for line in seen)
+    assert (tmp_path / "checkpoints" / "best_sft.pt").read_bytes() == finished
+    again = program(*endless, text=True)
+    assert again.stderr.readline().startswith("going on after epoch")
+    again.kill()
+    again.communicate()

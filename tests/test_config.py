@@ -1,0 +1,136 @@
+import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from enron_triage.config import Config, check_config, load_config, seconds
+from enron_triage.errors import UsageError
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_without_files_the_defaults_hold():
+    config = load_config()
+    assert config == Config()
+    assert config.label.reply_now_within == "1h"
+    assert config.split.ratios == (0.75, 0.125, 0.125)
+    assert config.label.dates == (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
+
+
+def test_later_files_win_and_set_wins_over_files_and_options_over_all(tmp_path):
+    first = write(tmp_path / "a.yaml", "sft: {epochs: 3, batch_size: 7}\ndevice: cpu\n")
+    second = write(tmp_path / "b.yaml", "sft: {epochs: 4}\n")
+    config = load_config([first, second], ["sft.batch_size=9", "seed=1"], data_dir="elsewhere", device=None)
+    assert (config.sft.epochs, config.sft.batch_size, config.seed) == (4, 9, 1)
+    assert (config.data_dir, config.device) == ("elsewhere", "cpu")
+
+
+def test_an_empty_file_changes_nothing(tmp_path):
+    assert load_config([write(tmp_path / "a.yaml", "# nothing\n")]) == Config()
+
+
+def test_stage_seeds_default_to_the_seed_of_the_run():
+    config = load_config([], ["seed=5", "sft.seed=6"])
+    assert (config.split_seed, config.sft_seed) == (5, 6)
+
+
+def test_a_named_run_has_its_own_folders():
+    config = load_config([], ["run=weighted"])
+    assert config.checkpoints == Path("checkpoints/weighted")
+    assert config.evaluations == Path("data/eval/weighted")
+    assert load_config().checkpoints == Path("checkpoints")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sft.epoch=3", "sft.epoch: unknown key; did you mean epochs?"),
+        ("frobnicate=3", "frobnicate: unknown key"),
+        ("sft.epochs=many", "sft.epochs: Expected int but got str"),
+        ("sft.epochs=0", "sft.epochs: Expected int >= 1"),
+        ("sft=3", "sft: must be a section"),
+        ("device=tpu", "device: Invalid enum value 'tpu'; allowed: auto, cpu, cuda, mps"),
+        ("features.groups=[telepathy]", "allowed: metadata, history"),
+        ("pipeline.stages=[]", "pipeline.stages"),
+        ("label.reply_now_within=soon", "label.reply_now_within"),
+        ("label.dates=[2003-01-01, 1997-01-01]", "the first date must come before the second"),
+        ("label.scheme=folder", "the folder scheme has no history"),
+        ("run=../../etc", "run: Expected str matching"),
+        ("workers=0", "workers"),
+        ("download.sha256=abc", "download.sha256"),
+        ("noequals", "must read key.path=value"),
+        ("sft..epochs=3", "must read key.path=value"),
+        ("sft.epochs=[1", "not a YAML value"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(override, message):
+    with pytest.raises(UsageError) as raised:
+        load_config([], [override])
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"sft: [", "not valid YAML"),
+        (b"- a\n- b\n", "must hold keys and values"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"[" * 5000, "not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused_by_name(tmp_path, content, message):
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match="bad.yaml") as raised:
+        load_config([file])
+    assert message in str(raised.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        load_config([tmp_path / "none.yaml"])
+    with pytest.raises(UsageError, match="is a folder"):
+        load_config([tmp_path])
+
+
+def test_yaml_cannot_run_code(tmp_path):
+    file = write(tmp_path / "evil.yaml", "data_dir: !!python/object/apply:os.system ['touch pwned']\n")
+    with pytest.raises(UsageError, match="not valid YAML"):
+        load_config([file])
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("5m", 300), ("1h", 3600), ("30d", 2592000), ("0.5h", 1800)])
+def test_durations_are_read_in_seconds(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
+def test_shipped_configurations_are_valid_and_say_why(file):
+    config = load_config([file])
+    assert isinstance(config, Config)
+    assert file.read_text().startswith("# ")
+    # Each states only what makes it what it is: no empty section, no value for its own sake.
+    assert yaml.safe_load(file.read_text())
+
+
+def test_the_shipped_configurations_are_what_their_names_say():
+    by_name = {file.stem: load_config([file]) for file in CONFIGS}
+    assert by_name["demo"].download.source == "demo"
+    assert by_name["own_mail"].split.by == "time"
+    assert by_name["sft_weighted"].sft.class_weights == "inverse"
+    assert (by_name["sft_focal_balanced"].sft.loss, by_name["sft_focal_balanced"].sft.sampler) == ("focal", "balanced")
+    assert by_name["log_2026_01"].label.scheme == "folder"
+    assert by_name["log_2026_01"].features.groups == ("metadata",)
+
+
+def test_nested_unknown_sections_are_named_with_their_path():
+    with pytest.raises(UsageError, match=r"label\.folders\.attic: unknown key"):
+        check_config({"label": {"folders": {"attic": []}}})
