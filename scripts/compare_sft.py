@@ -62,7 +62,8 @@ def main() -> None:
 
 def table(arguments: argparse.Namespace) -> Iterator[str]:
     """The lines of the table, each as soon as it is known."""
-    yield f"| Stage | Val accuracy | Val macro-F1 | Test accuracy | Test macro-F1 | {' | '.join(ACTION_NAMES)} | Notes |"
+    f1 = " | ".join(f"{action} F1" for action in ACTION_NAMES)
+    yield f"| Stage | Val accuracy | Val macro-F1 | Test accuracy | Test macro-F1 | {f1} | Notes |"
     yield "|---" * (len(ACTION_NAMES) + 6) + "|"
     seeds = range(arguments.seeds)
     config = _config(arguments, "sft_vanilla", 0)

@@ -99,7 +99,7 @@ def test_a_truncated_artifact_is_refused_wherever_it_ends(tmp_path, rows, cut):
 def test_a_hand_edited_artifact_is_refused_with_one_line(tmp_path, content):
     path = tmp_path / "emails.json"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match="emails.json") as raised:
+    with pytest.raises(UsageError, match=r"emails\.json") as raised:
         list(artifacts.read_records(path, Row))
     assert "\n" not in str(raised.value)
 
@@ -165,7 +165,13 @@ def test_json_values_are_read_back_and_checked(tmp_path):
 
 
 def meta_of(output, source, **changes):
-    values = {"stage": "s", "settings": {"a": 1}, "inputs": artifacts.input_states([source]), "counts": {}, "seconds": 0.0}
+    values = {
+        "stage": "s",
+        "settings": {"a": 1},
+        "inputs": artifacts.input_states([source]),
+        "counts": {},
+        "seconds": 0.0,
+    }
     artifacts.write_meta([output], **{**values, **changes})
 
 

@@ -71,7 +71,9 @@ def test_a_crash_is_one_line_and_the_traceback_shows_with_verbose(triage, monkey
     monkeypatch.setattr(cli, "_run", crash)
     status, _, err = triage("parse")
     assert status == 1
-    assert err == "triage: internal error, ZeroDivisionError: by nothing; please report it with the output of --verbose\n"
+    assert (
+        err == "triage: internal error, ZeroDivisionError: by nothing; please report it with the output of --verbose\n"
+    )
     assert "Traceback" in triage("parse", "--verbose")[2]
     assert "Traceback" in triage("-v", "parse")[2]
 
@@ -145,6 +147,13 @@ def program(*arguments, **options):
     )
 
 
+def finished(*arguments):
+    """Run the program to its end; gives the exit status."""
+    process = program(*arguments)
+    process.communicate()
+    return process.returncode
+
+
 def test_data_stages_and_help_do_not_import_torch():
     code = (
         "import sys; from enron_triage import cli, pipeline; import enron_triage.corpus.parse, "
@@ -156,7 +165,7 @@ def test_data_stages_and_help_do_not_import_torch():
 
 def test_parse_killed_at_any_moment_and_run_again_gives_the_same_bytes(tiny_corpus, tmp_path):
     arguments = ("parse", "-q", "--set", f"parse.source={tiny_corpus}")
-    assert program(*arguments, "--data-dir", "whole").wait() == 0
+    assert finished(*arguments, "--data-dir", "whole") == 0
     expected = (tmp_path / "whole" / "emails.json").read_bytes()
     output = tmp_path / "data" / "emails.json"
     for delay in (0.2, 0.5, 0.8, 1.1):
@@ -166,7 +175,7 @@ def test_parse_killed_at_any_moment_and_run_again_gives_the_same_bytes(tiny_corp
         process.communicate()
         if output.exists():
             assert output.read_bytes() == expected
-    assert program(*arguments).wait() == 0
+    assert finished(*arguments) == 0
     assert output.read_bytes() == expected
     assert not list(output.parent.glob(".*"))
 
@@ -174,8 +183,8 @@ def test_parse_killed_at_any_moment_and_run_again_gives_the_same_bytes(tiny_corp
 def test_an_interrupted_training_ends_with_130_and_goes_on_where_it_was(tiny_corpus, tmp_path):
     arguments = ["--set", f"parse.source={tiny_corpus}", "--set", "model.hidden=[16]", "--device", "cpu"]
     data = ["--set", "pipeline.stages=[parse, label, split, sft]"]
-    assert program("run", "-q", *data, "--set", "sft.epochs=1", *arguments).wait() == 0
-    finished = (tmp_path / "checkpoints" / "best_sft.pt").read_bytes()
+    assert finished("run", "-q", *data, "--set", "sft.epochs=1", *arguments) == 0
+    before = (tmp_path / "checkpoints" / "best_sft.pt").read_bytes()
     endless = ["sft", "--set", "sft.epochs=100000", "--set", "sft.patience=100000", *arguments]
     process = program(*endless, text=True)
     seen = []
@@ -183,10 +192,11 @@ def test_an_interrupted_training_ends_with_130_and_goes_on_where_it_was(tiny_cor
         seen.append(line)
         if line.startswith("epoch 3/"):
             process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
+    process.communicate()
+    assert process.returncode == 130
     assert seen[-1].startswith("triage: interrupted")
     assert not any("Traceback" in line for line in seen)
-    assert (tmp_path / "checkpoints" / "best_sft.pt").read_bytes() == finished
+    assert (tmp_path / "checkpoints" / "best_sft.pt").read_bytes() == before
     again = program(*endless, text=True)
     assert again.stderr.readline().startswith("going on after epoch")
     again.kill()

@@ -88,7 +88,7 @@ def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(override, m
 def test_a_file_that_is_no_configuration_is_refused_by_name(tmp_path, content, message):
     file = tmp_path / "bad.yaml"
     file.write_bytes(content)
-    with pytest.raises(UsageError, match="bad.yaml") as raised:
+    with pytest.raises(UsageError, match=r"bad\.yaml") as raised:
         load_config([file])
     assert message in str(raised.value)
 
@@ -107,7 +107,9 @@ def test_yaml_cannot_run_code(tmp_path):
     assert not Path("pwned").exists()
 
 
-@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("5m", 300), ("1h", 3600), ("30d", 2592000), ("0.5h", 1800)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("90s", 90), ("5m", 300), ("1h", 3600), ("30d", 2592000), ("0.5h", 1800)]
+)
 def test_durations_are_read_in_seconds(text, expected):
     assert seconds(text) == expected
 

@@ -41,31 +41,27 @@ def message(sender, to, subject, moment, labels, message_id, **headers):
     return mail
 
 
-def mailbox():
-    """The messages of the export, and the Message-IDs by action."""
-    known = {}
+def mailbox(known):
+    """The messages of the export; fills in the action by Message-ID."""
     for day in range(DAYS):
         sender, (action, labels) = list(HABITS.items())[day % len(HABITS)]
         arrival = START + timedelta(days=day)
         message_id = f"<{day}@{sender.partition('@')[2]}>"
-        yield message(sender, OWNER, "news", arrival, labels, message_id), known
+        yield message(sender, OWNER, "news", arrival, labels, message_id)
         known[message_id] = action
         delay = {"reply_now": timedelta(minutes=59), "reply_later": timedelta(hours=5), "forward": timedelta(hours=1)}
         if action in delay:
             subject = "Fwd: news" if action == "forward" else "Re: news"
             to = "other@work.example" if action == "forward" else sender
-            yield (
-                message(
-                    f"Me <{OWNER}>",
-                    to,
-                    subject,
-                    arrival + delay[action],
-                    "Sent",
-                    f"<s{day}@home.example>",
-                    In_Reply_To=message_id,
-                    References=message_id,
-                ),
-                known,
+            yield message(
+                f"Me <{OWNER}>",
+                to,
+                subject,
+                arrival + delay[action],
+                "Sent",
+                f"<s{day}@home.example>",
+                In_Reply_To=message_id,
+                References=message_id,
             )
 
 
@@ -74,7 +70,8 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("own")
     export = root / "All mail.mbox"
     with export.open("wb") as file:
-        for mail, known in mailbox():
+        known: dict[str, str | None] = {}
+        for mail in mailbox(known):
             body = mail.as_bytes().replace(b"\nFrom the start", b"\n>From the start")
             file.write(b"From 1756@xxx Mon Jan 02 09:00:00 +0000 2023\n" + body + b"\n")
     config = load_config(
@@ -105,7 +102,7 @@ def test_reply_now_labels_are_exactly_the_known_ones(run):
 
 
 def test_spam_is_dropped_and_unread_mail_took_no_action(run):
-    root, known, _ = run
+    root, _, _ = run
     unacted = json.loads((root / "data" / "emails_unacted.json").read_text())
     assert {r["sender"] for r in unacted} == {"list@club.example"}
     senders = {r["sender"] for r in json.loads((root / "data" / "emails_labeled.json").read_text())}

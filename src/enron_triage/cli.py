@@ -18,7 +18,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enron_triage import __version__, pipeline
 from enron_triage.config import Config, Stage, load_config
-from enron_triage.errors import TriageError
+from enron_triage.errors import InterruptedRun, TriageError
 from enron_triage.stages import Result
 
 logger = logging.getLogger("enron_triage")
@@ -58,16 +58,21 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show debug
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
 
 
-@app.callback()
-def _global_options(
-    context: typer.Context,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"triage {__version__}")
         raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+]
+
+
+@app.callback()
+def _global_options(
+    context: typer.Context, verbose: VerboseOption = False, quiet: QuietOption = False, version: VersionOption = False
+) -> None:
     context.obj = (verbose, quiet)
 
 
@@ -89,8 +94,13 @@ def _add_command(name: str) -> None:
         loaded = load_config(
             config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device
         )
-        with logging_redirect_tqdm([logger]):
-            result = _run(name, loaded)
+        try:
+            with logging_redirect_tqdm([logger]):
+                result = _run(name, loaded)
+        except KeyboardInterrupt:  # typer would exit with 130, but silently
+            raise InterruptedRun(
+                "interrupted; finished artifacts are as they were, run the same command to go on"
+            ) from None
         typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
 
     app.command(name, help=HELP[name])(command)
@@ -111,8 +121,6 @@ def main() -> None:
         status: Any = app(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; finished artifacts are as they were, run the same command to go on", 130)
     except TriageError as error:
         _fail(str(error), error.exit_status)
     except OSError as error:

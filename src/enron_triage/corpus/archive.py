@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -17,7 +20,9 @@ from enron_triage.errors import TriageError, UsageError
 from enron_triage.progress import progress_bar
 
 _TOP = "maildir"  # the folder that the CMU archive packs its mailboxes in
-_DAMAGED = (tarfile.ReadError, EOFError, lzma.LZMAError, zlib.error, OSError)
+_DAMAGED = (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
+_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open, b"BZh": bz2.open}
+_DRAIN = 1 << 20
 
 
 class Unpacked(msgspec.Struct):
@@ -88,20 +93,46 @@ def unpack(archive: Path, target: Path) -> Unpacked:
     return found
 
 
-def _members(archive: Path, file: object) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+class _Stream:
+    """An archive's tar stream, decompressed, that knows whether the tar's end marker went by.
+
+    tarfile's own stream mode takes a truncated ``.tar.xz`` for a complete one.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        magic = file.read(6)
+        file.seek(0)
+        opener = next((opener for start, opener in _OPENERS.items() if magic.startswith(start)), None)
+        self._file: Any = opener(file) if opener else file
+        self._tail = b""
+
+    def read(self, size: int) -> bytes:
+        block: bytes = self._file.read(size)
+        self._tail = (self._tail + block)[-tarfile.BLOCKSIZE :]
+        return block
+
+    def is_complete(self) -> bool:
+        """Whether the archive ends as a tar does; reads what is left, so that checksums are verified."""
+        ends_well = self._tail == bytes(tarfile.BLOCKSIZE)
+        while self._file.read(_DRAIN):
+            pass
+        return ends_well
+
+
+def _members(archive: Path, file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     """The members with their contents, as they stream by."""
     damaged = f"{archive}: truncated or damaged; fetch it again"
     try:
-        with tarfile.open(fileobj=file, mode="r|*") as tar:  # type: ignore[call-overload]
+        stream = _Stream(file)
+        with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
                 if not (member.isfile() or member.isdir()):
                     raise TriageError(f"{archive}: {member.name!r} is a link or a device; refused, nothing unpacked")
-                stream = tar.extractfile(member)
-                content = stream.read() if stream is not None else b""
-                if len(content) != member.size and member.isfile():
-                    raise TriageError(damaged)
-                yield member, content
+                content = tar.extractfile(member)
+                yield member, content.read() if content is not None else b""
                 tar.members.clear()  # tarfile would keep every header of the archive in memory
+        if not stream.is_complete():
+            raise TriageError(damaged)
     except _DAMAGED as error:
         raise TriageError(f"{damaged} ({type(error).__name__})") from None
 

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 CMU = "https://www.cs.cmu.edu/~enron/enron_mail_20150507.tar.gz"
 
 _TRIES = 6
-_BLOCK = 1 << 20
+_BLOCK = 1 << 14  # bytes: at most so much is lost when a transfer breaks off
 _TIMEOUT = urllib3.Timeout(connect=20, read=60)  # seconds
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -110,18 +110,16 @@ def fetch(url: str, target: Path, *, wait: Callable[[float], None] = time.sleep)
     TriageError
         If the server cannot be reached or breaks off every time.
     """
-    pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=urllib3.Retry(0, redirect=5))
     error: Exception | None = None
-    for attempt in range(_TRIES):
-        if attempt:
-            logger.warning("%s: %s; trying again", url, error)
-            wait(2 ** (attempt - 1))
-        try:
-            _fetch_once(pool, url, target)
-        except (urllib3.exceptions.HTTPError, _BrokenOffError) as failed:
-            error = failed
-        else:
-            return
+    with urllib3.PoolManager(timeout=_TIMEOUT, retries=urllib3.Retry(0, redirect=5)) as pool:
+        for attempt in range(_TRIES):
+            if attempt:
+                logger.warning("%s: %s; trying again", url, error)
+                wait(2 ** (attempt - 1))
+            try:
+                return _fetch_once(pool, url, target)
+            except (urllib3.exceptions.HTTPError, _BrokenOffError) as failed:
+                error = failed
     raise TriageError(
         f"{url}: not fetched after {_TRIES} tries ({error}); run the same command to go on from {_part(target)}"
     )
@@ -198,7 +196,7 @@ def _fetch_once(pool: urllib3.PoolManager, url: str, target: Path) -> None:
             return
         _receive(response, remote, part, have)
     finally:
-        response.release_conn() if response.closed else response.close()
+        response.close()
     part.replace(target)
     _description(part).replace(_description(target))
 
