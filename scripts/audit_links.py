@@ -29,7 +29,7 @@ from enron_triage import artifacts
 from enron_triage.config import LabelConfig, seconds
 from enron_triage.corpus.quotes import quoted_header
 from enron_triage.errors import TriageError
-from enron_triage.labels.label import sort_mailbox
+from enron_triage.labels.mailbox import sort_mailbox
 from enron_triage.labels.threads import link_sent
 from enron_triage.records import Email
 from enron_triage.workers import map_ordered

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from enron_triage import artifacts
+from enron_triage import artifacts, provenance
 from enron_triage.config import Config, Stage
 from enron_triage.errors import UsageError
 
@@ -46,7 +46,7 @@ class Plan(msgspec.Struct, kw_only=True):
 
     def is_up_to_date(self) -> bool:
         """Whether the outputs stand as this stage makes them from these inputs and settings."""
-        return artifacts.up_to_date(self.stage, self.settings, self.inputs, self.outputs)
+        return provenance.up_to_date(self.stage, self.settings, self.inputs, self.outputs)
 
     @contextmanager
     def recorded(self) -> Iterator[dict[str, Any]]:
@@ -66,10 +66,10 @@ class Plan(msgspec.Struct, kw_only=True):
                 advice = f"run `triage {maker}` first" if maker else "give the right path"
                 raise UsageError(f"{path}: no such file or folder; {advice}")
         started = time.perf_counter()
-        states = artifacts.input_states(self.inputs)
+        states = provenance.input_states(self.inputs)
         counts: dict[str, Any] = {}
         yield counts
-        artifacts.write_meta(
+        provenance.write_meta(
             self.outputs,
             stage=self.stage,
             settings=self.settings,
@@ -87,22 +87,22 @@ def plan(stage: Stage, config: Config) -> Plan:
     match stage:
         case "download":
             local = _local_archive(config.download.source)
-            settings = {"download": artifacts.plain(config.download)}
+            settings = {"download": provenance.plain(config.download)}
             if config.download.source == "demo":
                 settings["seed"] = config.seed
             inputs = [local] if local else []
             outputs = [data / "maildir"]
         case "parse":
-            settings = {"parse": artifacts.plain(config.parse)}
+            settings = {"parse": provenance.plain(config.parse)}
             inputs = [Path(config.parse.source) if config.parse.source else data / "maildir"]
             outputs = [data / "emails.json", data / "parse_errors.json"]
         case "label":
-            settings = {"label": artifacts.plain(config.label)}
+            settings = {"label": provenance.plain(config.label)}
             inputs = [data / "emails.json"]
             outputs = [data / "emails_labeled.json", data / "emails_unacted.json"]
         case "split":
             settings = {
-                "split": {**artifacts.plain(config.split), "seed": config.split_seed},
+                "split": {**provenance.plain(config.split), "seed": config.split_seed},
                 "scheme": config.label.scheme,
             }
             if config.split.by == "time":
@@ -111,9 +111,9 @@ def plan(stage: Stage, config: Config) -> Plan:
             outputs = [data / f"{name}.json" for name in artifacts.SPLITS] + [data / "split_metadata.json"]
         case "sft":
             settings = {
-                "sft": {**artifacts.plain(config.sft), "seed": config.sft_seed, "resume": None},
-                "model": artifacts.plain(config.model),
-                "features": artifacts.plain(config.features),
+                "sft": {**provenance.plain(config.sft), "seed": config.sft_seed, "resume": None},
+                "model": provenance.plain(config.model),
+                "features": provenance.plain(config.features),
                 "scheme": config.label.scheme,
                 "device": config.device,
             }

@@ -51,6 +51,7 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
             while pending:
                 yield pending.popleft().result()
         except BrokenProcessPool:
+            pending.clear()  # the pool is failing these itself; cancelling them meanwhile can hang it (Python 3.11)
             raise TriageError(
                 "a worker process died, perhaps for want of memory; try again with --set workers=1"
             ) from None

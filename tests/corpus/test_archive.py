@@ -1,4 +1,5 @@
 import io
+import resource
 import tarfile
 
 import pytest
@@ -55,10 +56,11 @@ def test_permissions_of_the_archive_are_ignored(tmp_path, target):
         ("maildir/../../evil", {}, "would land outside"),
         ("/etc/evil", {}, "would land outside"),
         ("a/..\\..\\evil", {}, "would land outside"),
-        ("a/link", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "is a link or a device"),
-        ("a/hard", {"type": tarfile.LNKTYPE, "linkname": "a/1."}, "is a link or a device"),
-        ("a/fifo", {"type": tarfile.FIFOTYPE}, "is a link or a device"),
-        ("a/null", {"type": tarfile.CHRTYPE}, "is a link or a device"),
+        ("a/link", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "is a link, a device or sparse"),
+        ("a/hard", {"type": tarfile.LNKTYPE, "linkname": "a/1."}, "is a link, a device or sparse"),
+        ("a/fifo", {"type": tarfile.FIFOTYPE}, "is a link, a device or sparse"),
+        ("a/sparse", {"type": tarfile.GNUTYPE_SPARSE}, "is a link, a device or sparse"),
+        ("a/null", {"type": tarfile.CHRTYPE}, "is a link, a device or sparse"),
         ("a/1.", {}, "stands there twice"),
         ("a/1./below", {}, "lies below a file"),
         ("a", {}, "stands there twice"),
@@ -92,6 +94,17 @@ def test_what_is_no_archive_is_refused(tmp_path, target):
 def test_an_archive_without_files_is_refused(tmp_path, target):
     with pytest.raises(UsageError, match="holds no file"):
         unpack(archive(tmp_path / "m.tar.gz", ("maildir", {"type": tarfile.DIRTYPE})), target)
+
+
+def test_a_full_disk_is_an_error_and_not_a_short_file(tmp_path, target):
+    path = archive(tmp_path / "m.tar.gz", ("a/1.", {"content": b"x" * 5000}))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # the first write is short, as on a full disk
+    try:
+        with pytest.raises(OSError, match="too large"):
+            unpack(path, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_new_folder_replaces_the_old_one_only_when_complete(tmp_path):

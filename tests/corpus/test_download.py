@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import io
 import json
@@ -33,6 +34,7 @@ class Server:
     def __init__(self):
         self.content = CONTENT
         self.etag = '"one"'
+        self.encoding = ""
         self.behaviours = []
         self.requests = []
         outer = self
@@ -49,6 +51,7 @@ class Server:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.handle_error = lambda *arguments: None  # the client may hang up
         self.url = f"http://127.0.0.1:{self.http.server_port}/mail.tar"
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -58,15 +61,25 @@ class Server:
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return
+        if behaviour == "redirect":
+            handler.send_response(302)
+            handler.send_header("Location", "/elsewhere/mail.tar")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
         start = 0
         wanted = handler.headers.get("Range", "")
         if wanted and behaviour != "ignore range" and handler.headers.get("If-Range") == self.etag:
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if start and behaviour == "another range":
+            start -= 1
         body = self.content[start:]
         handler.send_response(206 if start else 200)
         handler.send_header("Content-Length", str(len(body) + (100 if behaviour == "wrong length" else 0)))
         if start:
             handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        if self.encoding:
+            handler.send_header("Content-Encoding", self.encoding)
         if self.etag:
             handler.send_header("ETag", self.etag)
         handler.end_headers()
@@ -102,6 +115,35 @@ def test_a_broken_transfer_goes_on_where_it_was(server, tmp_path, waits):
     assert waits == [1, 2]  # seconds, doubling
     starts = [int(request.get("Range", "bytes=0-")[6:-1]) for request in server.requests]
     assert 0 == starts[0] < starts[1] <= len(CONTENT) // 2 < starts[2] < len(CONTENT)
+
+
+def test_a_server_that_sends_another_range_than_asked_for_is_not_spliced(server, tmp_path, waits):
+    server.behaviours = ["cut", "another range"]
+    download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
+    assert (tmp_path / "mail.tar").read_bytes() == CONTENT
+    assert "Range" not in server.requests[2]  # started over
+
+
+def test_an_archive_declared_as_content_encoding_stays_compressed(server, tmp_path, waits):
+    # Apache's mod_mime sends .tar.gz like this where it is told "AddEncoding x-gzip .gz".
+    server.content, server.encoding = gzip.compress(CONTENT), "x-gzip"
+    server.behaviours = ["cut"]
+    download.fetch(server.url, tmp_path / "mail.tar.gz", wait=waits.append)
+    assert (tmp_path / "mail.tar.gz").read_bytes() == server.content
+    assert waits == [1]
+
+
+def test_a_redirect_is_followed(server, tmp_path, waits):
+    server.behaviours = ["redirect"]
+    download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
+    assert (tmp_path / "mail.tar").read_bytes() == CONTENT
+    assert waits == []
+
+
+def test_what_is_no_url_is_refused_at_once(tmp_path, waits):
+    with pytest.raises(UsageError, match="not a URL"):
+        download.fetch("http:///mail.tar", tmp_path / "mail.tar", wait=waits.append)
+    assert waits == []
 
 
 def test_a_later_run_goes_on_too(server, tmp_path, waits):
@@ -244,3 +286,20 @@ def test_the_cmu_archive_is_fetched_from_its_page(monkeypatch, tmp_path):
     Path("data").mkdir()
     download.run(config_for("cmu"))
     assert asked == ["https://www.cs.cmu.edu/~enron/enron_mail_20150507.tar.gz"]
+
+
+def test_a_fetched_archive_with_a_wrong_hash_is_removed_so_that_the_next_run_fetches_it_again(server):
+    right, server.content = hashlib.sha256(CONTENT).hexdigest(), make_archive(3)
+    with pytest.raises(TriageError, match=f"download.sha256 says {right}"):
+        download.run(config_for(server.url, f"download.sha256={right}"))
+    assert list(Path("data").iterdir()) == []
+    server.content = CONTENT  # under the same ETag
+    assert download.run(config_for(server.url, f"download.sha256={right}")).data["files"] == 40
+
+
+def test_a_local_archive_with_a_wrong_hash_is_left_alone(tmp_path):
+    (tmp_path / "mail.tar").write_bytes(CONTENT)
+    with pytest.raises(TriageError, match="its SHA-256 is"):
+        download.run(config_for(tmp_path / "mail.tar", f"download.sha256={'f' * 64}"))
+    assert (tmp_path / "mail.tar").read_bytes() == CONTENT
+    assert not Path("data/maildir").exists()

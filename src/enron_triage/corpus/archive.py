@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import lzma
 import os
@@ -21,8 +20,9 @@ from enron_triage.progress import progress_bar
 
 _TOP = "maildir"  # the folder that the CMU archive packs its mailboxes in
 _DAMAGED = (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
-_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open, b"BZh": bz2.open}
+_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
 _DRAIN = 1 << 20
+_MOST_BYTES = 1 << 28  # of one member, which is held in memory
 
 
 class Unpacked(msgspec.Struct):
@@ -76,7 +76,10 @@ def unpack(archive: Path, target: Path) -> Unpacked:
     """
     found = Unpacked()
     folders = {target}
-    with artifacts.open_input(archive) as file, progress_bar(description="unpack", unit=" files") as bar:
+    with (
+        artifacts.open_input(archive) as file,
+        progress_bar(description="unpack", total=archive.stat().st_size, unit="B") as bar,
+    ):
         for member, content in _members(archive, file):
             path = target / _inside(archive, member)
             if member.isdir():
@@ -87,7 +90,7 @@ def unpack(archive: Path, target: Path) -> Unpacked:
             _write(archive, path, content, member)
             found.files += 1
             found.size += len(content)
-            bar.update()
+            bar.update(file.tell() - bar.n)
     if not found.files:
         raise UsageError(f"{archive}: holds no file; it should unpack to maildir/<owner>/<folder>/<file>")
     return found
@@ -126,8 +129,12 @@ def _members(archive: Path, file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, b
         stream = _Stream(file)
         with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
-                if not (member.isfile() or member.isdir()):
-                    raise TriageError(f"{archive}: {member.name!r} is a link or a device; refused, nothing unpacked")
+                if not (member.isfile() or member.isdir()) or member.issparse():
+                    raise TriageError(
+                        f"{archive}: {member.name!r} is a link, a device or sparse; refused, nothing unpacked"
+                    )
+                if member.size > _MOST_BYTES:
+                    raise TriageError(f"{archive}: {member.name!r} is larger than any mail; refused, nothing unpacked")
                 content = tar.extractfile(member)
                 yield member, content.read() if content is not None else b""
                 tar.members.clear()  # tarfile would keep every header of the archive in memory
@@ -158,5 +165,6 @@ def _write(archive: Path, path: Path, content: bytes, member: tarfile.TarInfo) -
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except (FileExistsError, IsADirectoryError):
         raise TriageError(f"{archive}: {member.name!r} stands there twice; refused, nothing unpacked") from None
-    with open(descriptor, "wb", buffering=0) as file:
+    # Buffered: an unbuffered write to a full disk may write less than all of it and raise nothing.
+    with open(descriptor, "wb") as file:
         file.write(content)

@@ -17,40 +17,22 @@ from datetime import datetime, timedelta, timezone
 from itertools import cycle
 from pathlib import Path
 from random import Random
-from typing import Literal
-
-import msgspec
 
 from enron_triage.corpus import demo_text
 from enron_triage.corpus.demo_mail import (
     Encoding,
     Mail,
-    Manner,
     Person,
     forward_mark,
     quote,
     quote_plainly,
     render,
 )
-
-Kind = Literal["boss", "colleague", "customer", "friend", "newsletter", "alert", "broadcast"]
-Choice = Literal["reply", "forward", "archive", "delete", "nothing"]
+from enron_triage.corpus.demo_people import CHOICES, LEANINGS, Choice, Kind, Owner, make_owners
 
 _ZONE = timezone(timedelta(hours=-6))
 _FIRST_DAY = datetime(2000, 1, 3, tzinfo=_ZONE)
 _WEEKS = 78
-_CHOICES: tuple[Choice, ...] = ("reply", "forward", "archive", "delete", "nothing")
-# Scores by relation, in the order of _CHOICES: the larger, the likelier.
-_LEANINGS: dict[Kind, tuple[float, ...]] = {
-    "boss": (1.6, 0.4, 1.2, -1.0, 0.0),
-    "colleague": (0.9, 0.0, 0.6, 0.2, 0.2),
-    "customer": (1.2, 0.8, 0.8, -0.8, -0.2),
-    "friend": (0.8, -1.0, -0.6, 0.8, 0.2),
-    "newsletter": (-4.0, -1.5, -0.2, 1.8, 0.2),
-    "alert": (-4.0, 0.0, 1.0, 1.0, -0.4),
-    "broadcast": (-3.0, -0.8, 0.2, 1.4, 0.4),
-}
-_CONTACTS: dict[Kind, int] = {"boss": 1, "colleague": 5, "customer": 3, "friend": 2, "newsletter": 3, "alert": 2}
 _MAIL_SHARE: dict[Kind, float] = {
     "boss": 0.14,
     "colleague": 0.3,
@@ -65,20 +47,6 @@ _ENCODINGS: tuple[Encoding, ...] = ("quoted_printable", "latin1", "windows", "en
 _MOST_TURNS = 4
 _REPORT = "Weekly status report"  # one subject for many messages: only what a reply quotes tells which it answers
 _LISTED = 2000  # recipients of a broadcast named in X-To only
-
-
-class Owner(msgspec.Struct):
-    """A mailbox owner with habits."""
-
-    person: Person
-    mailbox: str
-    aliases: list[Person]
-    manner: Manner
-    sent_folders: list[str]
-    contacts: dict[Kind, list[Person]]
-    habits: dict[str, list[float]]
-    minutes: float  # the median time to an answer
-    filing: list[str]
 
 
 class _Corpus:
@@ -115,7 +83,7 @@ def write_demo(root: Path, seed: int = 42, mailboxes: int = 24, messages: int = 
         The number of files.
     """
     random = Random(seed)
-    owners = _make_owners(mailboxes, random)
+    owners = make_owners(mailboxes, random)
     by_address = {person.address: owner for owner in owners for person in owner.aliases}
     corpus = _Corpus(random)
     for owner in cycle(owners):
@@ -129,61 +97,6 @@ def write_demo(root: Path, seed: int = 42, mailboxes: int = 24, messages: int = 
         for number, content in enumerate(contents, 1):
             (root / folder / f"{number}.").write_bytes(content)
     return corpus.count
-
-
-def _make_owners(count: int, random: Random) -> list[Owner]:
-    people = _people(count, random)
-    owners = []
-    for index, person in enumerate(people):
-        aliases = [person]
-        if index % 4 == 1:  # their sent mail bears several From addresses
-            short = f"{person.given[0]}{person.surname}@{demo_text.COMPANY}"
-            aliases.append(msgspec.structs.replace(person, address=short))
-        others = [other for other in people if other is not person]
-        topics = list(demo_text.TOPICS)
-        owner = Owner(
-            person=person,
-            mailbox=f"{person.surname}-{person.given[0]}" + (f"{index}" if index >= len(demo_text.SURNAMES) else ""),
-            aliases=aliases,
-            manner="notes" if index % 2 else "outlook",
-            sent_folders=[["sent_items"], ["sent", "_sent_mail"], ["_sent_mail"]][index % 3],
-            contacts={kind: _contacts(kind, number, others, random) for kind, number in _CONTACTS.items()},
-            habits={},
-            minutes=random.choice([30, 60, 180, 600, 1800]),
-            filing=[f"{topic}_files" for topic in random.sample(topics, 3)] + ["projects/alpha"],
-        )
-        names = [*_LEANINGS, *topics, *(c.address for contacts in owner.contacts.values() for c in contacts)]
-        owner.habits = {name: [random.gauss(0, 0.8) for _ in _CHOICES] for name in names}
-        owners.append(owner)
-    return owners
-
-
-def _people(count: int, random: Random) -> list[Person]:
-    surnames = [demo_text.SURNAMES[i % len(demo_text.SURNAMES)] for i in range(count)]
-    people = []
-    for index, surname in enumerate(surnames):
-        given = random.choice(demo_text.GIVEN)
-        number = "" if index < len(demo_text.SURNAMES) else str(index)
-        people.append(Person(given, surname, f"{given}.{surname}{number}@{demo_text.COMPANY}"))
-    return people
-
-
-def _contacts(kind: Kind, number: int, others: list[Person], random: Random) -> list[Person]:
-    """Those who write to an owner: bosses and colleagues mostly have mailboxes of their own."""
-    contacts = []
-    for index in range(number):
-        given, surname = random.choice(demo_text.GIVEN), random.choice(demo_text.SURNAMES)
-        address = {
-            "boss": f"{given}.{surname}@{demo_text.COMPANY}",
-            "colleague": f"{given}.{surname}@{demo_text.COMPANY}",
-            "customer": f"{given}.{surname}@customer{random.randrange(8)}.example",
-            "friend": f"{given}{random.randrange(100)}@hotmail.example",
-            "newsletter": f"newsletter@news{random.randrange(12)}.example",
-            "alert": random.choice(["operations-desk", "no-reply@alerts.example", f"admin@{demo_text.COMPANY}"]),
-        }[kind]
-        is_owner = kind in ("boss", "colleague") and others and index < 3
-        contacts.append(random.choice(others) if is_owner else Person(given, surname, address))
-    return contacts
 
 
 def _start_conversation(corpus: _Corpus, owner: Owner, owners: list[Owner], by_address: dict[str, Owner]) -> None:
@@ -251,9 +164,9 @@ def _receive(
 
 
 def _choose(owner: Owner, mail: Mail, kind: Kind, topic: str, asks: bool, random: Random) -> Choice:
-    none = [0.0] * len(_CHOICES)
+    none = [0.0] * len(CHOICES)
     causes = [
-        _LEANINGS[kind],
+        LEANINGS[kind],
         owner.habits[kind],
         owner.habits[topic],
         owner.habits.get(mail.sender.address, none),
@@ -261,7 +174,7 @@ def _choose(owner: Owner, mail: Mail, kind: Kind, topic: str, asks: bool, random
         (-0.6, 0.0, 0.2, 0.2, 0.4) if len(mail.to) + len(mail.cc) > 2 else none,
     ]
     scores = [sum(values) for values in zip(*causes, strict=True)]
-    return random.choices(_CHOICES, [math.exp(_SHARPNESS * score) for score in scores])[0]
+    return random.choices(CHOICES, [math.exp(_SHARPNESS * score) for score in scores])[0]
 
 
 def _answer(owner: Owner, mail: Mail, moment: datetime, choice: Choice, topic: str, random: Random) -> Mail:

@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from enron_triage import artifacts
+from enron_triage import artifacts, provenance
 from enron_triage.actions import ACTION_NAMES
 from enron_triage.config import Config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines, metrics, report
 from enron_triage.evaluation.calibration import calibrated
 from enron_triage.features.dataset import UNACTED, Dataset, Transform, load_dataset
-from enron_triage.labels.split import belongs_to, read_metadata
+from enron_triage.labels.split_metadata import belongs_to, read_metadata
 from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
 from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
 from enron_triage.records import LabeledEmail
@@ -160,7 +160,7 @@ def _unacted_logits(
         cache=config.data / "features",
         workers=config.worker_count,
         keep=functools.partial(belongs_to, metadata, split),
-        keep_key=f"{split} {artifacts.file_state(metadata_path).sha256}",
+        keep_key=f"{split} {provenance.file_state(metadata_path).sha256}",
     )
     if not len(dataset):
         return np.empty((0, len(ACTION_NAMES)), dtype=np.float32)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enron_triage import __version__, artifacts
+from enron_triage import __version__, artifacts, provenance
 from enron_triage.actions import ACTION_INDEX, ACTIONS
 from enron_triage.config import FeatureGroupName
 from enron_triage.errors import UsageError
@@ -162,8 +162,8 @@ def load_dataset(
     """
     with artifacts.open_input(path):
         pass
-    meta = artifacts.read_meta(path)
-    content = artifacts.file_state(path, meta.artifact if meta else None).sha256
+    meta = provenance.read_meta(path)
+    content = provenance.file_state(path, meta.artifact if meta else None).sha256
     key = hashlib.sha256(f"{content} {sorted(groups)} {keep_key} {_CACHE_FORMAT} {__version__}".encode()).hexdigest()
     cached = cache / f"{path.stem}-{key[:16]}.pt"
     dataset = _read_cache(cached)

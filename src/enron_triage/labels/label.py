@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
@@ -22,8 +21,9 @@ from enron_triage.actions import ACTIONS, Action
 from enron_triage.artifacts import Span
 from enron_triage.config import Config, LabelConfig, seconds
 from enron_triage.errors import UsageError
-from enron_triage.labels.folders import FolderRoles, Role, folder_action, owner_addresses
+from enron_triage.labels.folders import folder_action
 from enron_triage.labels.history import MailboxHistory
+from enron_triage.labels.mailbox import Mailbox, Message, sort_mailbox
 from enron_triage.labels.threads import Link, link_sent
 from enron_triage.progress import progress_bar
 from enron_triage.records import Email, Evidence, LabeledEmail
@@ -34,24 +34,6 @@ logger = logging.getLogger(__name__)
 
 _ENCODER = msgspec.json.Encoder()
 _NO_RULE = "none"
-
-
-class Message(msgspec.Struct):
-    """One message of a mailbox, with all that its copies say."""
-
-    email: Email
-    roles: frozenset[Role]
-    folders: list[str]
-    copies: int
-
-
-class Mailbox(msgspec.Struct):
-    """A mailbox sorted out: what the owner sent, what reached the owner, what is left out and why."""
-
-    owner: frozenset[str]
-    sent: list[Message]
-    received: list[Message]
-    dropped: Counter[str]
 
 
 class Labeled(msgspec.Struct):
@@ -157,44 +139,6 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     )
 
 
-def sort_mailbox(emails: Iterable[Email], config: LabelConfig) -> Mailbox:
-    """Reduce copies to messages, and tell what the owner sent from what reached the owner.
-
-    Both lists are in time order. Every record is in one of them, a copy of one, or counted as
-    dropped: `undated`, `junk`, `copy`, `draft`.
-    """
-    roles = FolderRoles(config.folders)
-    copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
-    for email in emails:
-        copies[email.fingerprint].append((email, roles.of_message(email)))
-    owner = owner_addresses(email.sender for group in copies.values() for email, role in group if role == "sent")
-    first, last = (_midnight(day) for day in config.dates)
-    mailbox = Mailbox(owner, [], [], Counter())
-    for group in copies.values():
-        message = _one_message(group)
-        timestamp = message.email.timestamp
-        mailbox.dropped["copy"] += message.copies - 1
-        if timestamp is None or not first <= timestamp < last:
-            mailbox.dropped["undated"] += 1
-        elif message.email.sender in owner or "sent" in message.roles:
-            if message.roles == {"drafts"}:
-                mailbox.dropped["draft"] += 1
-            else:
-                mailbox.sent.append(message)
-        else:
-            mailbox.received.append(message)
-    for messages in (mailbox.sent, mailbox.received):
-        messages.sort(key=lambda message: (message.email.timestamp, message.email.path))
-    return mailbox
-
-
-def _one_message(group: Sequence[tuple[Email, Role]]) -> Message:
-    """The copies of a message as one; the smallest hash decides which is kept, so that no folder does."""
-    kept = min((email for email, _ in group), key=lambda email: (email.raw_sha256, email.path))
-    folders = sorted({place for email, _ in group for place in (email.labels or [email.folder])})
-    return Message(kept, frozenset(role for _, role in group), folders, len(group))
-
-
 def _deciding_links(links: Iterable[Link], sent: Sequence[Message]) -> dict[int, tuple[Link, Email]]:
     """For each received message the link that decides: its earliest reply, else its earliest forward."""
     deciding: dict[int, tuple[Link, Email]] = {}
@@ -294,10 +238,6 @@ def _label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         labeled.append(_ENCODER.encode(record))
         actions[action] += 1
     return Labeled(emails[0].user, labeled, [], actions, dropped, Counter(), owner_known=True)
-
-
-def _midnight(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
 def _timestamp(email: Email) -> int:

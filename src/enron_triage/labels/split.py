@@ -24,6 +24,7 @@ from enron_triage import artifacts
 from enron_triage.actions import ACTION_INDEX, ACTIONS, Action
 from enron_triage.config import Config, seconds
 from enron_triage.errors import UsageError
+from enron_triage.labels.split_metadata import SplitMetadata
 from enron_triage.progress import progress
 from enron_triage.records import Scheme
 from enron_triage.stages import Result, plan
@@ -59,33 +60,6 @@ class Columns(msgspec.Struct):
     start: IntArray
     stop: IntArray
     scheme: Scheme
-
-
-class SplitMetadata(msgspec.Struct, kw_only=True):
-    """The content of ``split_metadata.json``.
-
-    Attributes
-    ----------
-    mailboxes : dict of str to list of str
-        By split.
-    until : dict of str to list of int, or None
-        For a split by time: each mailbox's two cuts (seconds UTC); None for a split by mailbox.
-    actions_before, actions : dict
-        By split, the number of messages with each action, before and after the drops.
-    dropped : dict
-        By split, the number of messages dropped for each reason.
-    """
-
-    seed: int
-    by: str
-    scheme: Scheme
-    ratios: tuple[float, float, float]
-    mailboxes: dict[str, list[str]]
-    until: dict[str, list[int]] | None
-    counts: dict[str, int]
-    actions_before: dict[str, dict[str, int]]
-    actions: dict[str, dict[str, int]]
-    dropped: dict[str, dict[str, int]]
 
 
 def run(config: Config) -> Result:
@@ -314,23 +288,3 @@ def _table(metadata: SplitMetadata) -> str:
         drops = sum(metadata.dropped[name].values())
         lines.append(f"{name:<6} {len(metadata.mailboxes[name]):>9} {total:>9,} {drops:>8,}  {shares}")
     return "\n".join(lines)
-
-
-def belongs_to(metadata: SplitMetadata, split: str, user: str, timestamp: int | None) -> bool:
-    """Whether an unacted message belongs to the mailboxes (and the time) of a split."""
-    if metadata.until is None:
-        return user in metadata.mailboxes[split]
-    if timestamp is None or user not in metadata.until:
-        return False
-    return bisect_right(metadata.until[user], timestamp) == artifacts.SPLITS.index(split)
-
-
-def read_metadata(path: Path) -> SplitMetadata:
-    """Read ``split_metadata.json``.
-
-    Raises
-    ------
-    UsageError
-        If it is missing or damaged.
-    """
-    return artifacts.read_json(path, SplitMetadata)

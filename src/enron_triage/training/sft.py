@@ -17,7 +17,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage import __version__, artifacts
+from enron_triage import __version__, provenance
 from enron_triage.actions import ACTIONS
 from enron_triage.config import Config, SftConfig
 from enron_triage.errors import UsageError
@@ -30,6 +30,7 @@ from enron_triage.stages import Result, plan
 from enron_triage.training import loop
 from enron_triage.training.balance import class_weights, epoch_order
 from enron_triage.training.losses import cross_entropy, focal_loss
+from enron_triage.training.stage_files import StageFiles
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +47,12 @@ def run(config: Config) -> Result:
     """
     stage = plan("sft", config)
     device = choose_device(config.device)
-    files = loop.StageFiles(config.checkpoints, 1, "sft")
+    files = StageFiles(config.checkpoints, 1, "sft")
     may_resume = config.sft.resume and not stage.is_up_to_date()
     with stage.recorded() as counts:
         train, val = (_load(config, path) for path in stage.inputs)
         _warn_of_absent_actions(train)
-        states = artifacts.input_states(stage.inputs).values()
+        states = provenance.input_states(stage.inputs).values()
         content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
         task = make_task(config, train, val, device, hashlib.sha256(content).hexdigest())
         history = loop.train(task, config.sft, files, config.sft_seed, may_resume=may_resume)

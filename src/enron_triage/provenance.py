@@ -1,0 +1,159 @@
+"""What was made from what.
+
+Beside each artifact, ``<name>.meta.json`` says from which inputs and with which settings it was
+made; `up_to_date` decides from it what ``triage run`` may skip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from enron_triage import __version__
+from enron_triage.artifacts import write_json
+
+
+class FileState(msgspec.Struct, frozen=True):
+    """What a file or a folder looked like: enough to tell whether it is still the same."""
+
+    size: int
+    modified_ns: int
+    sha256: str
+
+
+class Meta(msgspec.Struct, kw_only=True):
+    """The content of ``<name>.meta.json``."""
+
+    stage: str
+    version: str
+    settings: dict[str, Any]
+    inputs: dict[str, FileState]
+    artifact: FileState
+    counts: dict[str, Any]
+    seconds: float
+
+
+def meta_path(path: Path) -> Path:
+    """``<name>.meta.json`` beside an artifact."""
+    return path.with_name(f"{path.name}.meta.json")
+
+
+def file_state(path: Path, known: FileState | None = None) -> FileState:
+    """Size, time and hash of a file; of a folder, of the list of its files' names, sizes and times.
+
+    Parameters
+    ----------
+    path : Path
+    known : FileState, optional
+        An earlier state; the file is not read again if size and time still agree.
+    """
+    if path.is_dir():
+        return _folder_state(path)
+    status = path.stat()
+    if known is not None and (known.size, known.modified_ns) == (status.st_size, status.st_mtime_ns):
+        return known
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileState(status.st_size, status.st_mtime_ns, digest)
+
+
+def _folder_state(root: Path) -> FileState:
+    digest = hashlib.sha256()
+    size = modified = 0
+    folders = [str(root)]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(folder) as entries:
+            listing = sorted(entries, key=lambda entry: entry.name)
+        for entry in listing:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+                continue
+            status = entry.stat(follow_symlinks=False)
+            size += status.st_size
+            modified = max(modified, status.st_mtime_ns)
+            name = os.path.relpath(folder, root) + "/" + entry.name
+            digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
+    return FileState(size, modified, digest.hexdigest())
+
+
+def write_meta(
+    outputs: Iterable[Path],
+    *,
+    stage: str,
+    settings: dict[str, Any],
+    inputs: dict[str, FileState],
+    counts: dict[str, Any],
+    seconds: float,
+) -> None:
+    """Record beside each output what it was made from.
+
+    Parameters
+    ----------
+    outputs : iterable of Path
+        Existing artifacts.
+    settings : dict
+        The part of the configuration that decides the outputs; plain values.
+    inputs : dict of str to FileState
+        As `input_states` gave them before the work began, so that a change meanwhile is noticed.
+    """
+    for output in outputs:
+        meta = Meta(
+            stage=stage,
+            version=__version__,
+            settings=settings,
+            inputs=inputs,
+            artifact=file_state(output),
+            counts=counts,
+            seconds=round(seconds, 3),
+        )
+        write_json(meta_path(output), meta)
+
+
+def read_meta(path: Path) -> Meta | None:
+    """The meta data of an artifact; None if there are none, or they cannot be understood."""
+    try:
+        return msgspec.json.decode(meta_path(path).read_bytes(), type=Meta)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def input_states(inputs: Iterable[Path]) -> dict[str, FileState]:
+    """The state of each input, reading again only what its meta data do not vouch for."""
+    states = {}
+    for path in inputs:
+        meta = read_meta(path)
+        states[str(path)] = file_state(path, meta.artifact if meta else None)
+    return states
+
+
+def up_to_date(stage: str, settings: dict[str, Any], inputs: Iterable[Path], outputs: Iterable[Path]) -> bool:
+    """Whether every output stands as `stage` made it, with these settings, from these inputs."""
+    inputs = list(inputs)
+    if not all(path.exists() for path in inputs):
+        return False
+    states: dict[str, FileState] | None = None
+    for output in outputs:
+        meta = read_meta(output)
+        if meta is None or not output.exists():
+            return False
+        if (meta.stage, meta.version, meta.settings) != (stage, __version__, settings):
+            return False
+        if file_state(output, meta.artifact).sha256 != meta.artifact.sha256:
+            return False
+        if states is None:
+            states = input_states(inputs)
+        # A path is compared by its content only: the whole data folder may have been moved.
+        if [state.sha256 for state in meta.inputs.values()] != [state.sha256 for state in states.values()]:
+            return False
+    return True
+
+
+def plain(value: Any) -> Any:
+    """A configuration section as the plain JSON values that the meta data hold."""
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -1,0 +1,301 @@
+import json
+import logging
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from enron_triage import artifacts
+from enron_triage.actions import ACTION_INDEX, ACTIONS, Action
+from enron_triage.errors import UsageError
+from enron_triage.features import dataset as dataset_module
+from enron_triage.features import history, metadata
+from enron_triage.features.dataset import UNACTED, Dataset, Transform, load_dataset
+from enron_triage.records import Evidence, History, LabeledEmail
+
+BOTH = ("metadata", "history")
+
+
+def message(number, **changes):
+    return msgspec.structs.replace(
+        LabeledEmail(
+            path=f"owner-a/inbox/{number}.",
+            user="owner-a",
+            folder="inbox",
+            labels=[],
+            message_id="",
+            date="2001-05-14T18:00:00-07:00",
+            timestamp=989888400 + number,
+            sender="jane@x.example",
+            sender_name="",
+            to=["owner@x.example"],
+            cc=[],
+            bcc=[],
+            subject="a" * number,
+            raw_subject=None,
+            body="text",
+            in_reply_to="",
+            references=[],
+            fingerprint=str(number),
+            raw_sha256="s",
+            action=ACTIONS[number % 5],
+            response_seconds=None,
+            evidence=Evidence(rule="", sent_path=None, folders=[]),
+            history=History(
+                sender_actions=[number, 0, 0, 0, 0],
+                domain_actions=[number, 0, 0, 0, 0],
+                owner_actions=[number, 0, 0, 0, 0],
+                sent_to_sender=0,
+                last_sender_action=None,
+            ),
+            scheme="received",
+        ),
+        **changes,
+    )
+
+
+def write(path, records):
+    with artifacts.record_writer(path) as writer:
+        for record in records:
+            writer.write(msgspec.json.encode(record))
+
+
+def load(path, groups=BOTH, workers=1, **keep):
+    return load_dataset(path, groups, cache=path.parent / "features", workers=workers, **keep)
+
+
+@pytest.fixture
+def extractions(monkeypatch):
+    """The number of records of each extraction, as they happen."""
+    counts = []
+    original = dataset_module._extract_chunk
+
+    def counted(path, groups, chunk):
+        counts.append(len(chunk.lines))
+        return original(path, groups, chunk)
+
+    monkeypatch.setattr(dataset_module, "_extract_chunk", counted)
+    return counts
+
+
+def test_records_become_tensors_in_their_order(tmp_path):
+    records = [
+        message(0),
+        message(1, user="owner-b"),
+        message(2, action=None),
+        message(3, action=Action.DELETE),
+    ]
+    write(tmp_path / "train.json", records)
+    dataset = load(tmp_path / "train.json")
+    assert len(dataset) == 4
+    assert dataset.targets.tolist() == [0, 1, UNACTED, ACTION_INDEX[Action.DELETE]]
+    assert dataset.mailboxes == ["owner-a", "owner-b"]
+    assert dataset.mailbox.tolist() == [0, 1, 0, 0]
+    assert dataset.scheme == "received"
+    np.testing.assert_array_equal(dataset.raw["metadata"].numpy(), metadata.extract(records))
+    np.testing.assert_array_equal(dataset.raw["history"].numpy(), history.extract(records))
+
+
+def test_an_empty_artifact_is_an_empty_dataset(tmp_path):
+    write(tmp_path / "train.json", [])
+    dataset = load(tmp_path / "train.json")
+    assert len(dataset) == 0
+    assert dataset.raw["metadata"].shape == (0, len(metadata.COLUMNS))
+    assert dataset.mailboxes == []
+
+
+def test_more_workers_give_the_same_tensors(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_module, "_CHUNK", 3)
+    write(tmp_path / "train.json", [message(number) for number in range(10)])
+    alone = load(tmp_path / "train.json")
+    together = load_dataset(tmp_path / "train.json", BOTH, cache=tmp_path / "other", workers=2)
+    assert alone.targets.tolist() == together.targets.tolist() == [number % 5 for number in range(10)]
+    assert all(torch.equal(alone.raw[group], together.raw[group]) for group in BOTH)
+
+
+def test_the_cache_is_used_while_inputs_and_settings_are_the_same(tmp_path, extractions):
+    path = tmp_path / "train.json"
+    write(path, [message(1), message(2)])
+    first = load(path)
+    again = load(path)
+    assert extractions == [2]
+    assert torch.equal(first.raw["metadata"], again.raw["metadata"])
+    assert again.targets.tolist() == [1, 2]
+    load(path, ("metadata",))  # other settings
+    assert extractions == [2, 2]
+    load(path, tuple(reversed(BOTH)))  # the order of the groups is the transform's affair
+    assert extractions == [2, 2]
+
+
+def test_the_cache_is_remade_when_the_artifact_changes(tmp_path, extractions):
+    path = tmp_path / "train.json"
+    write(path, [message(1)])
+    load(path)
+    write(path, [message(1), message(2)])
+    assert load(path).targets.tolist() == [1, 2]
+    write(path, [message(3), message(2)])
+    assert load(path).targets.tolist() == [3, 2]
+    assert extractions == [1, 2, 2]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "nothing", "foreign"])
+def test_a_damaged_cache_is_made_again(tmp_path, extractions, caplog, damage):
+    path = tmp_path / "train.json"
+    write(path, [message(1)])
+    load(path)
+    (cached,) = (tmp_path / "features").glob("train-*.pt")
+    if damage == "foreign":
+        torch.save({"something": "else"}, cached)
+    else:
+        cached.write_bytes(cached.read_bytes()[:100] if damage == "truncated" else b"")
+    with caplog.at_level(logging.WARNING):
+        assert load(path).targets.tolist() == [1]
+    assert "cannot be used" in caplog.text
+    assert "extracting again" in caplog.text
+    assert load(path).targets.tolist() == [1]
+    assert extractions == [1, 1]
+
+
+def test_only_the_wanted_records_are_kept(tmp_path):
+    path = tmp_path / "emails_unacted.json"
+    write(path, [message(1), message(2, user="owner-b"), message(3, user="owner-b", timestamp=None)])
+    b = load(path, keep=lambda user, timestamp: user == "owner-b", keep_key="b")
+    dated = load(path, keep=lambda user, timestamp: timestamp is not None, keep_key="dated")
+    none = load(path, keep=lambda user, timestamp: False, keep_key="none")
+    assert b.targets.tolist() == [2, 3]
+    assert b.mailboxes == ["owner-b"]
+    assert dated.targets.tolist() == [1, 2]  # not the cache of another choice
+    assert len(none) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, r"train\.json: no such file; run `triage split`"),
+        ("", r"train\.json: not an artifact of records"),
+        ("[\n{}\n]\n", r"train\.json, line 2: not a record of this kind"),
+        ('[\n{"user": "a"},\n', r"train\.json: truncated or edited near byte 2"),
+    ],
+)
+def test_a_missing_or_damaged_artifact_is_refused(tmp_path, text, complaint):
+    if text is not None:
+        (tmp_path / "train.json").write_text(text)
+    with pytest.raises(UsageError, match=complaint):
+        load(tmp_path / "train.json")
+    assert not (tmp_path / "features").exists()
+
+
+def test_a_record_that_is_not_wanted_is_checked_as_far_as_it_is_looked_at(tmp_path):
+    write(tmp_path / "train.json", [message(1)])
+    lines = (tmp_path / "train.json").read_text().replace('"user":"owner-a"', '"user":7')
+    (tmp_path / "train.json").write_text(lines)
+    with pytest.raises(UsageError, match=r"train\.json, line 2: not a record"):
+        load(tmp_path / "train.json", keep=lambda user, timestamp: True, keep_key="all")
+
+
+EMPTY = History(
+    sender_actions=[0] * 5, domain_actions=[0] * 5, owner_actions=[0] * 5, sent_to_sender=0, last_sender_action=None
+)
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"date": "last Monday, in the evening"},
+        {"date": "2001-05-14"},
+        {"history": msgspec.structs.replace(EMPTY, sender_actions=[1, 2, 3])},
+        {"history": msgspec.structs.replace(EMPTY, sent_to_sender=-5)},
+        {"history": msgspec.structs.replace(EMPTY, owner_actions=[-7, 0, 0, 0, 0])},
+    ],
+)
+def test_a_hand_edited_record_that_cannot_be_is_refused(tmp_path, edited):
+    write(tmp_path / "train.json", [message(1, **edited)])
+    with pytest.raises(UsageError, match=r"train\.json, line 2"):
+        load(tmp_path / "train.json")
+
+
+def test_mixed_schemes_are_refused(tmp_path):
+    write(tmp_path / "train.json", [message(1), message(2, scheme="folder")])
+    with pytest.raises(UsageError, match="mixes label schemes; run `triage label` and `triage split` again"):
+        load(tmp_path / "train.json", ("metadata",))
+
+
+def test_the_history_group_is_refused_without_history(tmp_path):
+    write(tmp_path / "train.json", [message(1, scheme="folder", history=None)])
+    with pytest.raises(UsageError, match=r"leave history out of features\.groups"):
+        load(tmp_path / "train.json")
+    assert load(tmp_path / "train.json", ("metadata",)).scheme == "folder"
+
+
+def datasets(tmp_path):
+    generator = np.random.default_rng(0)
+    train = [message(int(n), body="word " * int(n)) for n in generator.integers(0, 30, 60)]
+    val = [message(int(n) + 40, body="word! " * int(n)) for n in generator.integers(0, 30, 20)]
+    write(tmp_path / "train.json", train)
+    write(tmp_path / "val.json", val)
+    return load(tmp_path / "train.json"), load(tmp_path / "val.json")
+
+
+def test_normalisation_is_fitted_on_train_only(tmp_path):
+    train, val = datasets(tmp_path)
+    transform = Transform.fit(train, BOTH)
+    shares = np.bincount(train.targets.numpy(), minlength=5) / len(train)
+    np.testing.assert_allclose(transform.population.numpy(), shares, rtol=1e-6)
+
+    def features(dataset):
+        derived = history.derive(dataset.raw["history"].numpy(), shares.astype(np.float32))
+        return np.concatenate([dataset.raw["metadata"].numpy(), derived], axis=1).astype(np.float64)
+
+    raw = features(train)
+    mean, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
+    varied = spread > 1e-3
+    assert varied.sum() > 10
+    expected = np.clip((features(val) - mean) / spread, -10, 10)
+    np.testing.assert_allclose(transform.apply(val).numpy()[:, varied], expected[:, varied], rtol=1e-3, atol=1e-4)
+    normalised = transform.apply(train).numpy()[:, varied]
+    np.testing.assert_allclose(normalised.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(normalised.std(axis=0), 1, atol=1e-3)
+
+
+def test_a_column_that_is_constant_on_train_is_zero_there(tmp_path):
+    train, _ = datasets(tmp_path)
+    transform = Transform.fit(train, ("metadata",))
+    raw = train.raw["metadata"]
+    constant = raw.max(dim=0).values == raw.min(dim=0).values
+    assert constant.sum() > 10
+    assert transform.apply(train)[:, constant].abs().max() < 1e-3  # not rounding, blown up
+
+
+def test_no_single_value_may_drown_the_rest(tmp_path):
+    train, val = datasets(tmp_path)
+    transform = Transform.fit(train, ("metadata",))
+    hostile = Dataset(
+        raw={"metadata": val.raw["metadata"] + 1e9},
+        targets=val.targets,
+        mailbox=val.mailbox,
+        mailboxes=val.mailboxes,
+        scheme=val.scheme,
+    )
+    assert transform.apply(hostile).unique().tolist() == [10.0]
+
+
+def test_columns_follow_the_order_of_the_groups(tmp_path):
+    train, val = datasets(tmp_path)
+    forward, backward = Transform.fit(train, BOTH), Transform.fit(train, ("history", "metadata"))
+    assert forward.columns == [*metadata.COLUMNS, *history.COLUMNS]
+    assert backward.columns == [*history.COLUMNS, *metadata.COLUMNS]
+    count = len(metadata.COLUMNS)
+    assert forward.apply(val).shape == (20, len(forward.columns))
+    varied = forward.spread[:count] > 1e-3
+    first, last = forward.apply(val)[:, :count], backward.apply(val)[:, -count:]
+    torch.testing.assert_close(first[:, varied], last[:, varied], rtol=1e-4, atol=1e-4)
+
+
+def test_the_artifact_itself_is_never_touched(tmp_path):
+    path = tmp_path / "train.json"
+    write(path, [message(1)])
+    before = path.read_bytes()
+    load(path)
+    assert path.read_bytes() == before
+    assert json.loads(before)[0]["user"] == "owner-a"

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+from scipy.special import erf
+from torch import nn
+
+from enron_triage.errors import UsageError
+from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
+
+
+def policy_of(hidden=(6, 4), dropout=0.5, seed=3):
+    return new_policy(inputs=7, hidden=hidden, dropout=dropout, seed=seed)
+
+
+def features_of(count):
+    return torch.randn(count, 7, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_policy_is_the_formula():
+    policy, features = policy_of(), features_of(5)
+    weights = {name: weight.detach().numpy().astype(float) for name, weight in policy.state_dict().items()}
+    x = features.numpy().astype(float)
+    for layer in (0, 4):
+        x = x @ weights[f"layers.{layer}.weight"].T + weights[f"layers.{layer}.bias"]
+        x = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
+        x = x * weights[f"layers.{layer + 1}.weight"] + weights[f"layers.{layer + 1}.bias"]
+        x = x * (1 + erf(x / np.sqrt(2))) / 2
+    expected = x @ weights["layers.8.weight"].T + weights["layers.8.bias"]
+    np.testing.assert_allclose(predict_logits(policy, features).numpy(), expected, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = policy_of(seed=1)
+    assert torch.equal(torch.rand(3), expected)
+    again, other = policy_of(seed=1), policy_of(seed=2)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(first.layers[0].weight, other.layers[0].weight)
+
+
+def test_prediction_has_no_dropout_and_restores_the_mode():
+    policy, features = policy_of().train(), features_of(20)
+    first, second = predict_logits(policy, features), predict_logits(policy, features)
+    assert torch.equal(first, second)
+    assert policy.training
+    torch.manual_seed(0)
+    assert not torch.allclose(policy(features), first)  # training has dropout
+    policy.eval()
+    predict_logits(policy, features)
+    assert not policy.training
+
+
+def test_the_batch_size_does_not_change_the_prediction():
+    policy, features = policy_of(), features_of(20)
+    whole, parts = predict_logits(policy, features), predict_logits(policy, features, batch_size=3)
+    torch.testing.assert_close(whole, parts)
+    assert whole.shape == (20, 5)
+    assert not whole.requires_grad
+    assert predict_logits(policy, features[:0]).shape == (0, 5)
+
+
+def test_every_hidden_layer_has_its_width():
+    linear = [layer for layer in Policy(7, (6, 4), 0.1).layers if isinstance(layer, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linear] == [(7, 6), (6, 4), (4, 5)]
+    dropout = [layer.p for layer in Policy(7, (6, 4), 0.1).layers if isinstance(layer, nn.Dropout)]
+    assert dropout == [0.1, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch, cuda, mps, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device("auto") == torch.device(chosen)
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, name):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=f"--device {name}: not available on this machine; use --device auto"):
+        choose_device(name)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enron_triage.training.losses import cross_entropy, focal_loss
+
+GENERATOR = np.random.default_rng(4)
+LOGITS = torch.tensor(GENERATOR.normal(size=(12, 5)) * 3)
+TARGETS = torch.tensor(GENERATOR.integers(0, 5, 12))
+WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 0.0, 3.0], dtype=torch.float64)
+
+
+def by_formula(logits, targets, gamma, weights):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    p = p[np.arange(len(targets)), targets]
+    weights = weights[targets]
+    return (weights * (1 - p) ** gamma * -np.log(p)).sum() / weights.sum()
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_cross_entropy_is_torchs(weights):
+    expected = torch.nn.CrossEntropyLoss(weight=weights)(LOGITS, TARGETS)
+    torch.testing.assert_close(cross_entropy(LOGITS, TARGETS, weights), expected)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
+def test_focal_loss_is_the_papers_formula(gamma, weights):
+    expected = by_formula(
+        LOGITS.numpy(), TARGETS.numpy(), gamma, np.ones(5) if weights is None else weights.numpy()
+    )
+    assert float(focal_loss(LOGITS, TARGETS, gamma, weights)) == pytest.approx(expected)
+
+
+def test_focal_loss_with_gamma_0_is_cross_entropy():
+    assert torch.equal(focal_loss(LOGITS, TARGETS, 0.0, WEIGHTS), cross_entropy(LOGITS, TARGETS, WEIGHTS))
+
+
+@given(st.floats(-20, 20), st.floats(0.1, 5), st.integers(0, 4))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_the_focal_loss_of_one_example_lies_between_0_and_its_cross_entropy(logit, gamma, target):
+    logits = torch.zeros(1, 5, dtype=torch.float64)
+    logits[0, 0] = logit
+    targets = torch.tensor([target])
+    assert 0 <= float(focal_loss(logits, targets, gamma)) <= float(cross_entropy(logits, targets))
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_gradients_agree_with_finite_differences(gamma, weights):
+    logits = LOGITS.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(focal_loss(logits, TARGETS, gamma, weights), logits)
+    step = 1e-6
+    expected = torch.empty_like(LOGITS)
+    for row, column in np.ndindex(*LOGITS.shape):
+        shifted = [LOGITS.clone(), LOGITS.clone()]
+        shifted[0][row, column] += step
+        shifted[1][row, column] -= step
+        high, low = (focal_loss(values, TARGETS, gamma, weights) for values in shifted)
+        expected[row, column] = (high - low) / (2 * step)
+    torch.testing.assert_close(gradient, expected, atol=1e-7, rtol=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("size", [50.0, 1e4, 1e30])
+def test_saturated_logits_stay_finite(gamma, size):
+    logits = torch.zeros(2, 5)
+    logits[0, 1] = logits[1, 2] = size  # the first certainly right, the second certainly wrong
+    logits.requires_grad_()
+    loss = focal_loss(logits, torch.tensor([1, 0]), gamma)
+    loss.backward()
+    assert float(loss) == pytest.approx(size / 2)
+    assert torch.isfinite(logits.grad).all()
+    # Right and certain: nothing to learn. Wrong and certain: the slope of cross-entropy.
+    assert logits.grad[0].abs().max() < 1e-6
+    assert logits.grad[1].tolist() == pytest.approx([-0.5, 0, 0.5, 0, 0], abs=1e-6)
+
+
+def test_a_batch_without_any_weight_is_worth_nothing():
+    logits = LOGITS[:2].clone().requires_grad_()
+    loss = cross_entropy(logits, torch.tensor([3, 3]), WEIGHTS)
+    loss.backward()
+    assert float(loss) == 0
+    assert logits.grad.abs().max() == 0
