@@ -5,13 +5,16 @@ Every record is a typed struct; msgspec checks it when it is read.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from enron_triage.actions import Action
 
 Scheme = Literal["received", "folder"]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+ActionCounts = Annotated[list[Count], msgspec.Meta(min_length=len(Action), max_length=len(Action))]
+Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$")]
 
 
 class Email(msgspec.Struct, kw_only=True, gc=False):
@@ -48,7 +51,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
     folder: str
     labels: list[str]
     message_id: str
-    date: str | None
+    date: Date | None
     timestamp: int | None
     sender: str
     sender_name: str
@@ -103,10 +106,10 @@ class History(msgspec.Struct, kw_only=True, gc=False):
         The action that became known last among those on mail of this sender.
     """
 
-    sender_actions: list[int]
-    domain_actions: list[int]
-    owner_actions: list[int]
-    sent_to_sender: int
+    sender_actions: ActionCounts
+    domain_actions: ActionCounts
+    owner_actions: ActionCounts
+    sent_to_sender: Count
     last_sender_action: Action | None
 
 

@@ -72,7 +72,7 @@ def extractions(monkeypatch):
     original = dataset_module._extract_chunk
 
     def counted(path, groups, chunk):
-        counts.append(len(chunk.lines))
+        counts.append(len(chunk.rows))
         return original(path, groups, chunk)
 
     monkeypatch.setattr(dataset_module, "_extract_chunk", counted)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -53,7 +55,7 @@ def test_weights_have_mean_1_over_the_examples_and_the_rarer_class_weighs_more(c
     assert float((weights * known).sum() / known.sum()) == pytest.approx(1, rel=1e-5)
     assert [weight > 0 for weight in weights.tolist()] == [count > 0 for count in counts]
     ordered = [weight for _, weight in sorted(zip(counts, weights.tolist(), strict=True)) if weight]
-    assert all(rare >= frequent * (1 - 1e-6) for rare, frequent in zip(ordered, ordered[1:], strict=False))
+    assert all(rare >= frequent * (1 - 1e-6) for rare, frequent in itertools.pairwise(ordered))
 
 
 def test_without_a_sampler_every_example_comes_once():

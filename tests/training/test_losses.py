@@ -29,9 +29,7 @@ def test_cross_entropy_is_torchs(weights):
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
 def test_focal_loss_is_the_papers_formula(gamma, weights):
-    expected = by_formula(
-        LOGITS.numpy(), TARGETS.numpy(), gamma, np.ones(5) if weights is None else weights.numpy()
-    )
+    expected = by_formula(LOGITS.numpy(), TARGETS.numpy(), gamma, np.ones(5) if weights is None else weights.numpy())
     assert float(focal_loss(LOGITS, TARGETS, gamma, weights)) == pytest.approx(expected)
 
 
@@ -72,7 +70,7 @@ def test_saturated_logits_stay_finite(gamma, size):
     logits.requires_grad_()
     loss = focal_loss(logits, torch.tensor([1, 0]), gamma)
     loss.backward()
-    assert float(loss) == pytest.approx(size / 2)
+    assert loss.item() == pytest.approx(size / 2)
     assert torch.isfinite(logits.grad).all()
     # Right and certain: nothing to learn. Wrong and certain: the slope of cross-entropy.
     assert logits.grad[0].abs().max() < 1e-6
@@ -83,5 +81,5 @@ def test_a_batch_without_any_weight_is_worth_nothing():
     logits = LOGITS[:2].clone().requires_grad_()
     loss = cross_entropy(logits, torch.tensor([3, 3]), WEIGHTS)
     loss.backward()
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert logits.grad.abs().max() == 0

@@ -9,10 +9,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -36,7 +35,7 @@ UNACTED = -1  # the target of a message that got no action
 
 _CHUNK = 1000  # records: some 100 ms of work
 _CACHE_FORMAT = 1  # raise it when a group's extraction changes
-_LEAST_SPREAD = 1e-6  # a column that is constant on train stays constant
+_LEAST_SPREAD = 1e-6  # less is a constant's rounding, which must not be blown up
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -108,7 +107,8 @@ class Transform(msgspec.Struct, kw_only=True):
         """Fit on the train split."""
         population = torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train)
         features = _derive(train, groups, population)
-        spread = features.std(dim=0, unbiased=False).clamp_min(_LEAST_SPREAD)
+        spread = features.std(dim=0, unbiased=False)
+        spread = torch.where(spread < _LEAST_SPREAD, 1, spread)
         return cls(groups=list(groups), population=population, mean=features.mean(dim=0), spread=spread)
 
     def apply(self, dataset: Dataset) -> Tensor:
@@ -190,10 +190,9 @@ class _Key(msgspec.Struct):
 
 
 class _Chunk(msgspec.Struct):
-    """Some records, still encoded; `line` is the first one's line in the file."""
+    """Some records, as the ranges of bytes of their lines, with the lines' numbers."""
 
-    lines: list[bytes]
-    line: int
+    rows: list[tuple[int, int, int]]
 
 
 class _Extracted(msgspec.Struct):
@@ -235,28 +234,28 @@ def _extract(
 
 
 def _chunks(path: Path, keep: Callable[[str, int | None], bool] | None) -> Iterator[_Chunk]:
-    numbered: Iterator[tuple[int, bytes]] = (
-        (number, line) for number, (_, line) in enumerate(artifacts.iterate_lines(path), 2)
-    )
-    if keep is not None:
-        numbered = _kept(path, numbered, keep)
-    while chunk := list(islice(numbered, _CHUNK)):
-        yield _Chunk([line for _, line in chunk], chunk[0][0])
-
-
-def _kept(
-    path: Path, numbered: Iterable[tuple[int, bytes]], keep: Callable[[str, int | None], bool]
-) -> Iterator[tuple[int, bytes]]:
     decode = msgspec.json.Decoder(_Key).decode
-    for number, line in numbered:
-        key = artifacts.decode_line(decode, line, path, number)
-        if keep(key.user, key.timestamp):
-            yield number, line
+
+    def rows() -> Iterator[tuple[int, int, int]]:
+        for number, (offset, line) in enumerate(artifacts.iterate_lines(path), 2):
+            if keep is not None:
+                key = artifacts.decode_line(decode, line, path, number)
+                if not keep(key.user, key.timestamp):
+                    continue
+            yield offset, offset + len(line), number
+
+    wanted = rows()
+    while chunk := list(islice(wanted, _CHUNK)):
+        yield _Chunk(chunk)
 
 
 def _extract_chunk(path: Path, groups: Sequence[FeatureGroupName], chunk: _Chunk) -> _Extracted:
-    decode: Any = msgspec.json.Decoder(LabeledEmail).decode
-    records = [artifacts.decode_line(decode, line, path, number) for number, line in enumerate(chunk.lines, chunk.line)]
+    decode = msgspec.json.Decoder(LabeledEmail).decode
+    records = []
+    with artifacts.open_input(path) as file:
+        for start, stop, number in chunk.rows:
+            file.seek(start)
+            records.append(artifacts.decode_line(decode, file.read(stop - start), path, number))
     return _Extracted(
         raw={group: _GROUPS[group].extract(records) for group in groups},
         targets=[UNACTED if record.action is None else ACTION_INDEX[record.action] for record in records],

@@ -229,7 +229,7 @@ def _subject(subject: str) -> tuple[float, ...]:
         low.startswith(("fw:", "fwd:")),
         "?" in subject,
         "!" in subject,
-        _capital_share(subject, low),
+        _capital_share(subject),
         _digit_share(subject),
         not _URGENT.isdisjoint(words),
         not _REQUEST.isdisjoint(words),
@@ -261,7 +261,7 @@ def _text(record: LabeledEmail) -> tuple[float, ...]:
         sum(word in _FIRST for word in words) / count,
         sum(word in _SECOND for word in words) / count,
         math.log1p(text.count("!")),
-        _capital_share(text, low),
+        _capital_share(text),
         _digit_share(text),
         _phrases(low, _LINKS),
         _phrases(low, _ATTACHMENT),
@@ -276,9 +276,9 @@ def _phrases(text: str, phrases: Sequence[str]) -> float:
     return math.log1p(sum(text.count(phrase) for phrase in phrases))
 
 
-def _capital_share(text: str, low: str) -> float:
+def _capital_share(text: str) -> float:
     letters = sum(map(str.isalpha, text))
-    return sum(a != b for a, b in zip(text, low, strict=False)) / letters if letters else 0.0
+    return sum(map(str.isupper, text)) / letters if letters else 0.0
 
 
 def _digit_share(text: str) -> float:

@@ -6,13 +6,14 @@ They are loaded with ``weights_only=True``, so that a foreign file cannot run co
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import torch
 from torch import Tensor
 
 from enron_triage import __version__, artifacts
+from enron_triage.actions import ACTIONS
 from enron_triage.errors import UsageError
 from enron_triage.models.policy import Policy, new_policy
 from enron_triage.records import Scheme
@@ -89,9 +90,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         checkpoint = Checkpoint(**{name: content[name] for name in Checkpoint.__struct_fields__})
         checkpoint.policy(torch.device("cpu"))
-        if len(checkpoint.features["mean"]) != checkpoint.model["inputs"]:
-            raise ValueError("features that do not fit its weights")
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        _check_features(checkpoint.features, checkpoint.model["inputs"])
+        if not (checkpoint.temperature > 0 and checkpoint.scheme in get_args(Scheme)):
+            raise ValueError("an impossible temperature or scheme")
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UsageError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
     return checkpoint
 
@@ -125,6 +127,13 @@ def check_fit(path: Path, checkpoint: Checkpoint, scheme: Scheme, columns: int, 
             f"{path}: expects {checkpoint.model['inputs']} features, this version extracts {columns} for "
             f"{', '.join(checkpoint.features['groups'])}; train again with `triage sft`"
         )
+
+
+def _check_features(features: dict[str, Any], inputs: int) -> None:
+    """Refuse normalisation that does not fit the weights."""
+    lengths = {name: len(features[name]) for name in ("population", "mean", "spread")}
+    if lengths != {"population": len(ACTIONS), "mean": inputs, "spread": inputs} or not features["groups"]:
+        raise ValueError("features that do not fit its weights")
 
 
 def _first_line(error: Exception) -> str:
