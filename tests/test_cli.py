@@ -131,6 +131,15 @@ def test_an_artifact_of_another_scheme_is_refused(triage, tiny_corpus):
     assert "labelled with scheme folder, the configuration says received" in err
 
 
+def test_an_input_made_with_other_settings_is_named(triage, tiny_corpus):
+    triage("parse", "--set", f"parse.source={tiny_corpus}", *QUICK)
+    assert "other settings" not in triage("label", "--set", f"parse.source={tiny_corpus}", *QUICK)[2]
+    status, _, err = triage("label", *QUICK)
+    assert status == 0
+    assert f"parse.source was '{tiny_corpus}', is None" in err
+    assert "run `triage parse` to make it again" in err
+
+
 def test_a_read_only_folder_is_refused_and_nothing_changes(triage, tiny_corpus, tmp_path):
     if os.getuid() == 0:  # root may write anywhere; a file where the folder belongs stops root, too
         (tmp_path / "locked").write_text("x")

@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 
 from enron_triage.errors import TriageError, UsageError
+from enron_triage.progress import progress
 
 Record = TypeVar("Record")
 
@@ -196,7 +197,8 @@ def mailbox_spans(path: Path) -> list[Span]:
     """
     decode = msgspec.json.Decoder(_User).decode
     spans: dict[str, Span] = {}
-    for number, (offset, line) in enumerate(iterate_lines(path), 2):
+    lines = progress(iterate_lines(path), description=f"look through {path.name}", unit=" messages")
+    for number, (offset, line) in enumerate(lines, 2):
         user = decode_line(decode, line, path, number).user
         span = spans.get(user)
         if span is None:

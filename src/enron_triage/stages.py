@@ -6,17 +6,22 @@ only paths and settings, so that ``triage run`` can tell what is up to date with
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from enron_triage import artifacts, provenance
 from enron_triage.config import Config, Stage
 from enron_triage.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+_DATA_STAGES = ("download", "parse", "label", "split")
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -39,7 +44,8 @@ class Result(msgspec.Struct, kw_only=True):
 class Plan(msgspec.Struct, kw_only=True):
     """One stage under one configuration."""
 
-    stage: str
+    config: Config
+    stage: Stage
     settings: dict[str, Any]
     inputs: list[Path]
     outputs: list[Path]
@@ -59,12 +65,15 @@ class Plan(msgspec.Struct, kw_only=True):
         ------
         UsageError
             If an input is missing.
+
+        Warns, in the log, of an input that was made with other settings than the configuration's.
         """
         for path in self.inputs:
             if not path.exists():
                 maker = artifacts.MAKER.get(path.name)
                 advice = f"run `triage {maker}` first" if maker else "give the right path"
                 raise UsageError(f"{path}: no such file or folder; {advice}")
+            self._warn_of_other_settings(path)
         started = time.perf_counter()
         states = provenance.input_states(self.inputs)
         counts: dict[str, Any] = {}
@@ -77,6 +86,24 @@ class Plan(msgspec.Struct, kw_only=True):
             counts=counts,
             seconds=time.perf_counter() - started,
         )
+
+    def _warn_of_other_settings(self, path: Path) -> None:
+        meta = provenance.read_meta(path)
+        if meta is None or meta.stage not in _DATA_STAGES:  # a checkpoint brings its own settings along
+            return
+        now = _flat(plan(cast("Stage", meta.stage), self.config).settings)
+        differences = [
+            f"{key} was {value!r}, is {now.get(key)!r}"
+            for key, value in _flat(meta.settings).items()
+            if value != now.get(key)
+        ]
+        if differences:
+            logger.warning(
+                "%s: made with other settings than the configuration's (%s); run `triage %s` to make it again",
+                path,
+                "; ".join(differences[:3]),
+                meta.stage,
+            )
 
 
 def plan(stage: Stage, config: Config) -> Plan:
@@ -130,7 +157,7 @@ def plan(stage: Stage, config: Config) -> Plan:
             if evaluated_split(config):
                 inputs += [data / "split_metadata.json", data / "emails_unacted.json"]
             outputs = [evaluation_path(config), evaluation_path(config).with_suffix(".png")]
-    return Plan(stage=stage, settings=settings, inputs=inputs, outputs=outputs)
+    return Plan(config=config, stage=stage, settings=settings, inputs=inputs, outputs=outputs)
 
 
 def checkpoint_path(config: Config) -> Path:
@@ -154,6 +181,14 @@ def evaluation_path(config: Config) -> Path:
     """``data/eval/<checkpoint>.<split>.json``."""
     name = evaluated_split(config) or Path(config.evaluate.split).stem
     return config.evaluations / f"{checkpoint_path(config).stem}.{name}.json"
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _local_archive(source: str) -> Path | None:

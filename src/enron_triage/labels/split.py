@@ -118,7 +118,8 @@ def read_columns(source: Path) -> Columns:
     messages: dict[str, int] = {}
     schemes: set[Scheme] = set()
     rows = []
-    for number, (offset, line) in enumerate(artifacts.iterate_lines(source), 2):
+    lines = progress(artifacts.iterate_lines(source), description=f"look through {source.name}", unit=" messages")
+    for number, (offset, line) in enumerate(lines, 2):
         record = artifacts.decode_line(decode, line, source, number)
         schemes.add(record.scheme)
         rows.append(
