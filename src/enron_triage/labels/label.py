@@ -23,7 +23,7 @@ from enron_triage.config import Config, LabelConfig, seconds
 from enron_triage.errors import UsageError
 from enron_triage.labels.folders import folder_action
 from enron_triage.labels.history import MailboxHistory
-from enron_triage.labels.mailbox import Mailbox, Message, sort_mailbox
+from enron_triage.labels.mailbox import Message, sort_mailbox
 from enron_triage.labels.threads import Link, link_sent
 from enron_triage.progress import progress_bar
 from enron_triage.records import Email, Evidence, LabeledEmail
@@ -127,13 +127,15 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     )
     answers = _deciding_links(links, mailbox.sent)
     decided = [_decide(message, answers.get(index), config) for index, message in enumerate(mailbox.received)]
-    records = _with_history(mailbox, decided, seconds(config.action_lag))
+    records = [record for record in decided if record is not None]
+    _add_history(records, mailbox.sent, seconds(config.action_lag))
+    left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(decided) - len(records))
     return Labeled(
         user=emails[0].user,
         labeled=[_ENCODER.encode(record) for record in records if record.action],
         unacted=[_ENCODER.encode(record) for record in records if not record.action],
         actions=Counter(record.action for record in records if record.action),
-        dropped=mailbox.dropped,
+        dropped=mailbox.dropped + left_out,
         links=Counter(f"{link.kind}:{link.how}" for link in links),
         owner_known=bool(mailbox.owner),
     )
@@ -179,34 +181,25 @@ def _decide(message: Message, answer: tuple[Link, Email] | None, config: LabelCo
     )
 
 
-def _with_history(mailbox: Mailbox, decided: Sequence[LabeledEmail | None], lag: int) -> list[LabeledEmail]:
-    """Give each record what was known before it arrived; count what is left out."""
+def _add_history(records: Sequence[LabeledEmail], sent: Sequence[Message], lag: int) -> None:
+    """Give each record what was known before it arrived; the records are in time order."""
     # What answers a message counts as later than it, even where the clocks say otherwise: it must not be
     # part of what was known when the message arrived.
-    sent_at = {message.email.path: _timestamp(message.email) for message in mailbox.sent}
-    for record in decided:
-        if record is not None and record.evidence.sent_path is not None:
-            path = record.evidence.sent_path
-            sent_at[path] = max(sent_at[path], _timestamp(record))
+    sent_at = {message.email.path: _timestamp(message.email) for message in sent}
+    for record in records:
+        if record.evidence.sent_path is not None:
+            sent_at[record.evidence.sent_path] = max(sent_at[record.evidence.sent_path], _timestamp(record))
     history = MailboxHistory()
-    for message in mailbox.sent:
+    for message in sent:
         email = message.email
         history.announce_sent(sent_at[email.path], (*email.to, *email.cc, *email.bcc))
-        mailbox.dropped["sent_by_owner"] += 1
-    for record in decided:
-        if record is not None and record.action is not None:
-            arrival = _timestamp(record)
-            answered = record.evidence.sent_path
-            known_from = arrival + lag if answered is None else sent_at[answered]
+    for record in records:
+        if record.action is not None:
+            arrival, answer = _timestamp(record), record.evidence.sent_path
+            known_from = arrival + lag if answer is None else sent_at[answer]
             history.announce_action(known_from, arrival, record.sender, record.action)
-    records = []
-    for record in decided:
-        if record is None:
-            mailbox.dropped["junk"] += 1
-            continue
+    for record in records:
         record.history = history.before(_timestamp(record), record.sender)
-        records.append(record)
-    return records
 
 
 def _label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
@@ -224,8 +217,8 @@ def _label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         response = None
         arrival = arrivals.get(email.in_reply_to)
         if action is Action.REPLY_LATER and arrival is not None and email.timestamp is not None:
-            response = email.timestamp - arrival
-            if 0 <= response <= seconds(config.reply_now_within):
+            response = max(email.timestamp - arrival, 0)
+            if response <= seconds(config.reply_now_within):
                 action = Action.REPLY_NOW
         record = LabeledEmail(
             **msgspec.structs.asdict(email),

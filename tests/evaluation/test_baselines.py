@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, Action
+from enron_triage.evaluation import baselines
+from enron_triage.records import Evidence, History, LabeledEmail
+
+SHARES = np.array([0.1, 0.0, 0.2, 0.4, 0.3])
+
+
+def message(**changes):
+    values = {
+        "path": "owner-a/inbox/1.",
+        "user": "owner-a",
+        "folder": "inbox",
+        "labels": [],
+        "message_id": "",
+        "date": None,
+        "timestamp": None,
+        "sender": "jane@x.example",
+        "sender_name": "",
+        "to": [],
+        "cc": [],
+        "bcc": [],
+        "subject": "",
+        "raw_subject": None,
+        "body": "",
+        "in_reply_to": "",
+        "references": [],
+        "fingerprint": "f",
+        "raw_sha256": "s",
+        "action": Action.ARCHIVE,
+        "response_seconds": None,
+        "evidence": Evidence(rule="", sent_path=None, folders=[]),
+        "history": None,
+        "scheme": "folder",
+    }
+    return LabeledEmail(**{**values, **changes})
+
+
+def names(predictions):
+    return [ACTION_NAMES[index] for index in predictions]
+
+
+def test_the_majority_is_the_most_frequent_action_of_train():
+    assert names(baselines.majority_prediction(SHARES, 3)) == ["archive"] * 3
+    assert baselines.majority_prediction(SHARES, 0).shape == (0,)
+
+
+def test_the_prior_draws_in_the_shares_of_train():
+    drawn = baselines.prior_prediction(SHARES, 20_000, np.random.default_rng(0))
+    shares = np.bincount(drawn, minlength=5) / 20_000
+    assert shares == pytest.approx(SHARES, abs=0.015)
+    assert shares[1] == 0
+    again = baselines.prior_prediction(SHARES, 20_000, np.random.default_rng(0))
+    assert (drawn == again).all()
+    rounded = SHARES.astype(np.float32).astype(np.float64) * 1.00001  # a sum of 1 only nearly
+    assert len(baselines.prior_prediction(rounded, 5, np.random.default_rng(0))) == 5
+
+
+def test_the_subject_rule_reads_the_labels_off_what_the_owner_sent():
+    sent = {"folder": "sent_items", "sender": "owner@x.example"}
+    records = [
+        message(**sent, subject="RE: plan"),
+        message(**sent, subject="Fw: plan"),
+        message(**sent, subject="plan"),
+        message(folder="inbox", sender="owner@x.example", subject="re: to myself"),
+        message(subject="RE: plan"),  # another sender's
+        message(folder="sent_items", sender="assistant@x.example", subject="RE: once"),  # not the owner's address
+    ]
+    expected = ["reply_later", "forward", "delete", "reply_later", "delete", "delete"]
+    assert names(baselines.subject_rule(records)) == expected
+
+
+def test_the_subject_rule_knows_the_owner_of_each_mailbox_apart():
+    records = [
+        message(user="owner-a", folder="sent", sender="a@x.example", subject="re: 1"),
+        message(user="owner-a", folder="sent", sender="a@x.example", subject="re: 2"),
+        message(user="owner-b", folder="inbox", sender="a@x.example", subject="re: 3"),
+    ]
+    assert names(baselines.subject_rule(iter(records))) == ["reply_later", "reply_later", "delete"]
+
+
+def test_the_subject_rule_reads_the_subject_as_it_was_sent():
+    sent = {"folder": "sent", "sender": "owner@x.example"}
+    records = [message(**sent, subject="re: x", raw_subject="=?utf-8?q?re=3A_x?="), message(**sent, subject="re: x")]
+    assert names(baselines.subject_rule(records)) == ["delete", "reply_later"]
+
+
+def history(last):
+    return History(
+        sender_actions=[0] * 5,
+        domain_actions=[0] * 5,
+        owner_actions=[0] * 5,
+        sent_to_sender=0,
+        last_sender_action=last,
+    )
+
+
+def test_the_last_action_rule_repeats_what_the_owner_last_did():
+    records = [message(history=history(Action.FORWARD)), message(history=history(None)), message()]
+    got = baselines.last_action_rule(records, Action.DELETE)
+    assert names(got) == ["forward", "delete", "delete"]
+
+
+def right_with(train, cut):
+    """How many of the archived and deleted messages the rule gets right."""
+    return sum((time >= cut) == (action is Action.DELETE) for time, action in train if action in BINARY)
+
+
+BINARY = (Action.ARCHIVE, Action.DELETE)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(list(Action))), max_size=25))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_the_calendar_rule_is_as_good_as_the_best_of_all_dates(train):
+    cut = baselines.fit_calendar_rule(train)
+    assert right_with(train, cut) == max(right_with(train, date) for date in range(15))
+
+
+def test_the_calendar_rule_deletes_from_its_date_on():
+    train = [(10, Action.ARCHIVE), (20, Action.ARCHIVE), (30, Action.DELETE), (25, Action.REPLY_NOW)]
+    cut = baselines.fit_calendar_rule(train)
+    assert 20 < cut <= 30
+    got = baselines.calendar_rule([5, 20, cut - 1, cut, 99], cut)
+    assert names(got) == ["archive", "archive", "archive", "delete", "delete"]
+    assert ACTION_INDEX[Action.DELETE] in got

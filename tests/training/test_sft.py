@@ -1,0 +1,395 @@
+import json
+import logging
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from enron_triage import artifacts
+from enron_triage.actions import ACTION_NAMES, ACTIONS, Action
+from enron_triage.config import load_config
+from enron_triage.errors import TriageError, UsageError
+from enron_triage.features.dataset import Transform, load_dataset
+from enron_triage.models.checkpoint import load_checkpoint
+from enron_triage.models.policy import predict_logits
+from enron_triage.records import Evidence, History, LabeledEmail
+from enron_triage.stages import plan
+from enron_triage.training import loop, sft
+from enron_triage.training.balance import class_weights
+from enron_triage.training.losses import focal_loss
+
+# What betrays each action: a policy can learn it.
+SUBJECTS = {
+    Action.REPLY_NOW: "urgent?",
+    Action.REPLY_LATER: "a question for you, when there is time?",
+    Action.FORWARD: "[list] 12345",
+    Action.ARCHIVE: "please review the plan",
+    Action.DELETE: "OFFER!",
+}
+
+
+def message(number, action, **changes):
+    values = {
+        "path": f"owner-a/inbox/{number}.",
+        "user": f"owner-{'abc'[number % 3]}",
+        "folder": "inbox",
+        "labels": [],
+        "message_id": "",
+        "date": "2001-05-14T18:00:00-07:00",
+        "timestamp": 989888400 + number,
+        "sender": f"p{number % 7}@x.example",
+        "sender_name": "",
+        "to": ["owner@x.example"],
+        "cc": [],
+        "bcc": [],
+        "subject": SUBJECTS.get(action, ""),
+        "raw_subject": None,
+        "body": "word " * (number % 11),
+        "in_reply_to": "",
+        "references": [],
+        "fingerprint": str(number),
+        "raw_sha256": "s",
+        "action": action,
+        "response_seconds": None,
+        "evidence": Evidence(rule="", sent_path=None, folders=[]),
+        "history": History(
+            sender_actions=[0, 0, 0, number % 4, 1],
+            domain_actions=[0, 0, 1, number % 4, 1],
+            owner_actions=[0, 2, 1, number % 4, 1],
+            sent_to_sender=number % 2,
+            last_sender_action=Action.DELETE,
+        ),
+        "scheme": "received",
+    }
+    return LabeledEmail(**{**values, **changes})
+
+
+def write(path, records):
+    with artifacts.record_writer(path) as writer:
+        for record in records:
+            writer.write(msgspec.json.encode(record))
+
+
+def labelled(count, seed, actions=ACTIONS, **changes):
+    """Messages with the actions in turn, and one in six mislabelled."""
+    generator = np.random.default_rng(seed)
+    return [
+        msgspec.structs.replace(
+            message(number, actions[number % len(actions)], **changes),
+            **({"action": actions[int(generator.integers(len(actions)))]} if generator.random() < 1 / 6 else {}),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / "data" / "train.json", labelled(120, 1))
+    write(tmp_path / "data" / "val.json", labelled(40, 2))
+    return tmp_path
+
+
+def config_of(folder, *overrides, checkpoints="checkpoints"):
+    small = ["model.hidden=[8]", "sft.batch_size=32", "sft.epochs=4", "sft.learning_rate=0.02"]
+    return load_config(
+        [],
+        [*small, *overrides],
+        data_dir=str(folder / "data"),
+        checkpoint_dir=str(folder / checkpoints),
+        device="cpu",
+        workers=1,
+    )
+
+
+def files_of(folder, checkpoints="checkpoints"):
+    """The bytes of the stage's own files."""
+    return [(folder / checkpoints / name).read_bytes() for name in ("best_sft.pt", "stage_1.pt")]
+
+
+def epochs_of(folder, checkpoints="checkpoints"):
+    lines = (folder / checkpoints / "stage_1_metrics.jsonl").read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name != "seconds"} for line in lines]
+
+
+def interrupt(monkeypatch, after):
+    """Stop the next run with Ctrl-C, once some epochs are done."""
+    ordinary, calls = sft.validate, []
+
+    def validate(*arguments):
+        calls.append(1)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return ordinary(*arguments)
+
+    monkeypatch.setattr(sft, "validate", validate)
+
+
+def test_the_policy_learns_what_the_subjects_betray(folder):
+    result = sft.run(config_of(folder, "sft.epochs=15"))
+    best = result.data["validation"]
+    assert best["accuracy"] > 0.7
+    assert best["macro_f1"] == max(epoch["macro_f1"] for epoch in epochs_of(folder))
+    assert (result.data["train"], result.data["val"]) == (120, 40)
+    assert result.data["checkpoint"] == str(folder / "checkpoints" / "best_sft.pt")
+    assert f"macro-F1 {best['macro_f1']:.4f}" in result.table
+    assert f"best of {result.data['epochs']} epochs: {result.data['best_epoch']} |" in result.table
+
+
+def test_the_checkpoint_alone_gives_the_reported_metrics_back(folder):
+    result = sft.run(config_of(folder, "seed=7"))
+    checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
+    val = load_dataset(
+        folder / "data" / "val.json", checkpoint.features["groups"], cache=folder / "elsewhere", workers=1
+    )
+    features = Transform(**checkpoint.features).apply(val)
+    logits = predict_logits(checkpoint.policy(torch.device("cpu")), features)
+    best = result.data["validation"]
+    assert float((logits.argmax(dim=1) == val.targets).float().mean()) == pytest.approx(best["accuracy"])
+    loss = torch.nn.functional.cross_entropy(logits, val.targets)
+    assert float(loss) == pytest.approx(best["val_loss"], rel=1e-5)
+    shares = np.bincount(logits.argmax(dim=1).numpy(), minlength=5) / len(val)
+    assert best["predicted_share"] == pytest.approx(dict(zip(ACTION_NAMES, shares, strict=True)))
+    assert (checkpoint.scheme, checkpoint.seed, checkpoint.stage) == ("received", 7, "sft")
+    assert checkpoint.temperature == best["temperature"]
+    assert checkpoint.epoch == best["epoch"] == result.data["best_epoch"]
+
+
+def test_every_epoch_has_a_line_of_metrics(folder):
+    sft.run(config_of(folder))
+    epochs = epochs_of(folder)
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3, 4]
+    for epoch in epochs:
+        assert sum(epoch["predicted_share"].values()) == pytest.approx(1)
+        assert list(epoch["predicted_share"]) == list(ACTION_NAMES)
+        assert {"train_loss", "val_loss", "accuracy", "macro_f1", "collapsed", "learning_rate"} <= epoch.keys()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(folder):
+    sft.run(config_of(folder, checkpoints="a"))
+    sft.run(config_of(folder, checkpoints="b"))
+    sft.run(config_of(folder, "sft.seed=43", checkpoints="c"))
+    assert files_of(folder, "a") == files_of(folder, "b")
+    assert epochs_of(folder, "a") == epochs_of(folder, "b")
+    assert files_of(folder, "a") != files_of(folder, "c")
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_a_run_that_was_killed_gives_the_same_bytes_as_one_that_was_not(folder, monkeypatch, caplog, after):
+    sft.run(config_of(folder, checkpoints="whole"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, after)
+        sft.run(config_of(folder))
+    assert not (folder / "checkpoints" / "best_sft.pt").exists()
+    with caplog.at_level(logging.INFO):
+        sft.run(config_of(folder))
+    assert f"going on after epoch {after} of an unfinished run" in caplog.text
+    assert files_of(folder) == files_of(folder, "whole")
+    assert epochs_of(folder) == epochs_of(folder, "whole")
+
+
+CHANGES = [
+    "sft.learning_rate=0.01",
+    "sft.loss=focal",
+    "sft.class_weights=inverse",
+    "sft.sampler=balanced",
+    "sft.epochs=5",
+    "model.hidden=[9]",
+    "features.groups=[metadata]",
+    "seed=1",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_unfinished_run_with_another_setting_is_not_gone_on_from(folder, monkeypatch, caplog, change):
+    sft.run(config_of(folder, change, checkpoints="fresh"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 2)
+        sft.run(config_of(folder))
+    with caplog.at_level(logging.INFO):
+        sft.run(config_of(folder, change))
+    assert "going on" not in caplog.text
+    assert files_of(folder) == files_of(folder, "fresh")
+
+
+def test_an_unfinished_run_on_other_mail_is_not_gone_on_from(folder, monkeypatch, caplog):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 2)
+        sft.run(config_of(folder))
+    write(folder / "data" / "train.json", labelled(120, 3))
+    with caplog.at_level(logging.INFO):
+        sft.run(config_of(folder))
+    sft.run(config_of(folder, checkpoints="fresh"))
+    assert "going on" not in caplog.text
+    assert files_of(folder) == files_of(folder, "fresh")
+
+
+def test_resume_false_starts_over(folder, monkeypatch, caplog):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 2)
+        sft.run(config_of(folder))
+    with caplog.at_level(logging.INFO):
+        sft.run(config_of(folder, "sft.resume=false"))
+    assert "going on" not in caplog.text
+    assert len(epochs_of(folder)) == 4
+
+
+def test_an_interrupted_run_leaves_the_finished_one_as_it_was(folder, monkeypatch):
+    sft.run(config_of(folder))
+    before = files_of(folder)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 2)
+        sft.run(config_of(folder, "sft.loss=focal"))
+    assert files_of(folder) == before
+    assert plan("sft", config_of(folder)).is_up_to_date()
+    assert not plan("sft", config_of(folder, "sft.loss=focal")).is_up_to_date()
+
+
+def test_a_finished_run_is_up_to_date_until_its_inputs_or_settings_change(folder):
+    config = config_of(folder)
+    assert not plan("sft", config).is_up_to_date()
+    sft.run(config)
+    assert plan("sft", config).is_up_to_date()
+    assert plan("sft", config_of(folder, "sft.resume=false")).is_up_to_date()  # changes nothing in the outcome
+    write(folder / "data" / "val.json", labelled(40, 9))
+    assert not plan("sft", config).is_up_to_date()
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("weighting", ["none", "inverse", "power", "effective"])
+@pytest.mark.parametrize("sampler", ["none", "balanced"])
+def test_the_task_has_the_configured_loss_and_sampling(folder, loss, weighting, sampler):
+    config = config_of(
+        folder,
+        f"sft.loss={loss}",
+        f"sft.class_weights={weighting}",
+        f"sft.sampler={sampler}",
+        "sft.focal_gamma=1.5",
+        "sft.class_weights_power=0.3",
+        "sft.class_weights_beta=0.9",
+    )
+    write(folder / "data" / "train.json", labelled(90, 1, (*ACTIONS[:2], *[Action.DELETE] * 4)))
+    train, val = (
+        load_dataset(folder / "data" / f"{name}.json", config.features.groups, cache=folder, workers=1)
+        for name in ("train", "val")
+    )
+    task = sft.make_task(config, train, val, torch.device("cpu"), "x")
+    task.policy.eval()
+    batch = torch.arange(0, 90, 2)
+    logits = task.policy(Transform.fit(train, config.features.groups).apply(train)[batch])
+    weights = class_weights(torch.bincount(train.targets, minlength=5), weighting, power=0.3, beta=0.9)
+    gamma = 1.5 if loss == "focal" else 0.0
+    expected = focal_loss(logits, train.targets[batch], gamma, weights)
+    torch.testing.assert_close(task.loss(batch), expected)
+    order = task.order(torch.Generator().manual_seed(0))
+    assert (sorted(order.tolist()) == list(range(90))) == (sampler == "none")
+
+
+def test_every_combination_of_loss_weights_and_sampler_trains(folder):
+    for loss in ("cross_entropy", "focal"):
+        for weighting in ("none", "inverse", "power", "effective"):
+            for sampler in ("none", "balanced"):
+                settings = [f"sft.loss={loss}", f"sft.class_weights={weighting}", f"sft.sampler={sampler}"]
+                history = sft.run(config_of(folder, *settings, "sft.epochs=6")).data
+                assert history["validation"]["accuracy"] > 0.4, settings
+
+
+def test_an_action_that_no_training_message_has_is_a_warning(folder, caplog):
+    write(folder / "data" / "train.json", labelled(60, 1, (Action.ARCHIVE, Action.DELETE, Action.REPLY_LATER)))
+    with caplog.at_level(logging.WARNING):
+        result = sft.run(config_of(folder, "sft.class_weights=inverse", "sft.sampler=balanced"))
+    assert "no training message has the action reply_now, forward: it cannot be learned" in caplog.text
+    assert np.isfinite([epoch["train_loss"] for epoch in epochs_of(folder)]).all()
+    population = load_checkpoint(folder / "checkpoints" / "best_sft.pt").features["population"]
+    assert population[[0, 2]].tolist() == [0, 0]
+    assert result.data["train"] == 60
+
+
+def test_no_warning_where_every_action_is_there(folder, caplog):
+    with caplog.at_level(logging.WARNING):
+        sft.run(config_of(folder))
+    assert "cannot be learned" not in caplog.text
+
+
+def test_a_collapse_is_named(folder, caplog):
+    write(folder / "data" / "train.json", labelled(60, 1, (Action.DELETE,)))
+    with caplog.at_level(logging.WARNING):
+        sft.run(config_of(folder))
+    assert epochs_of(folder)[-1]["collapsed"] is True
+    assert "the policy has collapsed to delete" in caplog.text
+
+
+def test_the_history_group_can_be_left_out(folder):
+    sft.run(config_of(folder, "features.groups=[metadata]"))
+    checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
+    assert checkpoint.features["groups"] == ["metadata"]
+    assert checkpoint.model["inputs"] == len(checkpoint.features["mean"])
+
+
+def test_a_named_run_has_its_own_folder(folder):
+    sft.run(config_of(folder, "run=first"))
+    assert (folder / "checkpoints" / "first" / "best_sft.pt").exists()
+    assert not (folder / "checkpoints" / "best_sft.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["train", "val"])
+def test_an_empty_split_is_refused(folder, name):
+    write(folder / "data" / f"{name}.json", [])
+    with pytest.raises(UsageError, match=rf"{name}\.json: the split is empty; run `triage split` with other ratios"):
+        sft.run(config_of(folder))
+    assert not (folder / "checkpoints" / "best_sft.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["train", "val"])
+def test_messages_without_an_action_are_refused(folder, name):
+    write(folder / "data" / f"{name}.json", [*labelled(5, 1), message(5, None)])
+    with pytest.raises(UsageError, match=rf"{name}\.json: holds messages without an action; run `triage split`"):
+        sft.run(config_of(folder))
+
+
+def test_splits_of_another_scheme_are_refused(folder):
+    for name in ("train", "val"):
+        write(folder / "data" / f"{name}.json", labelled(10, 1, scheme="folder", history=None))
+    with pytest.raises(UsageError, match=r"labelled with scheme folder, the configuration says received; run"):
+        sft.run(config_of(folder, "features.groups=[metadata]"))
+    config = config_of(folder, "features.groups=[metadata]", "label.scheme=folder")
+    sft.run(config)
+    assert load_checkpoint(folder / "checkpoints" / "best_sft.pt").scheme == "folder"
+
+
+def test_a_missing_split_names_the_stage_that_makes_it(folder):
+    (folder / "data" / "val.json").unlink()
+    with pytest.raises(UsageError, match=r"val\.json: no such file or folder; run `triage split` first"):
+        sft.run(config_of(folder))
+
+
+def test_a_loss_that_is_no_longer_finite_fails_and_leaves_the_finished_run(folder, monkeypatch):
+    sft.run(config_of(folder))
+    before = files_of(folder)
+    monkeypatch.setattr(sft, "cross_entropy", lambda logits, *_: logits.sum() * float("nan"))
+    with pytest.raises(TriageError, match="the loss is no longer finite in epoch 1; lower learning_rate"):
+        sft.run(config_of(folder, "sft.epochs=3"))
+    assert files_of(folder) == before
+
+
+def test_the_stage_trains_with_the_settings_of_its_section(folder, monkeypatch):
+    seen = {}
+    ordinary = loop.train
+
+    def train(task, settings, files, seed, *, may_resume):
+        seen.update(settings=settings, seed=seed, may_resume=may_resume)
+        return ordinary(task, settings, files, seed, may_resume=may_resume)
+
+    monkeypatch.setattr(loop, "train", train)
+    config = config_of(folder, "sft.seed=11", "sft.gradient_clip=0.5")
+    sft.run(config)
+    assert seen == {"settings": config.sft, "seed": 11, "may_resume": True}
+    sft.run(config)  # asked for by name although it is up to date: done again, from the start
+    assert seen["may_resume"] is False
+
+
+def test_checkpoints_that_cannot_be_written_are_one_clear_line(folder):
+    (folder / "checkpoints").write_text("a file where a folder belongs")
+    with pytest.raises(TriageError, match=r"sft_epoch_1\.pt: cannot be written: ") as error:
+        sft.run(config_of(folder))
+    assert error.value.exit_status == 1
