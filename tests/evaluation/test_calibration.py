@@ -35,7 +35,9 @@ def test_without_messages_the_temperature_is_1():
 
 def test_a_policy_that_is_always_right_or_always_wrong_keeps_the_temperature_in_bounds():
     logits = np.eye(5) * 4
-    assert fit_temperature(logits, np.arange(5)) == pytest.approx(np.exp(-4), rel=0.01)
+    sure = fit_temperature(logits, np.arange(5))
+    assert np.exp(-4) <= sure < 0.1
+    assert calibrated(logits, sure).max(axis=1) == pytest.approx(1)
     assert fit_temperature(logits, (np.arange(5) + 1) % 5) == pytest.approx(np.exp(4), rel=0.01)
 
 
