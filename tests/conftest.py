@@ -1,8 +1,12 @@
 """Fixtures that several rooms' tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported: its threads spin, and the tests already run in parallel processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from enron_triage.corpus.demo import write_demo
 

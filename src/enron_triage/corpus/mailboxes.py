@@ -96,7 +96,7 @@ def list_batches(source: Path, layout: Format, limit: int | None = None) -> Iter
         listed = items if left is None else islice(items, left)
         while chunk := list(islice(listed, _BATCH)):
             left = None if left is None else left - len(chunk)
-            yield Batch(user, chunk)
+            yield Batch(_printable(user), chunk)
         if left == 0:
             return
 
@@ -185,7 +185,7 @@ def _maildir_items(root: Path, name: str) -> Iterator[Item]:
     for folder, box in boxes:
         for part in ("cur", "new", "tmp"):
             if (box / part).is_dir():
-                yield from _tree_items(box / part, f"{name}/{box.relative_to(root).as_posix()}/{part}", folder)
+                yield from _tree_items(box / part, (Path(name) / box.relative_to(root) / part).as_posix(), folder)
 
 
 def _mbox_items(file: Path) -> Iterator[Item]:
@@ -199,7 +199,7 @@ def _mbox_items(file: Path) -> Iterator[Item]:
         for line in mbox:
             if after_blank and line.startswith(b"From ") and _FROM_LINE.fullmatch(line):
                 if start >= 0:
-                    yield Item(f"{file.name}#{index}", "", str(file), start, offset)
+                    yield Item(f"{_printable(file.name)}#{index}", "", str(file), start, offset)
                     index += 1
                 start = offset + len(line)
             elif start < 0 and line.strip():
@@ -207,7 +207,7 @@ def _mbox_items(file: Path) -> Iterator[Item]:
             after_blank = not line.strip()
             offset += len(line)
         if start >= 0:
-            yield Item(f"{file.name}#{index}", "", str(file), start, offset)
+            yield Item(f"{_printable(file.name)}#{index}", "", str(file), start, offset)
 
 
 def _printable(name: str) -> str:

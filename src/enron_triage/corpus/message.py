@@ -18,6 +18,8 @@ _DATE = re.compile(
     r"(?:[A-Za-z]{3}, +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)(?: \([^()]*\))?"
 )
 _ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]]+@[^\s<>,;:"()\[\]]+""")
+_ENCODED_WORD = r"=\?[^?\s]+\?[bqBQ]\?[^?]*\?="
+_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*", re.ASCII)
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _NEEDS_PARSING = re.compile(r'["<>():;\\]')
 _IDENTIFYING = ("from", "date", "message-id", "subject", "to")
@@ -121,7 +123,7 @@ def addresses(value: str) -> list[str]:
     ['jane@x.example', 'bob']
     """
     if not _NEEDS_PARSING.search(value):
-        return [address for part in value.split(",") if (address := part.strip().lower())]
+        return [address for part in value.split(",") if (address := decode_words(part.strip()).lower())]
     return [address for _, address in _pairs(value)]
 
 
@@ -131,12 +133,15 @@ def decode_words(value: str) -> str:
     >>> decode_words("=?utf-8?q?caf=C3=A9?= at noon")
     'café at noon'
     """
-    if "=?" not in value:
-        return value
+    return _ENCODED_WORDS.sub(lambda words: _decode_run(words[0]), value) if "=?" in value else value
+
+
+def _decode_run(words: str) -> str:
+    """Decode encoded words that follow each other; the white space between them is not text."""
     try:
-        parts = email.header.decode_header(value)
+        parts = email.header.decode_header(words)
     except (email.errors.HeaderParseError, ValueError):
-        return value
+        return words
     return "".join(
         part if isinstance(part, str) else mime.decode(part, charset or "us-ascii") for part, charset in parts
     )
@@ -149,14 +154,16 @@ def _pairs(value: str) -> list[tuple[str, str]]:
     except RecursionError:  # thousands of nested comments
         pairs = []
     found = [(name, address.strip().lower()) for name, address in pairs if address.strip()]
+    if any(_NEEDS_PARSING.search(address) for _, address in found):  # it gave up on an unclosed quotation
+        found = []
     return found or [("", address.lower()) for address in _ADDRESS.findall(value)]
 
 
 def _sender(headers: mime.Headers) -> tuple[str, str]:
     """Address and display name of the author; Enron's own X-From has the name where From has none."""
     value = headers.get("from", "")
-    pairs = _pairs(value) if _NEEDS_PARSING.search(value) else [("", value.strip().lower())]
+    pairs = _pairs(value) if _NEEDS_PARSING.search(value) else [("", address) for address in addresses(value)]
     name, address = pairs[0] if pairs else ("", "")
     if not name:
         name = headers.get("x-from", "").partition("<")[0]
-    return decode_words(address), " ".join(decode_words(name).replace('"', " ").split())
+    return address, " ".join(decode_words(name).replace('"', " ").split())

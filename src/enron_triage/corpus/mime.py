@@ -21,28 +21,13 @@ Headers = dict[str, str]  # lower-case name -> unfolded value, the first of seve
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _HEADER_LINES = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|$))+")
 _FOLD = re.compile(r"\r?\n(?=[ \t])|\r(?=[ \t])")
+_FOLD_BYTES = re.compile(rb"\n(?=[ \t])")
 _PLAIN_TYPE = re.compile(r'text/plain(?:;\s*charset=(?:"([\w.-]+)"|([\w.-]+)))?', re.IGNORECASE)
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable"})
 # Quadratic in the length of the body, or no character sets at all: never worth a hostile message.
-_REFUSED_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined"})
-_BLOCKS = (
-    "address",
-    "blockquote",
-    "br",
-    "div",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "li",
-    "p",
-    "pre",
-    "table",
-    "tr",
-)
+_REFUSED_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
+_CELLS = frozenset({"td", "th"})
+_BLOCKS = frozenset("address blockquote br div h1 h2 h3 h4 h5 h6 hr li p pre table tr".split())
 
 
 def read(raw: bytes) -> tuple[Headers, str]:
@@ -72,9 +57,9 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     if not _HEADER_LINES.fullmatch(block) or b"\r\r" in block:
         return None
     headers: Headers = {}
-    for line in _FOLD.sub("", decode(block, "us-ascii").replace("\r\n", "\n")).split("\n"):
-        name, _, value = line.partition(":")
-        headers.setdefault(name.lower(), value.strip(" \t"))
+    for line in _FOLD_BYTES.sub(b"", block.replace(b"\r\n", b"\n")).split(b"\n"):
+        name, _, value = line.partition(b":")
+        headers.setdefault(name.decode("ascii").lower(), decode(value, "us-ascii").strip(" \t"))
     encoding = headers.get("content-transfer-encoding", "").lower()
     content_type = _PLAIN_TYPE.fullmatch(headers.get("content-type", "text/plain"))
     if encoding not in _PLAIN_ENCODINGS or content_type is None:
@@ -103,7 +88,7 @@ def decode(content: bytes, charset: str) -> str:
     """
     for name in (charset, "utf-8", "cp1252"):
         try:
-            if codecs.lookup(name).name in _REFUSED_CHARSETS:
+            if codecs.lookup(name).name.replace("_", "-") in _REFUSED_CHARSETS:
                 continue
             return _encodable(content.decode(name))
         except (LookupError, ValueError):  # UnicodeDecodeError is a ValueError
@@ -124,13 +109,14 @@ def html_to_text(markup: str) -> str:
     except etree.ParserError:  # nothing but white space and comments
         return ""
     etree.strip_elements(document, "script", "style", "head", with_tail=False)
-    for block in document.iter(*_BLOCKS):
-        if block.tag == "br":
-            block.tail = "\n" + (block.tail or "")
-        else:
-            block.text = "\n" + (block.text or "")
-            block.tail = "\n" + (block.tail or "")
-    lines = (" ".join(line.split()) for line in str(document.text_content()).split("\n"))
+    pieces: list[str] = []
+    for event, element in etree.iterwalk(document, events=("start", "end")):
+        if element.tag in _BLOCKS:
+            pieces.append("\n")
+        elif element.tag in _CELLS:
+            pieces.append(" ")
+        pieces.append((element.text if event == "start" else element.tail) or "")
+    lines = (" ".join(line.split()) for line in "".join(pieces).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
@@ -138,7 +124,7 @@ def _text_part(message: email.message.Message) -> str:
     """The first plain text part, else the first HTML part as text, else nothing."""
     markup: str | None = None
     for part in message.walk():
-        if part.is_multipart() or part.get_content_disposition() == "attachment":
+        if part.is_multipart() or (part is not message and part.get_content_disposition() == "attachment"):
             continue
         kind = part.get_content_type()
         if kind == "text/plain":
@@ -149,6 +135,9 @@ def _text_part(message: email.message.Message) -> str:
 
 
 def _decoded(part: email.message.Message) -> str:
+    encoding = part.get("Content-Transfer-Encoding")
+    if encoding is not None:  # the package knows an encoding only without the white space around it
+        part.replace_header("Content-Transfer-Encoding", str(encoding).strip())
     payload = part.get_payload(decode=True)
     assert isinstance(payload, bytes), "a part that is not multipart has bytes"
     return decode(payload, part.get_content_charset("us-ascii"))

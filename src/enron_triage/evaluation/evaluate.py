@@ -59,10 +59,10 @@ def run(config: Config) -> Result:
         checkpoint = load_checkpoint(path)
         transform = Transform(**checkpoint.features)
         dataset = load_dataset(source, transform.groups, cache=config.data / "features", workers=config.worker_count)
-        check_fit(path, checkpoint, dataset.scheme, len(transform.columns), source)
         acted = dataset.targets != UNACTED
         if not acted.any():
             raise UsageError(f"{source}: holds no labelled message; run `triage split` with other ratios")
+        check_fit(path, checkpoint, dataset.scheme, len(transform.columns), source)
         policy = checkpoint.policy(device)
         features = transform.apply(dataset).to(device)
         started = time.perf_counter()

@@ -34,14 +34,16 @@ class MailboxHistory:
     """
 
     def __init__(self) -> None:
-        self._coming: list[tuple[int, int, str, str]] = []  # action, or "" for mail sent
+        self._coming: list[tuple[int, int, str, str, str]] = []  # action, or "" for mail sent; what it replaces
         self._sender: dict[str, list[int]] = defaultdict(lambda: list(_NO_ACTIONS))
         self._domain: dict[str, list[int]] = defaultdict(lambda: list(_NO_ACTIONS))
         self._owner = list(_NO_ACTIONS)
         self._sent_to: dict[str, int] = defaultdict(int)
         self._last: dict[str, Action] = {}
 
-    def announce_action(self, known_from: int, arrival: int, sender: str, action: Action) -> None:
+    def announce_action(
+        self, known_from: int, arrival: int, sender: str, action: Action, instead_of: Action | None = None
+    ) -> None:
         """The owner takes `action` on a message of `sender`.
 
         Parameters
@@ -53,25 +55,27 @@ class MailboxHistory:
             Seconds UTC; orders the actions that become known at one moment.
         sender : str
         action : Action
+        instead_of : Action, optional
+            What was announced for this message before, and counts no longer from then on.
         """
-        heapq.heappush(self._coming, (known_from, arrival, sender, action))
+        heapq.heappush(self._coming, (known_from, arrival, sender, action, instead_of or ""))
 
     def announce_sent(self, moment: int, recipients: Iterable[str]) -> None:
         """The owner sends a message at `moment` (seconds UTC) to the addresses `recipients`."""
         for recipient in sorted(set(recipients)):
-            heapq.heappush(self._coming, (moment, moment, recipient, ""))
+            heapq.heappush(self._coming, (moment, moment, recipient, "", ""))
 
     def before(self, moment: int, sender: str) -> History:
         """What was known strictly before `moment` about mail of `sender`; moments must not decrease."""
         while self._coming and self._coming[0][0] < moment:
-            _, _, address, action = heapq.heappop(self._coming)
+            _, _, address, action, instead_of = heapq.heappop(self._coming)
             if not action:
                 self._sent_to[address] += 1
                 continue
-            index = ACTION_INDEX[Action(action)]
-            self._sender[address][index] += 1
-            self._domain[domain_of(address)][index] += 1
-            self._owner[index] += 1
+            for counts in (self._sender[address], self._domain[domain_of(address)], self._owner):
+                counts[ACTION_INDEX[Action(action)]] += 1
+                if instead_of:
+                    counts[ACTION_INDEX[Action(instead_of)]] -= 1
             self._last[address] = Action(action)
         return History(
             sender_actions=list(self._sender.get(sender, _NO_ACTIONS)),

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,7 +33,13 @@ from enron_triage.workers import map_ordered
 logger = logging.getLogger(__name__)
 
 _ENCODER = msgspec.json.Encoder()
-_NO_RULE = "none"
+
+
+class Answer(msgspec.Struct):
+    """A sent message that replies to or forwards a received one."""
+
+    link: Link
+    sent: Email
 
 
 class Labeled(msgspec.Struct):
@@ -125,10 +131,15 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         [message.email for message in mailbox.received],
         seconds(config.link_window),
     )
-    answers = _deciding_links(links, mailbox.sent)
-    decided = [_decide(message, answers.get(index), config) for index, message in enumerate(mailbox.received)]
-    records = [record for record in decided if record is not None]
-    _add_history(records, mailbox.sent, seconds(config.action_lag))
+    answers: dict[int, list[Answer]] = defaultdict(list)
+    for link in links:  # in time order, as the sent messages are
+        if link.received is not None:
+            answers[link.received].append(Answer(link, mailbox.sent[link.sent].email))
+    received = [(message, answers.get(index, [])) for index, message in enumerate(mailbox.received)]
+    decided = [(message, mine, _decide(message, mine, config)) for message, mine in received]
+    known = [(message, mine, record) for message, mine, record in decided if record is not None]
+    _add_history(known, mailbox.sent, config)
+    records = [record for _, _, record in known]
     left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(decided) - len(records))
     return Labeled(
         user=emails[0].user,
@@ -141,36 +152,18 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     )
 
 
-def _deciding_links(links: Iterable[Link], sent: Sequence[Message]) -> dict[int, tuple[Link, Email]]:
-    """For each received message the link that decides: its earliest reply, else its earliest forward."""
-    deciding: dict[int, tuple[Link, Email]] = {}
-    for link in links:  # in time order, as the sent messages are
-        if link.received is None:
-            continue
-        known = deciding.get(link.received)
-        if known is None or (known[0].kind == "forward" and link.kind == "reply"):
-            deciding[link.received] = (link, sent[link.sent].email)
-    return deciding
-
-
-def _decide(message: Message, answer: tuple[Link, Email] | None, config: LabelConfig) -> LabeledEmail | None:
+def _decide(message: Message, answers: Sequence[Answer], config: LabelConfig) -> LabeledEmail | None:
     """The labelled record of a received message, without its history; None if it is junk."""
-    action: Action | None = None
-    rule, response, sent_path = _NO_RULE, None, None
-    if answer is not None:
-        link, sent = answer
-        rule, sent_path = f"{link.kind}:{link.how}", sent.path
-        if link.kind == "reply":
-            response = max(_timestamp(sent) - _timestamp(message.email), 0)  # clocks differ
-            action = Action.REPLY_NOW if response <= seconds(config.reply_now_within) else Action.REPLY_LATER
-        else:
-            action = Action.FORWARD
-    elif "deleted" in message.roles:
-        action, rule = Action.DELETE, "deleted_folder"
-    elif "junk" in message.roles:
+    action, rule = _filed(message)
+    response, sent_path = None, None
+    deciding = _first(answers, "reply") or _first(answers, "forward")
+    if deciding is not None:
+        action, rule = _answered(message, deciding, config), f"{deciding.link.kind}:{deciding.link.how}"
+        sent_path = deciding.sent.path
+        if deciding.link.kind == "reply":
+            response = _response_seconds(message, deciding)
+    elif action is None and "junk" in message.roles:
         return None
-    elif "filing" in message.roles:
-        action, rule = Action.ARCHIVE, "filing_folder"
     return LabeledEmail(
         **msgspec.structs.asdict(message.email),
         action=action,
@@ -181,25 +174,71 @@ def _decide(message: Message, answer: tuple[Link, Email] | None, config: LabelCo
     )
 
 
-def _add_history(records: Sequence[LabeledEmail], sent: Sequence[Message], lag: int) -> None:
-    """Give each record what was known before it arrived; the records are in time order."""
-    # What answers a message counts as later than it, even where the clocks say otherwise: it must not be
-    # part of what was known when the message arrived.
-    sent_at = {message.email.path: _timestamp(message.email) for message in sent}
-    for record in records:
-        if record.evidence.sent_path is not None:
-            sent_at[record.evidence.sent_path] = max(sent_at[record.evidence.sent_path], _timestamp(record))
+def _filed(message: Message) -> tuple[Action | None, str]:
+    """What the folders of a message's copies say was done with it, and the rule."""
+    if "deleted" in message.roles:
+        return Action.DELETE, "deleted_folder"
+    if "filing" in message.roles and "junk" not in message.roles:
+        return Action.ARCHIVE, "filing_folder"
+    return None, "none"
+
+
+def _first(answers: Sequence[Answer], kind: str) -> Answer | None:
+    return next((answer for answer in answers if answer.link.kind == kind), None)
+
+
+def _answered(message: Message, answer: Answer, config: LabelConfig) -> Action:
+    if answer.link.kind == "forward":
+        return Action.FORWARD
+    within = _response_seconds(message, answer) <= seconds(config.reply_now_within)
+    return Action.REPLY_NOW if within else Action.REPLY_LATER
+
+
+def _response_seconds(message: Message, answer: Answer) -> int:
+    return max(_timestamp(answer.sent) - _timestamp(message.email), 0)  # clocks differ
+
+
+def _add_history(
+    received: Sequence[tuple[Message, Sequence[Answer], LabeledEmail]], sent: Sequence[Message], config: LabelConfig
+) -> None:
+    """Give each record what was known before it arrived; both sequences are in time order."""
     history = MailboxHistory()
     for message in sent:
         email = message.email
-        history.announce_sent(sent_at[email.path], (*email.to, *email.cc, *email.bcc))
-    for record in records:
-        if record.action is not None:
-            arrival, answer = _timestamp(record), record.evidence.sent_path
-            known_from = arrival + lag if answer is None else sent_at[answer]
-            history.announce_action(known_from, arrival, record.sender, record.action)
-    for record in records:
+        history.announce_sent(_timestamp(email), (*email.to, *email.cc, *email.bcc))
+    for message, answers, record in received:
+        before: Action | None = None
+        for known_from, action in _as_it_became_known(message, answers, config):
+            history.announce_action(known_from, _timestamp(record), record.sender, action, before)
+            before = action
+    for _, answers, record in received:
         record.history = history.before(_timestamp(record), record.sender)
+        # An answer whose clock was behind seems to come before its original; it must not tell of itself.
+        early = [answer.sent for answer in answers if _timestamp(answer.sent) < _timestamp(record)]
+        record.history.sent_to_sender -= sum(record.sender in {*e.to, *e.cc, *e.bcc} for e in early)
+
+
+def _as_it_became_known(
+    message: Message, answers: Sequence[Answer], config: LabelConfig
+) -> Iterator[tuple[int, Action]]:
+    """What would have been the label at each moment: when it became known, and the action.
+
+    A later answer must not change what was known before it: a message that is filed, and answered
+    weeks later, counts as filed until then.
+    """
+    arrival = _timestamp(message.email)
+    steps: list[tuple[int, int, Action]] = []
+    filed, _ = _filed(message)
+    if filed is not None:
+        steps.append((arrival + seconds(config.action_lag), 0, filed))
+    for rank, answer in enumerate((_first(answers, "forward"), _first(answers, "reply")), 1):
+        if answer is not None:
+            steps.append((max(_timestamp(answer.sent), arrival), rank, _answered(message, answer, config)))
+    highest = -1
+    for known_from, rank, action in sorted(steps):
+        if rank > highest:
+            yield known_from, action
+            highest = rank
 
 
 def _label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
@@ -215,7 +254,7 @@ def _label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
             dropped["unlabeled_folder_or_subject"] += 1
             continue
         response = None
-        arrival = arrivals.get(email.in_reply_to)
+        arrival = arrivals.get(email.in_reply_to or (email.references[-1] if email.references else ""))
         if action is Action.REPLY_LATER and arrival is not None and email.timestamp is not None:
             response = max(email.timestamp - arrival, 0)
             if response <= seconds(config.reply_now_within):

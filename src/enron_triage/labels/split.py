@@ -258,7 +258,9 @@ def _metadata(
         actions[name] = _action_counts(columns.action[kept == index])
         dropped[name] = {"in_a_later_split": int(inside.sum()) - counts[name]}
     if until is not None:
-        dropped["before_a_cut"] = {"outcome_beyond_the_cut": int((before == _LEFT_OUT).sum())}
+        undated = int((columns.timestamp == _UNDATED).sum())
+        dropped["before_a_cut"] = {"outcome_beyond_the_cut": int((before == _LEFT_OUT).sum()) - undated}
+        dropped["undated"] = {"undated": undated}
     return SplitMetadata(
         seed=config.split_seed,
         by=config.split.by,

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from enron_triage import artifacts
+from enron_triage.errors import UsageError
 from enron_triage.records import Scheme
 
 
@@ -55,4 +56,10 @@ def read_metadata(path: Path) -> SplitMetadata:
     UsageError
         If it is missing or damaged.
     """
-    return artifacts.read_json(path, SplitMetadata)
+    metadata = artifacts.read_json(path, SplitMetadata)
+    cuts = (metadata.until or {}).values()
+    if not set(artifacts.SPLITS) <= set(metadata.mailboxes) or any(
+        len(pair) != len(artifacts.SPLITS) - 1 for pair in cuts
+    ):
+        raise UsageError(f"{path}: lacks a split; run `triage split`")
+    return metadata

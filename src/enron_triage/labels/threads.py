@@ -114,7 +114,7 @@ class _Index:
             self._by_subject[conversation_subject(message.subject)].append(position)
             self._by_minute[_timestamp(message) % 3600 // 60].append(position)
             if message.message_id:
-                self._by_message_id[message.message_id] = position
+                self._by_message_id.setdefault(message.message_id, position)
         self._sent = sent
         self._sent_by_subject: dict[str, list[int]] = defaultdict(list)
         for position, message in enumerate(sent):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from enron_triage import __version__, artifacts
 from enron_triage.actions import ACTIONS
+from enron_triage.config import FeatureGroupName
 from enron_triage.errors import UsageError
 from enron_triage.models.policy import Policy, new_policy
 from enron_triage.records import Scheme
@@ -134,6 +135,9 @@ def _check_features(features: dict[str, Any], inputs: int) -> None:
     lengths = {name: len(features[name]) for name in ("population", "mean", "spread")}
     if lengths != {"population": len(ACTIONS), "mean": inputs, "spread": inputs} or not features["groups"]:
         raise ValueError("features that do not fit its weights")
+    unknown = set(features["groups"]) - set(get_args(FeatureGroupName))
+    if unknown:
+        raise ValueError(f"the feature group {min(unknown)}, which this version does not have")
 
 
 def _first_line(error: Exception) -> str:

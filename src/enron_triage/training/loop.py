@@ -109,6 +109,8 @@ def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *,
             started = time.perf_counter()
             loss, rate = _run_epoch(task, settings, optimizer, generator, state)
             metrics = {"epoch": state.epoch, "train_loss": loss, "learning_rate": rate, **task.validate()}
+            if not (math.isfinite(loss) and math.isfinite(metrics["val_loss"])):
+                raise TriageError(f"the loss is no longer finite in epoch {state.epoch}; lower learning_rate")
             _judge(state, metrics, settings)
             state.history.append({**metrics, "seconds": round(time.perf_counter() - started, 3)})
             resume = _resume_state(task, state, optimizer, generator, device)
@@ -147,8 +149,6 @@ def _run_epoch(
         losses.append(loss.detach() * len(batch))
         state.step += 1
     mean = float(torch.stack(losses).sum()) / sum(len(batch) for batch in batches)
-    if not math.isfinite(mean):
-        raise TriageError(f"the loss is no longer finite in epoch {state.epoch}; lower learning_rate")
     return mean, rate
 
 

@@ -1,0 +1,94 @@
+import io
+import struct
+
+import numpy as np
+
+from enron_triage.actions import ACTION_NAMES
+from enron_triage.evaluation.metrics import classification
+from enron_triage.evaluation.report import draw_confusion, evaluation_table
+
+TARGETS, PREDICTIONS = np.array([0, 1, 3, 3, 4, 4]), np.array([0, 3, 3, 3, 4, 3])
+
+
+def evaluation_of(**changes):
+    values = classification(TARGETS, PREDICTIONS)
+    for name in ACTION_NAMES:
+        values["per_class"][name]["auc"] = None if name == "forward" else 0.75
+    return {
+        "checkpoint": "best_sft",
+        "split": "test",
+        "scheme": "received",
+        "count": 12345,
+        "mailboxes": 19,
+        **values,
+        "reply_auc": 0.8125,
+        "reply_average_precision": None,
+        "reply_auc_received": 0.7,
+        "ece": 0.1,
+        "ece_calibrated": 0.05,
+        "temperature": 1.234,
+        "intervals": {"accuracy": [0.5, 0.75], "reply_auc": None},
+        "baselines": {"majority": classification(TARGETS, np.full(6, 4))},
+        **changes,
+    }
+
+
+def lines_of(**changes):
+    return evaluation_table(evaluation_of(**changes)).split("\n")
+
+
+def row(lines, name):
+    return next(line.split() for line in lines if line.startswith(f"{name} "))
+
+
+def test_the_table_says_what_was_evaluated():
+    assert lines_of()[0] == "best_sft on test (scheme received): 12,345 messages, 19 mailboxes"
+
+
+def test_the_table_has_the_policy_and_its_baselines():
+    lines = lines_of()
+    f1 = (1 + 0 + 2 / 3 + 2 / 3) / 4
+    assert row(lines, "policy") == ["policy", "0.6667", "0.6250", f"{f1:.4f}"]
+    assert row(lines, "majority") == ["majority", "0.3333", "0.2500", "0.1250"]
+
+
+def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined():
+    lines = lines_of()
+    assert row(lines, "archive") == ["archive", "0.5000", "1.0000", "0.6667", "0.7500", "2", "66.7%"]
+    assert row(lines, "forward") == ["forward", "-", "-", "-", "-", "0", "0.0%"]
+    widths = {len(line) for line in lines if line.split()[:1] and line.split()[0] in ACTION_NAMES}
+    assert len(widths) == 1  # the columns stand in line
+
+
+def test_the_table_has_the_reply_and_the_calibration_lines():
+    text = "\n".join(lines_of())
+    assert "needs a reply: AUC 0.8125, average precision -, AUC among all received 0.7000" in text
+    assert "calibration error 0.1000, at temperature 1.23 0.0500" in text
+    assert "accuracy: 95% interval over mailboxes 0.5000 to 0.7500" in text
+    assert "reply_auc: 95%" not in text
+
+
+def test_a_collapse_is_named_beside_the_policy_only():
+    assert row(lines_of(collapsed=True), "policy")[-1] == "collapsed"
+    lines = lines_of()
+    assert evaluation_of()["baselines"]["majority"]["collapsed"] is True
+    assert "collapsed" not in "\n".join(lines)
+
+
+def test_the_leak_is_named_under_the_folder_scheme_only():
+    assert "labels of scheme folder leak" in lines_of(scheme="folder")[-1]
+    assert "leak" not in "\n".join(lines_of())
+
+
+def test_the_picture_is_a_png_and_the_same_bytes_for_the_same_matrix():
+    def picture(matrix):
+        file = io.BytesIO()
+        draw_confusion(np.array(matrix), "best_sft on test", file)
+        return file.getvalue()
+
+    matrix = np.diag([5, 0, 3, 2000, 1])  # one row without any message
+    first = picture(matrix)
+    assert first.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", first[16:24]) == (720, 600)
+    assert first == picture(matrix)
+    assert first != picture(matrix + 1)

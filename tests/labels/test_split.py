@@ -1,0 +1,474 @@
+import json
+from collections import Counter
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enron_triage import artifacts
+from enron_triage.actions import ACTIONS, Action
+from enron_triage.config import load_config
+from enron_triage.errors import UsageError
+from enron_triage.labels import split
+from enron_triage.labels.split import Columns, assign_mailboxes, cut_in_time, drop_copies, read_columns
+from enron_triage.labels.split_metadata import belongs_to, read_metadata
+from enron_triage.records import Evidence, LabeledEmail
+
+DAY = 86400
+NOON = int(datetime(2001, 3, 5, 12, 0, tzinfo=UTC).timestamp())
+RATIOS = (0.75, 0.125, 0.125)
+
+
+def record(user, at, action=Action.ARCHIVE, fingerprint=None, scheme="received"):
+    identity = f"{user}/{at}"
+    return LabeledEmail(
+        path=f"{user}/inbox/{at}",
+        user=user,
+        folder="inbox",
+        labels=[],
+        message_id="",
+        date=None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
+        timestamp=at,
+        sender="jane@x.example",
+        sender_name="",
+        to=[],
+        cc=[],
+        bcc=[],
+        subject="gás",
+        raw_subject=None,
+        body="Two\nlines, [brackets] and\n]\n",
+        in_reply_to="",
+        references=[],
+        fingerprint=fingerprint or identity,
+        raw_sha256=identity,
+        action=action,
+        response_seconds=None,
+        evidence=Evidence(rule="", sent_path=None, folders=[]),
+        history=None,
+        scheme=scheme,
+    )
+
+
+def write_labels(root, records):
+    with artifacts.record_writer(root / "emails_labeled.json") as writer:
+        for one in records:
+            writer.write(msgspec.json.encode(one))
+    return root / "emails_labeled.json"
+
+
+def run(root, *overrides):
+    return split.run(load_config([], list(overrides), data_dir=str(root)))
+
+
+def splits(root):
+    return [json.loads((root / f"{name}.json").read_bytes()) for name in artifacts.SPLITS]
+
+
+def a_corpus(mailboxes=8, messages=5):
+    """Mailboxes whose messages do not lie in time order, of every action."""
+    return [
+        record(f"user-{user}", NOON + (n * 7 % messages) * DAY + user, ACTIONS[(user + n) % len(ACTIONS)])
+        for user in range(mailboxes)
+        for n in range(messages)
+    ]
+
+
+# By mailbox
+
+
+@pytest.mark.parametrize(
+    ("count", "ratios", "sizes"),
+    [
+        (150, RATIOS, [112, 19, 19]),
+        (110, RATIOS, [82, 14, 14]),
+        (24, RATIOS, [18, 3, 3]),
+        (25, RATIOS, [18, 3, 4]),  # the odd one to test
+        (8, RATIOS, [6, 1, 1]),
+        (4, RATIOS, [2, 1, 1]),
+        (3, RATIOS, [1, 1, 1]),
+        (100, (6, 2, 2), [60, 20, 20]),
+        (10, (0.7, 0.2, 0.1), [7, 2, 1]),
+        (100, (0.58, 0.28, 0.14), [58, 28, 14]),
+        (3, (0.998, 0.001, 0.001), [1, 1, 1]),
+        (100, (0.001, 0.001, 0.998), [1, 1, 98]),
+        (100, (0.001, 0.998, 0.001), [1, 98, 1]),
+    ],
+)
+def test_train_takes_the_whole_part_and_the_odd_one_goes_to_test(count, ratios, sizes):
+    for seed in (0, 1):
+        assert np.bincount(assign_mailboxes(count, ratios, seed), minlength=3).tolist() == sizes
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(3, 200), st.tuples(*[st.floats(0.01, 10)] * 3), st.integers(0, 5))
+def test_every_mailbox_is_in_one_split_and_no_split_is_empty(count, ratios, seed):
+    sizes = np.bincount(assign_mailboxes(count, ratios, seed), minlength=3)
+    assert sizes.sum() == count
+    assert sizes.min() >= 1
+    if count * min(ratios) / sum(ratios) >= 2:
+        assert np.abs(sizes - count * np.array(ratios) / sum(ratios)).max() < 2
+
+
+def test_the_seed_decides_who_is_where():
+    one, same, other = (assign_mailboxes(40, RATIOS, seed).tolist() for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+    assert one != sorted(one)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_fewer_than_three_mailboxes_need_a_split_by_time(count):
+    with pytest.raises(
+        UsageError, match=rf"at least three mailboxes, found {count}; use --set split\.by=time"
+    ) as error:
+        assign_mailboxes(count, RATIOS, 42)
+    assert error.value.exit_status == 2
+
+
+# Copies
+
+
+def test_a_message_also_in_test_leaves_train_and_val_and_one_also_in_val_leaves_train():
+    message = np.array([0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    assigned = np.array([0, 1, 2, 0, 1, 0, 2, 1, 2, -1, 0])
+    assert drop_copies(message, assigned).tolist() == [-1, -1, 2, -1, 1, -1, 2, -1, 2, -1, 0]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from([-1, 0, 1, 2])), min_size=1, max_size=25))
+def test_no_message_is_in_two_splits_and_the_later_split_keeps_all_of_its_own(rows):
+    message, assigned = (np.array(column) for column in zip(*rows, strict=True))
+    kept = drop_copies(message, assigned)
+    for (copy, before), after in zip(rows, kept.tolist(), strict=True):
+        elsewhere = {place for other, place in rows if other == copy}
+        assert after == (before if before == max(elsewhere) else -1)
+
+
+def test_copies_within_one_split_stay():
+    assert drop_copies(np.array([0, 0, 1]), np.array([0, 0, 2])).tolist() == [0, 0, 2]
+
+
+# By time
+
+
+def columns_of(*mailboxes):
+    """Columns of mailboxes given as lists of times."""
+    mailbox = [index for index, times in enumerate(mailboxes) for _ in times]
+    times = [split._UNDATED if time is None else time for times in mailboxes for time in times]
+    numbers = np.arange(len(times))
+    names = [f"user-{index}" for index in range(len(mailboxes))]
+    return Columns(names, np.array(mailbox), numbers, np.array(times), numbers, numbers, numbers, "received")
+
+
+def test_each_mailbox_is_cut_at_its_ratios_in_time():
+    columns = columns_of(list(range(100)), list(range(1000, 1008))[::-1])
+    assigned, until = cut_in_time(columns, RATIOS, 0)
+    assert until == {"user-0": [75, 87], "user-1": [1006, 1007]}
+    assert assigned[:100].tolist() == [0] * 75 + [1] * 12 + [2] * 13
+    assert assigned[100:].tolist() == [2, 1, 0, 0, 0, 0, 0, 0]
+
+
+def test_messages_within_the_window_before_a_cut_are_left_out():
+    columns = columns_of(list(range(0, 1000, 10)))
+    assigned, until = cut_in_time(columns, RATIOS, 35)
+    assert until == {"user-0": [750, 870]}
+    by_time = dict(zip(columns.timestamp.tolist(), assigned.tolist(), strict=True))
+    assert [by_time[time] for time in (0, 700, 710, 720, 740, 750)] == [0, 0, 0, -1, -1, 1]
+    assert [by_time[time] for time in (820, 830, 840, 860, 870, 990)] == [1, 1, -1, -1, 2, 2]
+    assert Counter(assigned.tolist()) == {0: 72, 1: 9, 2: 13, -1: 6}
+    # Exactly the window before the cut is within it no longer knowable, one second earlier is.
+    columns = columns_of([0, 64, 65, 100, 100, 100])
+    assert cut_in_time(columns, (0.5, 0.25, 0.25), 36)[0].tolist() == [0, -1, -1, 2, 2, 2]
+    assert cut_in_time(columns, (0.5, 0.25, 0.25), 35)[0].tolist() == [0, 0, -1, 2, 2, 2]
+
+
+def test_messages_of_one_moment_are_on_the_same_side_of_a_cut():
+    assigned, until = cut_in_time(columns_of([1, 2, 5, 5, 5, 5, 9, 10]), (0.5, 0.25, 0.25), 0)
+    assert until == {"user-0": [5, 9]}
+    assert assigned.tolist() == [0, 0, 1, 1, 1, 1, 2, 2]
+
+
+def test_undated_messages_are_in_no_split_by_time():
+    assigned, until = cut_in_time(columns_of([None, 1, 2, 3, 4], [None]), (0.5, 0.25, 0.25), 0)
+    assert assigned.tolist() == [-1, 0, 0, 1, 2, -1]
+    assert until == {"user-0": [3, 4]}
+
+
+# The stage
+
+
+def test_each_mailbox_goes_whole_into_one_split_in_time_order(tmp_path):
+    records = a_corpus()
+    write_labels(tmp_path, records)
+    result = run(tmp_path)
+    parts = splits(tmp_path)
+    assert [len({one["user"] for one in part}) for part in parts] == [6, 1, 1]
+    assert [len(part) for part in parts] == [30, 5, 5]
+    for part in parts:
+        times = [one["timestamp"] for one in part]
+        assert times == sorted(times)
+    by_path = {one.path: msgspec.to_builtins(one) for one in records}
+    assert {one["path"]: one for part in parts for one in part} == by_path
+    assert result.data["counts"] == {"train": 30, "val": 5, "test": 5}
+
+
+def test_records_of_one_moment_keep_the_order_of_the_file(tmp_path):
+    write_labels(tmp_path, [record(f"user-{n}", NOON + n % 2, fingerprint=str(n)) for n in range(300)])
+    run(tmp_path)
+    for part in splits(tmp_path):
+        places = [(one["timestamp"], int(one["fingerprint"])) for one in part]
+        assert places == sorted(places)
+
+
+def test_the_seed_of_the_configuration_decides_the_split(tmp_path):
+    written = []
+    for overrides in (["seed=1"], ["seed=1"], ["split.seed=1", "seed=9"], ["seed=2"]):
+        write_labels(tmp_path, a_corpus(20, 2))
+        run(tmp_path, *overrides)
+        written.append([(tmp_path / f"{name}.json").read_bytes() for name in artifacts.SPLITS])
+    assert written[0] == written[1] == written[2]
+    assert written[0] != written[3]
+
+
+def test_the_metadata_account_for_every_message(tmp_path):
+    # A broadcast that stands in every mailbox, and is archived by some and deleted by others.
+    records = a_corpus()
+    for user in range(8):
+        action = Action.DELETE if user % 2 else Action.ARCHIVE
+        records.insert(user * 6, record(f"user-{user}", NOON - DAY, action, fingerprint="broadcast"))
+    write_labels(tmp_path, records)
+    result = run(tmp_path, "split.seed=7")
+    metadata = json.loads((tmp_path / "split_metadata.json").read_bytes())
+    assert json.loads(json.dumps(result.data)) == metadata
+    assert (metadata["seed"], metadata["by"], metadata["scheme"]) == (7, "user", "received")
+    assert metadata["ratios"] == list(RATIOS)
+    assert metadata["until"] is None
+    assert metadata["counts"] == {"train": 30, "val": 5, "test": 6}
+    assert metadata["dropped"] == {
+        "train": {"in_a_later_split": 6},
+        "val": {"in_a_later_split": 1},
+        "test": {"in_a_later_split": 0},
+    }
+    by_split = metadata["mailboxes"]
+    assert sorted(user for users in by_split.values() for user in users) == [f"user-{n}" for n in range(8)]
+    for name, part in zip(artifacts.SPLITS, splits(tmp_path), strict=True):
+        assert {one["user"] for one in part} == set(by_split[name])
+        assert sum(one["fingerprint"] == "broadcast" for one in part) == (name == "test")
+        after = Counter(one["action"] for one in part)
+        before = Counter(one.action.value for one in records if one.user in by_split[name])
+        assert metadata["actions"][name] == {action: after[action] for action in ACTIONS}
+        assert metadata["actions_before"][name] == {action: before[action] for action in ACTIONS}
+    meta = json.loads((tmp_path / "train.json.meta.json").read_bytes())
+    assert meta["counts"] == metadata["counts"]
+    assert meta["settings"]["split"]["seed"] == 7
+
+
+def test_the_table_shows_the_mailboxes_the_drops_and_the_mix(tmp_path):
+    records = [record(f"user-{n}", NOON + n, Action.DELETE if n else Action.FORWARD) for n in range(3)]
+    records += [record(f"user-{n}", NOON + DAY, fingerprint="one") for n in range(3)]
+    write_labels(tmp_path, sorted(records, key=lambda one: one.user))
+    lines = [line.split() for line in run(tmp_path).table.splitlines()]
+    assert lines[0] == ["split", "mailboxes", "messages", "dropped", *ACTIONS]
+    assert [line[:4] for line in lines[1:]] == [
+        ["train", "1", "1", "1"],
+        ["val", "1", "1", "1"],
+        ["test", "1", "2", "0"],
+    ]
+    assert lines[3][7] == "50.0%"
+
+
+def test_a_split_by_time_gives_every_mailbox_a_past_and_a_future(tmp_path):
+    times = range(0, 400, 4)
+    write_labels(tmp_path, [record(user, NOON + day * DAY) for user in ("user-a", "user-b") for day in times])
+    run(tmp_path, "split.by=time", "label.link_window=10d")
+    metadata = read_metadata(tmp_path / "split_metadata.json")
+    assert metadata.by == "time"
+    assert metadata.until == {user: [NOON + 300 * DAY, NOON + 348 * DAY] for user in ("user-a", "user-b")}
+    assert metadata.counts == {"train": 2 * 73, "val": 2 * 10, "test": 2 * 13}
+    assert metadata.dropped["before_a_cut"] == {"outcome_beyond_the_cut": 2 * 4}
+    assert metadata.mailboxes == {name: ["user-a", "user-b"] for name in artifacts.SPLITS}
+    days = [sorted({(one["timestamp"] - NOON) // DAY for one in part}) for part in splits(tmp_path)]
+    assert days == [list(range(0, 290, 4)), list(range(300, 338, 4)), list(range(348, 400, 4))]
+    total = sum(metadata.counts.values()) + sum(n for drops in metadata.dropped.values() for n in drops.values())
+    assert total == 200
+
+
+def test_the_copy_rule_holds_in_a_split_by_time(tmp_path):
+    # The later mailbox's past is the earlier one's future.
+    shared = {("user-a", 90): "one", ("user-b", 90): "one", ("user-a", 99): "two", ("user-b", 99): "two"}
+    records = [
+        record(user, NOON + (day + shift) * DAY, fingerprint=shared.get((user, day + shift)))
+        for user, shift in (("user-a", 0), ("user-b", 85))
+        for day in range(100)
+    ]
+    write_labels(tmp_path, records)
+    run(tmp_path, "split.by=time", "label.link_window=1d")
+    train, _, test = splits(tmp_path)
+    assert [one["user"] for one in test if one["fingerprint"] in ("one", "two")] == ["user-a", "user-a"]
+    assert not [one for one in train if one["fingerprint"] in ("one", "two")]
+    assert read_metadata(tmp_path / "split_metadata.json").dropped["train"] == {"in_a_later_split": 2}
+
+
+def test_one_mailbox_can_be_split_by_time_but_not_by_mailbox(tmp_path):
+    write_labels(tmp_path, [record("user-a", NOON + day * DAY) for day in range(300)])
+    with pytest.raises(UsageError, match=r"found 1; use --set split\.by=time"):
+        run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["emails_labeled.json"]
+    assert run(tmp_path, "split.by=time", "label.link_window=1d").data["counts"] == {
+        "train": 224,
+        "val": 36,
+        "test": 38,
+    }
+
+
+def test_an_undated_message_is_not_said_to_lie_before_a_cut(tmp_path):
+    write_labels(tmp_path, [record("user-a", at) for at in (None, *(NOON + day * DAY for day in range(100)))])
+    run(tmp_path, "split.by=time", "label.link_window=1s")
+    dropped = read_metadata(tmp_path / "split_metadata.json").dropped
+    assert sum(n for drops in dropped.values() for n in drops.values()) == 1
+    assert dropped["before_a_cut"]["outcome_beyond_the_cut"] == 0
+
+
+# Bad input
+
+
+def refused(root, *overrides, match):
+    """The stage refuses, and leaves what was there."""
+    (root / "train.json").write_text("old")
+    with pytest.raises(UsageError, match=match):
+        run(root, *overrides)
+    left = {path.name for path in root.iterdir()}
+    assert left <= {"train.json", "emails_labeled.json"}
+    assert (root / "train.json").read_text() == "old"
+
+
+def test_a_split_that_would_be_empty_is_refused(tmp_path):
+    # All mail is the same broadcast: test has it, so train and val lose it.
+    write_labels(tmp_path, [record(f"user-{n}", NOON, fingerprint="one") for n in range(5)])
+    refused(tmp_path, match=r"the train split would be empty \(5 labelled messages in 5 mailboxes\)")
+    # All mail lies within one window.
+    write_labels(tmp_path, [record("user-a", NOON + day * DAY) for day in range(20)])
+    refused(tmp_path, "split.by=time", match="the train split would be empty")
+
+
+def test_labels_of_another_scheme_are_refused(tmp_path):
+    write_labels(tmp_path, [record(f"user-{n}", NOON + n, scheme="folder") for n in range(3)])
+    refused(tmp_path, match="scheme folder, the configuration says received.*--set label.scheme=folder")
+    (tmp_path / "train.json").unlink()
+    result = run(tmp_path, "label.scheme=folder", "features.groups=[metadata]")
+    assert result.data["scheme"] == "folder"
+
+
+def test_a_mixture_of_schemes_is_refused(tmp_path):
+    schemes = ("received", "received", "folder")
+    write_labels(tmp_path, [record(f"user-{n}", NOON + n, scheme=scheme) for n, scheme in enumerate(schemes)])
+    refused(tmp_path, match="mixes label schemes; run `triage label`")
+
+
+def test_missing_and_empty_labels_are_refused(tmp_path):
+    refused(tmp_path, match=r"emails_labeled\.json: no such file or folder; run `triage label` first")
+    write_labels(tmp_path, [])
+    refused(tmp_path, match="holds no labelled message; run `triage label`")
+
+
+def test_a_folder_in_place_of_the_labels_is_refused(tmp_path):
+    (tmp_path / "emails_labeled.json").mkdir()
+    refused(tmp_path, match="is a folder where a file belongs")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda content: content[: len(content) // 2], "truncated or edited near byte"),
+        (lambda content: content[:-3], "truncated or edited near byte"),
+        (
+            lambda content: content.replace(b'"action":"archive"', b'"action":null', 1),
+            "line 5: not a record of this kind",
+        ),
+        (lambda content: content.replace(b'"archive"', b'"shred"', 1), "line 5: not a record of this kind"),
+        (lambda content: content.replace(b"\n{", b"\n{{", 1), "line 2: not a record of this kind"),
+        (lambda content: b"", "not an artifact of records"),
+    ],
+)
+def test_a_damaged_artifact_is_refused(tmp_path, damage, says):
+    path = write_labels(tmp_path, a_corpus())
+    path.write_bytes(damage(path.read_bytes()))
+    refused(tmp_path, match=says)
+
+
+# The columns, and what the metadata say of unacted messages
+
+
+def test_the_columns_are_those_of_the_records(tmp_path):
+    path = write_labels(
+        tmp_path,
+        [
+            record("user-b", NOON, Action.DELETE, "one"),
+            record("user-b", None, Action.REPLY_NOW, "two"),
+            record("user-a", NOON + 5, Action.ARCHIVE, "one"),
+        ],
+    )
+    columns = read_columns(path)
+    assert columns.mailboxes == ["user-b", "user-a"]
+    assert columns.mailbox.tolist() == [0, 0, 1]
+    assert columns.message.tolist() == [0, 1, 0]
+    assert columns.action.tolist() == [4, 0, 3]
+    assert columns.timestamp[[0, 2]].tolist() == [NOON, NOON + 5]
+    assert columns.timestamp[1] < NOON - 10**6 * DAY
+    content = path.read_bytes()
+    lines = [json.loads(content[a:b]) for a, b in zip(columns.start, columns.stop, strict=True)]
+    assert [line["timestamp"] for line in lines] == [NOON, None, NOON + 5]
+
+
+def test_an_unacted_message_belongs_to_the_split_of_its_mailbox(tmp_path):
+    write_labels(tmp_path, a_corpus())
+    run(tmp_path)
+    metadata = read_metadata(tmp_path / "split_metadata.json")
+    for name in artifacts.SPLITS:
+        for user in metadata.mailboxes[name]:
+            assert [belongs_to(metadata, other, user, None) for other in artifacts.SPLITS] == [
+                other == name for other in artifacts.SPLITS
+            ]
+    assert not belongs_to(metadata, "test", "nobody", NOON)
+
+
+def test_an_unacted_message_belongs_to_the_split_of_its_time(tmp_path):
+    write_labels(tmp_path, [record("user-a", NOON + day * DAY) for day in range(100)])
+    run(tmp_path, "split.by=time", "label.link_window=1d")
+    metadata = read_metadata(tmp_path / "split_metadata.json")
+    cuts = metadata.until["user-a"]
+    for moment, name in (
+        (NOON - DAY, "train"),
+        (cuts[0] - 1, "train"),
+        (cuts[0], "val"),
+        (cuts[1] - 1, "val"),
+        (cuts[1], "test"),
+        (NOON + 1000 * DAY, "test"),
+    ):
+        assert [other for other in artifacts.SPLITS if belongs_to(metadata, other, "user-a", moment)] == [name]
+    assert not any(belongs_to(metadata, other, "user-a", None) for other in artifacts.SPLITS)
+    assert not any(belongs_to(metadata, other, "user-b", NOON) for other in artifacts.SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("mailboxes", {"train": ["user-a"], "val": ["user-a"]}), ("until", {"user-a": [NOON]})]
+)
+def test_metadata_that_lack_a_split_are_refused(tmp_path, name, value):
+    write_labels(tmp_path, [record("user-a", NOON + day * DAY) for day in range(100)])
+    run(tmp_path, "split.by=time", "label.link_window=1d")
+    path = tmp_path / "split_metadata.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), name: value}))
+    with pytest.raises(UsageError, match=r"split_metadata\.json: lacks a split; run `triage split`"):
+        read_metadata(path)
+
+
+def test_missing_and_damaged_metadata_are_refused(tmp_path):
+    path = tmp_path / "split_metadata.json"
+    with pytest.raises(UsageError, match=r"split_metadata\.json: no such file; run `triage split`"):
+        read_metadata(path)
+    path.write_text('{"seed": 1')
+    with pytest.raises(UsageError, match=r"split_metadata\.json: not what the program wrote there"):
+        read_metadata(path)
