@@ -40,6 +40,8 @@ class Item(msgspec.Struct, array_like=True):
         The file to read.
     start, stop : int
         The range of bytes in it; ``stop`` of -1 is the whole file.
+    problem : str
+        Why it must not be read, if it must not.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Item(msgspec.Struct, array_like=True):
     file: str
     start: int = 0
     stop: int = -1
+    problem: str = ""
 
 
 class Batch(msgspec.Struct):
@@ -111,6 +114,8 @@ def read_item(item: Item) -> bytes:
     ValueError
         If it is no regular file, is empty, or is larger than any mail.
     """
+    if item.problem:
+        raise ValueError(item.problem)
     with open(item.file, "rb", opener=_open_plain if item.stop < 0 else None) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -174,8 +179,7 @@ def _tree_items(folder: Path, path: str, name: str) -> Iterator[Item]:
 def _maildir_items(root: Path, name: str) -> Iterator[Item]:
     """A Maildir and its Maildir++ subfolders (``.Folder.Sub``, or ``.INBOX.Folder.Sub``).
 
-    Files in ``tmp`` are listed too: read, they would be half delivered, so the caller accounts for
-    them as errors.
+    Files in ``tmp`` are listed too, but must not be read: they are half delivered.
     """
     boxes = [("", root)] + [
         (child.name[1:].removeprefix("INBOX.").replace(".", "/"), child)
@@ -185,7 +189,11 @@ def _maildir_items(root: Path, name: str) -> Iterator[Item]:
     for folder, box in boxes:
         for part in ("cur", "new", "tmp"):
             if (box / part).is_dir():
-                yield from _tree_items(box / part, (Path(name) / box.relative_to(root) / part).as_posix(), folder)
+                path = (Path(name) / box.relative_to(root) / part).as_posix()
+                for item in _tree_items(box / part, path, folder):
+                    if part == "tmp":
+                        item.problem = "an unfinished delivery in a Maildir's tmp"
+                    yield item
 
 
 def _mbox_items(file: Path) -> Iterator[Item]:

@@ -17,7 +17,7 @@ _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun j
 _DATE = re.compile(
     r"(?:[A-Za-z]{3}, +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)(?: \([^()]*\))?"
 )
-_ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]]+@[^\s<>,;:"()\[\]]+""")
+_ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]{1,64}@[^\s<>,;:"()\[\]@]{1,255}""")  # lengths: RFC 5321, 4.5.3.1
 _ENCODED_WORD = r"=\?[^?\s]+\?[bqBQ]\?[^?]*\?="
 _ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*", re.ASCII)
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")

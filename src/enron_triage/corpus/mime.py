@@ -23,6 +23,10 @@ _HEADER_LINES = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?
 _FOLD = re.compile(r"\r?\n(?=[ \t])|\r(?=[ \t])")
 _FOLD_BYTES = re.compile(rb"\n(?=[ \t])")
 _PLAIN_TYPE = re.compile(r'text/plain(?:;\s*charset=(?:"([\w.-]+)"|([\w.-]+)))?', re.IGNORECASE)
+# The email package takes time in the square of such a header's length.
+_ENDLESS_PARAMETERS = re.compile(
+    rb"^content-(?:type|disposition):(?:[^\n]|\n[ \t]){4000}", re.MULTILINE | re.IGNORECASE
+)
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable"})
 # Quadratic in the length of the body, or no character sets at all: never worth a hostile message.
 _REFUSED_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
@@ -71,7 +75,17 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
 
 
 def read_mime(raw: bytes) -> tuple[Headers, str]:
-    """`read` through the standard ``email`` package."""
+    """`read` through the standard ``email`` package.
+
+    Raises
+    ------
+    ValueError
+        If a header is made to keep that package busy.
+    RecursionError
+        If the parts are nested beyond reason.
+    """
+    if _ENDLESS_PARAMETERS.search(raw):
+        raise ValueError("a Content-Type or Content-Disposition header beyond reason")
     message = email.message_from_bytes(raw, policy=email.policy.compat32)
     headers: Headers = {}
     for name, value in message.raw_items():

@@ -14,11 +14,11 @@ import msgspec
 
 from enron_triage import artifacts
 from enron_triage.config import Config
-from enron_triage.corpus.mailboxes import Batch, Item, detect_format, list_batches, read_item
+from enron_triage.corpus.mailboxes import Batch, detect_format, list_batches, read_item
 from enron_triage.corpus.message import parse_message
 from enron_triage.errors import UsageError
 from enron_triage.progress import progress_bar
-from enron_triage.records import Email, ParseError
+from enron_triage.records import ParseError
 from enron_triage.stages import Result, plan
 from enron_triage.workers import map_ordered
 
@@ -86,15 +86,11 @@ def parse_batch(batch: Batch) -> Parsed:
     records, errors = [], []
     for item in batch.items:
         try:
-            records.append(_ENCODER.encode(_parse_item(item, batch.user)))
+            records.append(
+                _ENCODER.encode(parse_message(read_item(item), path=item.path, user=batch.user, folder=item.folder))
+            )
         except OSError as error:
             errors.append(ParseError(path=item.path, error=error.strerror or str(error)))
         except Exception as error:  # a hostile message must cost an entry, never the stage
             errors.append(ParseError(path=item.path, error=f"{type(error).__name__}: {error}"))
     return Parsed(batch.user, b",\n".join(records), len(records), errors)
-
-
-def _parse_item(item: Item, user: str) -> Email:
-    if "/tmp/" in item.path and item.file.split("/")[-2] == "tmp":
-        raise ValueError("an unfinished delivery in a Maildir's tmp")
-    return parse_message(read_item(item), path=item.path, user=user, folder=item.folder)

@@ -17,14 +17,18 @@ _TIME = r"(?P<h>\d{1,2}):(?P<m>\d\d)(?::\d\d)?(?:\s*(?P<p>[AaPp])\.?[Mm])?"
 _NUMERIC_DATE = re.compile(r"(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4}|\d{2}),?\s+" + _TIME)
 _WORDED_DATE = re.compile(
     r"(?:(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2})|(?P<day2>\d{1,2})[ -](?P<month2>[A-Za-z]{3,9})),?"
-    r"[ -]+(?P<y>\d{4})(?:,|\s+at)?\s+" + _TIME
+    r"[ -]+(?P<y>\d{4}),?(?:\s+at)?\s+" + _TIME
 )
 _FIELD = re.compile(r"[ \t>*|]*(From|Sent|Date|To|Cc|Subject)[*]?:[*]?[ \t]*(.*)", re.IGNORECASE)
 # Some of Notes' headers lost their line ends: "name date <tab> To: ... cc: ... Subject: ..."
 _FIELDS_IN_ONE_LINE = re.compile(r"(?<=\d [APap][Mm])[ \t]+(?=To:)|(?<=\S)[ \t]+(?=(?:cc|Subject): )")
 _NOT_THE_SENDER = re.compile(r"[ \t>*|]*(?:sent by|please respond)\b", re.IGNORECASE)
-_MARK = re.compile(r"[ \t>*|]+")
-_ATTRIBUTION = re.compile(r"[ \t>]*On (?P<when>.{6,80}?\d),? (?P<who>[^\n]{2,120}?(?:\n[^\n]{1,80})?)\s+wrote:")
+_MARKS = " \t>*|"
+_ATTRIBUTION = re.compile(r"[ \t>]*On (?P<line>[^\n]{6,200}?(?:\n[^\n]{1,120}?)?)\s+wrote:")
+_DAY = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2} [A-Z][a-z]{2,8}\.?,? \d{4}|\b[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}")
+_TIME_OF_DAY = re.compile(
+    r",?(?: at)? \d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp]\.?[Mm]\.?)?(?: [+-]\d{4}| \(?[A-Z]{2,4}\)?(?=[ ,]))?"
+)
 # Where a quoted header may begin, so that most of a body is never looked at line by line.
 _HINT = re.compile(
     r"^[ \t>*|]*(?:From:|On .{6,80}\d,? )|\d{1,2}/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d",
@@ -110,14 +114,27 @@ def _seconds(match: re.Match[str], days: list[tuple[int, int]]) -> tuple[int, ..
 
 def _read_at(body: str, start: int) -> QuotedHeader | None:
     """The quoted header that begins, or has its date, on the line at `start`."""
-    attribution = _ATTRIBUTION.match(body, start)
+    attribution = _attribution(body, start)
     if attribution is not None:
-        return QuotedHeader(attribution["who"], wall_clock(attribution["when"]), None, start)
+        return attribution
     lines = [part for line in _lines_from(body, start) for part in _FIELDS_IN_ONE_LINE.split(line)]
     first = _FIELD.match(lines[0])
     if first is not None and first[1].lower() == "from":
         return _from_block(first[2], lines, start)
     return _notes_block(body, lines, start)
+
+
+def _attribution(body: str, start: int) -> QuotedHeader | None:
+    """``On <date>, <name> wrote:``, as Internet mail programs write."""
+    found = _ATTRIBUTION.match(body, start)
+    day = _DAY.search(found["line"]) if found else None
+    if found is None or day is None:
+        return None
+    line = found["line"]
+    clock = _TIME_OF_DAY.match(line, day.end())
+    end = clock.end() if clock else day.end()
+    sender = " ".join(line[end:].lstrip(" ,").split())
+    return QuotedHeader(sender, wall_clock(line[:end]), None, start) if sender else None
 
 
 def _lines_from(body: str, start: int) -> list[str]:
@@ -157,7 +174,7 @@ def _notes_block(body: str, lines: list[str], start: int) -> QuotedHeader | None
     fields = _fields(after[1:])
     if len(above) > 2 or "to" not in fields:
         return None
-    sender = joined[: date.start()].strip()
+    sender = joined[: date.start()].lstrip(_MARKS).strip()
     if _FORWARDED.search(sender):
         return None
     # The name may stand on the line above, or be wrapped from it.
@@ -166,7 +183,7 @@ def _notes_block(body: str, lines: list[str], start: int) -> QuotedHeader | None
         names = [line for line in above_date if not _NOT_THE_SENDER.match(line)]
         line = names[-1] if names else ""
         if len(sender) < 3 or sender.lower() == "on" or "@" in line or "<" in line:
-            sender = f"{line} {sender}"
+            sender = f"{line.lstrip(_MARKS)} {sender}"
             start = body.rfind(line, 0, start)
     return QuotedHeader(_clean_sender(sender), wall_clock(date[0]), fields.get("subject"), start)
 
@@ -177,7 +194,7 @@ def _until_field(lines: list[str]) -> list[str]:
     for line in lines:
         if _FIELD.match(line):
             break
-        if _MARK.sub("", line):
+        if line.strip(_MARKS):
             above.append(line)
     return above
 
