@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 from enron_triage.errors import TriageError
@@ -42,7 +44,7 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
     # "spawn" would import afresh for every stage; "fork" is unsafe once torch has started threads.
     context = get_context("forkserver")
     context.set_forkserver_preload(["enron_triage.corpus.parse", "enron_triage.labels.label"])
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_the_parent) as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
@@ -60,5 +62,14 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
                 future.cancel()
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _follow_the_parent() -> None:
+    """Leave interrupts to the parent process, and end when it ends, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -262,6 +262,7 @@ HOSTILE = {
     "100,000 quotes": b"From: " + b'"' * 100_000 + b"<\nCc: " + b"<" * 100_000 + b"\n\nx",
     "an address of 60,000 letters": b"From: " + b"a." * 30_000 + b"<\n\nx",
     "100,000 semicolons in quotes": b'Subject: x\nContent-Type: text/html; x="' + b";" * 100_000 + b"\n\n<p>x",
+    "semicolons behind a carriage return": b'Subject: x\rContent-Type: text/html; x="' + b";" * 120_000 + b"\n\n<p>x",
     "100,000 parameters": b"Subject: x\nContent-Type: text/html; " + b"x=y;" * 50_000 + b"\n\n<p>x",
     "encoded words that never end": b"Subject: " + b"=?a?q?x " * 14_000 + b"\n\nx",
     "20,000 encoded words": b"Subject: " + b"=?utf-8?q?a?= " * 20_000 + b"\n\nx",

@@ -25,7 +25,7 @@ _FOLD_BYTES = re.compile(rb"\n(?=[ \t])")
 _PLAIN_TYPE = re.compile(r'text/plain(?:;\s*charset=(?:"([\w.-]+)"|([\w.-]+)))?', re.IGNORECASE)
 # The email package takes time in the square of such a header's length.
 _ENDLESS_PARAMETERS = re.compile(
-    rb"^content-(?:type|disposition):(?:[^\n]|\n[ \t]){4000}", re.MULTILINE | re.IGNORECASE
+    rb"(?:^|[\r\n])content-(?:type|disposition):(?:[^\r\n]|[\r\n]+[ \t]){4000}", re.IGNORECASE
 )
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable"})
 # Quadratic in the length of the body, or no character sets at all: never worth a hostile message.
