@@ -181,7 +181,7 @@ def test_parse_killed_at_any_moment_and_run_again_gives_the_same_bytes(tiny_corp
         process = program(*arguments)
         time.sleep(delay)
         process.kill()
-        process.communicate()
+        process.communicate(timeout=30)  # its workers hold the pipes: they must end with it
         if output.exists():
             assert output.read_bytes() == expected
     assert finished(*arguments) == 0

@@ -67,8 +67,12 @@ def is_forwarded(body: str) -> bool:
 
 def quoted_header(body: str) -> QuotedHeader | None:
     """The topmost quoted header of a body; None if there is none."""
+    tried = -1
     for hint in _HINT.finditer(body):
-        start = body.rfind("\n", 0, hint.start()) + 1 if hint.start() else 0
+        start = body.rfind("\n", 0, hint.start()) + 1
+        if start == tried:  # another date on the same line
+            continue
+        tried = start
         found = _read_at(body, start)
         if found is not None:
             return found
