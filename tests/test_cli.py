@@ -140,6 +140,17 @@ def test_an_input_made_with_other_settings_is_named(triage, tiny_corpus):
     assert "run `triage parse` to make it again" in err
 
 
+def test_an_edited_input_is_named(triage, tiny_corpus):
+    source = ["--set", f"parse.source={tiny_corpus}"]
+    triage("parse", *source, *QUICK)
+    assert "edited" not in triage("label", *source, *QUICK)[2]
+    emails = Path("data/emails.json")
+    emails.write_text(emails.read_text().replace('"to":[', '"to":["x@x.example",', 1).replace(",]", "]", 1))
+    status, _, err = triage("label", *source, *QUICK)
+    assert status == 0
+    assert "data/emails.json: edited since `triage parse` made it" in err
+
+
 def test_a_read_only_folder_is_refused_and_nothing_changes(triage, tiny_corpus, tmp_path):
     if os.getuid() == 0:  # root may write anywhere; a file where the folder belongs stops root, too
         (tmp_path / "locked").write_text("x")

@@ -91,6 +91,8 @@ class Plan(msgspec.Struct, kw_only=True):
         meta = provenance.read_meta(path)
         if meta is None or meta.stage not in _DATA_STAGES:  # a checkpoint brings its own settings along
             return
+        if provenance.file_state(path, meta.artifact).sha256 != meta.artifact.sha256:
+            logger.warning("%s: edited since `triage %s` made it; run that again to undo it", path, meta.stage)
         now = _flat(plan(cast("Stage", meta.stage), self.config).settings)
         differences = [
             f"{key} was {value!r}, is {now.get(key)!r}"
