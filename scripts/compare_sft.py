@@ -24,7 +24,8 @@ import numpy.typing as npt
 
 from enron_triage import artifacts
 from enron_triage.actions import ACTION_INDEX, ACTION_NAMES
-from enron_triage.config import Config, EvaluateConfig, load_config
+from enron_triage.config import Config, EvaluateConfig
+from enron_triage.config_files import load_config
 from enron_triage.errors import TriageError
 from enron_triage.evaluation import baselines, evaluate, metrics
 from enron_triage.records import LabeledEmail

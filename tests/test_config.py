@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from enron_triage.config import Config, check_config, load_config, seconds
+from enron_triage.config import Config, seconds
+from enron_triage.config_files import check_config, load_config
 from enron_triage.errors import UsageError
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))

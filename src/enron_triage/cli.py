@@ -17,7 +17,8 @@ import typer
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enron_triage import __version__, pipeline
-from enron_triage.config import Config, Stage, load_config
+from enron_triage.config import Config, Stage
+from enron_triage.config_files import load_config
 from enron_triage.errors import InterruptedRun, TriageError
 from enron_triage.stages import Result
 

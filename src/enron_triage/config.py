@@ -1,25 +1,17 @@
 """The configuration: one schema for every file in ``configs/``, with the defaults.
 
-Files are merged in order, then the ``--set`` options, and the result is checked before any work
-starts. An unknown key or a wrong type is refused with the key's path and what is allowed.
+`config_files` reads and merges the files and explains what is wrong with them.
 """
 
 from __future__ import annotations
 
 import datetime
-import difflib
 import os
-import re
-import types
-import typing
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-import yaml
 
-from enron_triage.errors import UsageError
 from enron_triage.records import Scheme
 
 Duration = Annotated[str, msgspec.Meta(pattern=r"^\d+(\.\d+)?[smhd]$")]
@@ -241,135 +233,3 @@ def seconds(duration: str) -> int:
     (3600, 2592000, 90)
     """
     return round(float(duration[:-1]) * _SECONDS[duration[-1]])
-
-
-def load_config(files: Sequence[Path] = (), overrides: Iterable[str] = (), **top_level: Any) -> Config:
-    """Merge files, overrides and top-level options over the defaults, and check the result.
-
-    Parameters
-    ----------
-    files : sequence of Path
-        YAML files; later ones win.
-    overrides : iterable of str
-        ``key.path=value``, the value in YAML; win over files.
-    **top_level
-        Keys of `Config` that win over everything; None is left out.
-
-    Raises
-    ------
-    UsageError
-        A file that cannot be read, an unknown key, a wrong type.
-    """
-    merged: dict[str, Any] = {}
-    for file in files:
-        _merge(merged, _read_yaml(file))
-    for override in overrides:
-        _merge(merged, _parse_override(override))
-    merged.update({key: value for key, value in top_level.items() if value is not None})
-    return check_config(merged)
-
-
-def check_config(values: Mapping[str, Any]) -> Config:
-    """Turn nested plain values into a checked `Config`.
-
-    Raises
-    ------
-    UsageError
-        With the key's path and the allowed values.
-    """
-    _refuse_unknown_keys(Config, values, ())
-    try:
-        config = msgspec.convert(values, Config)
-    except msgspec.ValidationError as error:
-        raise UsageError(_explain(str(error))) from error
-    if config.label.dates[0] >= config.label.dates[1]:
-        raise UsageError("configuration: label.dates: the first date must come before the second")
-    if config.label.scheme == "folder" and "history" in config.features.groups:
-        raise UsageError(
-            "configuration: features.groups: the folder scheme has no history; "
-            "use --set 'features.groups=[metadata]' or --set label.scheme=received"
-        )
-    return config
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"configuration {file}: no such file") from None
-    except IsADirectoryError:
-        raise UsageError(f"configuration {file}: is a folder; name a YAML file") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"configuration {file}: is not UTF-8 text") from None
-    except OSError as error:
-        raise UsageError(f"configuration {file}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"configuration {file}: not valid YAML: {' '.join(str(error).split())}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise UsageError(f"configuration {file}: must hold keys and values, not a {type(values).__name__}")
-    return values
-
-
-def _parse_override(override: str) -> dict[str, Any]:
-    key, equals, text = override.partition("=")
-    if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
-        raise UsageError(f"--set {override}: must read key.path=value, e.g. sft.epochs=5")
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"--set {override}: not a YAML value: {' '.join(str(error).split())}") from None
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return typing.cast("dict[str, Any]", value)
-
-
-def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> None:
-    for key, value in top.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
-
-
-def _refuse_unknown_keys(section: type, values: Mapping[str, Any], path: tuple[str, ...]) -> None:
-    fields = typing.get_type_hints(section)
-    for key, value in values.items():
-        where = ".".join((*path, str(key)))
-        if key not in section.__struct_fields__:  # type: ignore[attr-defined]
-            close = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            allowed = ", ".join(section.__struct_fields__)  # type: ignore[attr-defined]
-            raise UsageError(f"configuration: {where}: unknown key; {hint}allowed here: {allowed}")
-        if isinstance(fields[key], type) and issubclass(fields[key], Section):
-            if not isinstance(value, Mapping):
-                raise UsageError(f"configuration: {where}: must be a section of keys and values")
-            _refuse_unknown_keys(fields[key], value, (*path, str(key)))
-
-
-def _explain(error: str) -> str:
-    """Reword msgspec's message: the key's path first, the allowed values of a choice last."""
-    message, _, path = error.partition(" - at `$.")
-    key = path.rstrip("`")
-    text = message.replace("`", "").replace(", got", " but got")
-    choices = _choices(key)
-    return f"configuration: {key}: {text}" + (f"; allowed: {', '.join(choices)}" if choices else "")
-
-
-def _choices(key: str) -> list[str]:
-    """The literal values that a key allows; empty where it allows more than those."""
-    hint: Any = Config
-    for part in re.sub(r"\[[^\]]*\]", "", key).split("."):
-        if not (isinstance(hint, type) and issubclass(hint, Section)):
-            return []
-        hint = typing.get_type_hints(hint).get(part)
-    return [str(choice) for choice in _literals(hint)]
-
-
-def _literals(hint: Any) -> Iterable[Any]:
-    if typing.get_origin(hint) is Literal:
-        yield from typing.get_args(hint)
-    elif typing.get_origin(hint) in (tuple, Annotated, typing.Union, types.UnionType):
-        for argument in typing.get_args(hint):
-            yield from _literals(argument)

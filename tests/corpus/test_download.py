@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from enron_triage.config import load_config
+from enron_triage.config_files import load_config
 from enron_triage.corpus import download
 from enron_triage.errors import TriageError, UsageError
 

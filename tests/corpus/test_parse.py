@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enron_triage.artifacts import read_records
-from enron_triage.config import load_config
+from enron_triage.config_files import load_config
 from enron_triage.corpus import parse
 from enron_triage.corpus.mailboxes import Batch, Item
 from enron_triage.corpus.parse import parse_batch

@@ -10,7 +10,7 @@ from sklearn import metrics as sklearn
 
 from enron_triage import artifacts
 from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, ACTIONS, Action
-from enron_triage.config import load_config
+from enron_triage.config_files import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import evaluate
 from enron_triage.features.dataset import Dataset, Transform, load_dataset

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from enron_triage import artifacts
 from enron_triage.actions import Action
-from enron_triage.config import LabelConfig, load_config
+from enron_triage.config import LabelConfig
+from enron_triage.config_files import load_config
 from enron_triage.errors import UsageError
 from enron_triage.labels import label
 from enron_triage.labels.label import label_mailbox

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from enron_triage import artifacts
 from enron_triage.actions import ACTIONS, Action
-from enron_triage.config import load_config
+from enron_triage.config_files import load_config
 from enron_triage.errors import UsageError
 from enron_triage.labels import split
 from enron_triage.labels.split import Columns, assign_mailboxes, cut_in_time, drop_copies, read_columns

@@ -8,7 +8,7 @@ import torch
 
 from enron_triage import artifacts
 from enron_triage.actions import ACTION_NAMES, ACTIONS, Action
-from enron_triage.config import load_config
+from enron_triage.config_files import load_config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.features.dataset import Transform, load_dataset
 from enron_triage.models.checkpoint import load_checkpoint
