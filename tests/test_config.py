@@ -68,6 +68,7 @@ def test_a_named_run_has_its_own_folders():
         ("noequals", "must read key.path=value"),
         ("sft..epochs=3", "must read key.path=value"),
         ("sft.epochs=[1", "not a YAML value"),
+        ("sft={epochs: 1, epochs: 2}", "key epochs stands in line 1 already"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(override, message):
@@ -75,6 +76,35 @@ def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(override, m
         load_config([], [override])
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_number_may_be_written_in_scientific_notation(tmp_path):
+    file = write(tmp_path / "a.yaml", "sft: {weight_decay: 2E-2, focal_gamma: 1.5e+0}\n")
+    sft = load_config([file], ["sft.learning_rate=1e-3"]).sft
+    assert (sft.learning_rate, sft.weight_decay, sft.focal_gamma) == (0.001, 0.02, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sft:\n  epochs: 3\n  seed: 1\n  epochs: 4\n", "line 4, column 3: key epochs stands in line 2 already"),
+        ("sft: {epochs: 3}\nsft: {seed: 1}\n", "line 2, column 1: key sft stands in line 1 already"),
+        ("sft:\n\tepochs: 3\n", "line 2, column 1: .*character '\\\\t'.*; indent with spaces"),
+        ("sft: epochs: 3\n", "line 1, column 12: mapping values are not allowed here"),
+        ("sft:\n  epochs: [1\n", "line 3, column 1: while parsing a flow sequence, expected ',' or ']'"),
+        ("seed: 1\nrun: a\0b\n", r"line 2: holds a control character, U\+0000"),
+        ("label:\n  dates: [1997-02-30, 2003-01-01]\n", "line 2, column 11: 1997-02-30: day is out of range"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_one_line_with_its_place(tmp_path, text, message):
+    with pytest.raises(UsageError, match=rf"a\.yaml: not valid YAML: {message}") as raised:
+        load_config([write(tmp_path / "a.yaml", text)])
+    assert "\n" not in str(raised.value)
+
+
+def test_a_key_may_override_what_it_merges(tmp_path):
+    sft = load_config([write(tmp_path / "a.yaml", "sft:\n  <<: {epochs: 3, seed: 1}\n  epochs: 4\n")]).sft
+    assert (sft.epochs, sft.seed) == (4, 1)
 
 
 @pytest.mark.parametrize(

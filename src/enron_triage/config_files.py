@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 
 from enron_triage.config import Config, Section
 from enron_triage.errors import UsageError
+from enron_triage.strict_yaml import InvalidYamlError, parse_yaml
 
 
 def load_config(files: Sequence[Path] = (), overrides: Iterable[str] = (), **top_level: Any) -> Config:
@@ -71,7 +71,7 @@ def check_config(values: Mapping[str, Any]) -> Config:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = parse_yaml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"configuration {file}: no such file") from None
     except IsADirectoryError:
@@ -80,8 +80,8 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise UsageError(f"configuration {file}: is not UTF-8 text") from None
     except OSError as error:
         raise UsageError(f"configuration {file}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"configuration {file}: not valid YAML: {' '.join(str(error).split())}") from None
+    except InvalidYamlError as error:
+        raise UsageError(f"configuration {file}: not valid YAML: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -94,9 +94,9 @@ def _parse_override(override: str) -> dict[str, Any]:
     if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
         raise UsageError(f"--set {override}: must read key.path=value, e.g. sft.epochs=5")
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"--set {override}: not a YAML value: {' '.join(str(error).split())}") from None
+        value = parse_yaml(text)
+    except InvalidYamlError as error:
+        raise UsageError(f"--set {override}: not a YAML value: {error}") from None
     for part in reversed(key.split(".")):
         value = {part: value}
     return typing.cast("dict[str, Any]", value)
