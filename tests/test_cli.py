@@ -45,7 +45,9 @@ def test_the_version_is_printed(triage):
     ("arguments", "message"),
     [
         (["frobnicate"], "frobnicate"),
+        (["stf"], "Did you mean 'sft'?"),
         (["parse", "--bogus"], "--bogus"),
+        (["parse", "--confg", "x.yaml"], "--confg (Possible options: --config"),
         (["parse", "--set", "parse.sorce=x"], "did you mean source?"),
         (["parse", "--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["parse"], "maildir: no such file or folder; run `triage download`"),

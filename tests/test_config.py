@@ -52,19 +52,31 @@ def test_a_named_run_has_its_own_folders():
     ("override", "message"),
     [
         ("sft.epoch=3", "sft.epoch: unknown key; did you mean epochs?"),
-        ("frobnicate=3", "frobnicate: unknown key"),
+        ("stf.epochs=3", "stf: unknown key; did you mean sft?"),
+        ("learning_rate=0.1", "learning_rate: unknown key; did you mean sft.learning_rate?"),
+        ("sft.dropout=0.1", "sft.dropout: unknown key; did you mean model.dropout?"),
+        ("source=x", "source: unknown key; did you mean download.source or parse.source?"),
+        ("frobnicate=3", "frobnicate: unknown key; allowed here: seed, "),
         ("sft.epochs=many", "sft.epochs: Expected int but got str"),
         ("sft.epochs=0", "sft.epochs: Expected int >= 1"),
         ("sft=3", "sft: must be a section"),
         ("device=tpu", "device: Invalid enum value 'tpu'; allowed: auto, cpu, cuda, mps"),
         ("features.groups=[telepathy]", "allowed: metadata, history"),
         ("pipeline.stages=[]", "pipeline.stages"),
-        ("label.reply_now_within=soon", "label.reply_now_within"),
+        ("label.reply_now_within=soon", "label.reply_now_within: must be a duration such as 90s, 30m, 1h or 7d"),
+        ("label.link_window=30", "label.link_window: must be a duration such as 90s, 30m, 1h or 7d"),
+        ("label.dates=[1997, 2003]", "label.dates: must be two dates such as [1997-01-01, 2003-01-01]"),
+        ("label.dates=[1997-01-01]", "label.dates: must be two dates such as [1997-01-01, 2003-01-01]"),
         ("label.dates=[2003-01-01, 1997-01-01]", "the first date must come before the second"),
         ("label.scheme=folder", "the folder scheme has no history"),
-        ("run=../../etc", "run: Expected str matching"),
-        ("workers=0", "workers"),
-        ("download.sha256=abc", "download.sha256"),
+        ("run=../../etc", "run: must be a name such as sft_weighted"),
+        ("run=2024", "(a bare number in quotes)"),
+        ("workers=0", "workers: must be auto, or a number of processes from 1 on"),
+        ("workers=two", "workers: must be auto, or a number of processes from 1 on"),
+        ("download.sha256=abc", "download.sha256: must be 64 hexadecimal digits"),
+        ("split.ratios=[0.8, 0.1]", "split.ratios: Expected list of length 3 but got 2"),
+        ("split.ratios=[6, 2, 2]", "split.ratios: sum to 10; write shares that sum to 1"),
+        ("split.ratios=[0.7, 0.2, 0.09999]", "split.ratios: sum to 0.99999; write"),
         ("noequals", "must read key.path=value"),
         ("sft..epochs=3", "must read key.path=value"),
         ("sft.epochs=[1", "not a YAML value"),
@@ -105,6 +117,11 @@ def test_what_is_wrong_in_a_file_is_one_line_with_its_place(tmp_path, text, mess
 def test_a_key_may_override_what_it_merges(tmp_path):
     sft = load_config([write(tmp_path / "a.yaml", "sft:\n  <<: {epochs: 3, seed: 1}\n  epochs: 4\n")]).sft
     assert (sft.epochs, sft.seed) == (4, 1)
+
+
+def test_ratios_need_sum_to_1_only_as_far_as_decimals_can():
+    assert load_config([], ["split.ratios=[0.3333333, 0.3333333, 0.3333333]"]).split.ratios == (0.3333333,) * 3
+    assert load_config([], ["split.ratios=[0.7, 0.2, 0.1]"]).split.ratios == (0.7, 0.2, 0.1)
 
 
 @pytest.mark.parametrize(

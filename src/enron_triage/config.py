@@ -1,6 +1,7 @@
 """The configuration: one schema for every file in ``configs/``, with the defaults.
 
-`config_files` reads and merges the files and explains what is wrong with them.
+`config_files` reads and merges the files and explains what is wrong with them; where a type bears a
+description, it says that instead of the type.
 """
 
 from __future__ import annotations
@@ -14,8 +15,24 @@ import msgspec
 
 from enron_triage.records import Scheme
 
-Duration = Annotated[str, msgspec.Meta(pattern=r"^\d+(\.\d+)?[smhd]$")]
+Duration = Annotated[
+    str, msgspec.Meta(pattern=r"^\d+(\.\d+)?[smhd]$", description="a duration such as 90s, 30m, 1h or 7d")
+]
+Dates = Annotated[
+    tuple[datetime.date, datetime.date], msgspec.Meta(description="two dates such as [1997-01-01, 2003-01-01]")
+]
+Sha256 = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}$", description="64 hexadecimal digits, as sha256sum prints them")
+]
+RunName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][\w.-]*$",
+        description="a name such as sft_weighted, of letters, digits, _, - and . (a bare number in quotes)",
+    ),
+]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
+Workers = Annotated[Literal["auto"] | PositiveInt, msgspec.Meta(description="auto, or a number of processes from 1 on")]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
@@ -56,7 +73,7 @@ class DownloadConfig(Section, frozen=True):
     """Where the raw archive comes from."""
 
     source: str = "cmu"  # cmu | demo | a URL | a local .tar, .tar.gz, .tar.xz
-    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    sha256: Sha256 | None = None
     demo: DemoConfig = DemoConfig()
 
 
@@ -114,7 +131,7 @@ class LabelConfig(Section, frozen=True):
     reply_now_within: Duration = "1h"  # the reference log's threshold
     link_window: Duration = "30d"
     action_lag: Duration = "7d"  # filing and deleting leave no time stamp: when they count as history
-    dates: tuple[datetime.date, datetime.date] = (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
+    dates: Dates = (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
     folders: FoldersConfig = FoldersConfig()
 
 
@@ -122,7 +139,7 @@ class SplitConfig(Section, frozen=True):
     """How labelled messages become train, val and test."""
 
     by: Literal["user", "time"] = "user"
-    ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)
+    ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)  # sum to 1
     seed: int | None = None
 
 
@@ -181,8 +198,8 @@ class Config(Section, frozen=True):
     device: DeviceName = "auto"
     data_dir: str = "data"
     checkpoint_dir: str = "checkpoints"
-    run: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][\w.-]*$")] | None = None
-    workers: Literal["auto"] | PositiveInt = "auto"
+    run: RunName | None = None
+    workers: Workers = "auto"
     pipeline: PipelineConfig = PipelineConfig()
     download: DownloadConfig = DownloadConfig()
     parse: ParseConfig = ParseConfig()

@@ -19,6 +19,8 @@ from enron_triage.config import Config, Section
 from enron_triage.errors import UsageError
 from enron_triage.strict_yaml import InvalidYamlError, parse_yaml
 
+_ROUNDING = 1e-6  # of shares written with six decimals
+
 
 def load_config(files: Sequence[Path] = (), overrides: Iterable[str] = (), **top_level: Any) -> Config:
     """Merge files, overrides and top-level options over the defaults, and check the result.
@@ -61,6 +63,9 @@ def check_config(values: Mapping[str, Any]) -> Config:
         raise UsageError(_explain(str(error))) from error
     if config.label.dates[0] >= config.label.dates[1]:
         raise UsageError("configuration: label.dates: the first date must come before the second")
+    total = sum(config.split.ratios)
+    if abs(total - 1) > _ROUNDING:
+        raise UsageError(f"configuration: split.ratios: sum to {total:.7g}; write shares that sum to 1")
     if config.label.scheme == "folder" and "history" in config.features.groups:
         raise UsageError(
             "configuration: features.groups: the folder scheme has no history; "
@@ -115,8 +120,11 @@ def _refuse_unknown_keys(section: type, values: Mapping[str, Any], path: tuple[s
     for key, value in values.items():
         where = ".".join((*path, str(key)))
         if key not in section.__struct_fields__:  # type: ignore[attr-defined]
-            close = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
+            # A slip of the pen, or a key of another section.
+            meant = difflib.get_close_matches(str(key), fields, n=1) or [
+                known for known in _keys(Config) if known.rpartition(".")[2] == key
+            ]
+            hint = f"did you mean {' or '.join(meant)}? " if meant else ""
             allowed = ", ".join(section.__struct_fields__)  # type: ignore[attr-defined]
             raise UsageError(f"configuration: {where}: unknown key; {hint}allowed here: {allowed}")
         if isinstance(fields[key], type) and issubclass(fields[key], Section):
@@ -125,26 +133,47 @@ def _refuse_unknown_keys(section: type, values: Mapping[str, Any], path: tuple[s
             _refuse_unknown_keys(fields[key], value, (*path, str(key)))
 
 
+def _keys(section: type, path: tuple[str, ...] = ()) -> Iterable[str]:
+    """Every key of a section and of the sections in it, with its path."""
+    for name, hint in typing.get_type_hints(section).items():
+        yield ".".join((*path, name))
+        if isinstance(hint, type) and issubclass(hint, Section):
+            yield from _keys(hint, (*path, name))
+
+
 def _explain(error: str) -> str:
-    """Reword msgspec's message: the key's path first, the allowed values of a choice last."""
+    """Reword msgspec's message: the key's path first, what is wanted or allowed last."""
     message, _, path = error.partition(" - at `$.")
     key = path.rstrip("`")
-    text = message.replace("`", "").replace(", got", " but got")
-    choices = _choices(key)
-    return f"configuration: {key}: {text}" + (f"; allowed: {', '.join(choices)}" if choices else "")
+    whole = re.sub(r"\[[^\]]*\]", "", key)  # of an element such as label.dates[0]
+    hint = _type_of(whole)
+    for description in _descriptions(hint):
+        return f"configuration: {whole}: must be {description}"
+    text = message.replace("`array`", "list").replace("`", "").replace(", got", " but got")
+    choices = ", ".join(str(choice) for choice in _literals(hint))
+    return f"configuration: {key}: {text}" + (f"; allowed: {choices}" if choices else "")
 
 
-def _choices(key: str) -> list[str]:
-    """The literal values that a key allows; empty where it allows more than those."""
+def _type_of(key: str) -> Any:
+    """The type hint of a key."""
     hint: Any = Config
-    for part in re.sub(r"\[[^\]]*\]", "", key).split("."):
-        if not (isinstance(hint, type) and issubclass(hint, Section)):
-            return []
-        hint = typing.get_type_hints(hint).get(part)
-    return [str(choice) for choice in _literals(hint)]
+    for part in key.split("."):
+        hint = typing.get_type_hints(hint, include_extras=True)[part]
+    return hint
+
+
+def _descriptions(hint: Any) -> Iterable[str]:
+    """What the schema says in words of the values that a key takes."""
+    if typing.get_origin(hint) is Annotated:
+        metas = (meta for meta in hint.__metadata__ if isinstance(meta, msgspec.Meta))
+        yield from (meta.description for meta in metas if meta.description)
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for argument in typing.get_args(hint):
+            yield from _descriptions(argument)
 
 
 def _literals(hint: Any) -> Iterable[Any]:
+    """The literal values that a key takes; none where it takes more than those."""
     if typing.get_origin(hint) is Literal:
         yield from typing.get_args(hint)
     elif typing.get_origin(hint) in (tuple, Annotated, typing.Union, types.UnionType):
