@@ -1,5 +1,6 @@
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,38 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", lambda folder: iter(reversed(list(iterdir(folder)))))
     assert listed(tmp_path, "enron") == before
     assert before == sorted(before)
+
+
+def listed_by_recursion(folder, path, name):
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            below = f"{name}/{entry.name}" if name else entry.name
+            yield from listed_by_recursion(entry.path, f"{path}/{entry.name}", below)
+        else:
+            yield path.split("/")[0], name, f"{path}/{entry.name}"
+
+
+def test_files_and_folders_stand_in_the_order_of_their_names(tmp_path):
+    names = ("1.", "b/2", "b/1", "b-a", "b.c/1", "b/c/1", "b/c/d/e", "a/z", "b/d", "z/y/x", "B", "b/c.d")
+    write(tmp_path / "doe-j", *names)
+    (tmp_path / "doe-j" / "b" / "empty").mkdir()
+    assert listed(tmp_path, "enron") == list(listed_by_recursion(tmp_path / "doe-j", "doe-j", ""))
+    assert len(listed(tmp_path, "enron")) == len(names)
+
+
+def test_folders_nested_deeper_than_python_recurses_are_listed(tmp_path):
+    depth = sys.getrecursionlimit() + 200
+    folders = [f"{tmp_path}/doe-j" + "/a" * n for n in range(depth + 1)]
+    for folder in folders:
+        os.mkdir(folder)
+    write(Path(folders[-1]), "1.")
+    try:
+        assert listed(tmp_path, "enron") == [("doe-j", "/".join("a" * depth), f"doe-j/{'a/' * depth}1.")]
+        assert contents(tmp_path, "enron") == [MAIL]
+    finally:
+        os.remove(f"{folders[-1]}/1.")
+        for folder in reversed(folders):  # pytest removes old folders by recursion
+            os.rmdir(folder)
 
 
 def test_batches_are_bounded_and_hold_one_mailbox(tmp_path, monkeypatch):

@@ -166,14 +166,21 @@ def _is_maildir(folder: Path) -> bool:
 
 def _tree_items(folder: Path, path: str, name: str) -> Iterator[Item]:
     """Every file below a mailbox, folder by folder; a link or a device is listed, not followed."""
-    with os.scandir(folder) as entries:
-        listing = sorted(entries, key=lambda entry: entry.name)
-    for entry in listing:
+    # A stack, as folders may be nested deeper than Python's recursion goes.
+    waiting = _entries(folder, path, name)
+    while waiting:
+        entry, path, name = waiting.pop()
+        path = f"{path}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            below = f"{name}/{entry.name}" if name else entry.name
-            yield from _tree_items(Path(entry.path), f"{path}/{entry.name}", below)
+            waiting += _entries(entry, path, f"{name}/{entry.name}" if name else entry.name)
         else:
-            yield Item(_printable(f"{path}/{entry.name}"), _printable(name), entry.path)
+            yield Item(_printable(path), _printable(name), entry.path)
+
+
+def _entries(folder: Path | os.DirEntry[str], path: str, name: str) -> list[tuple[os.DirEntry[str], str, str]]:
+    """What lies in a folder, in reverse order, each with the paths of the folder."""
+    with os.scandir(folder) as entries:
+        return [(entry, path, name) for entry in sorted(entries, key=lambda entry: entry.name, reverse=True)]
 
 
 def _maildir_items(root: Path, name: str) -> Iterator[Item]:
