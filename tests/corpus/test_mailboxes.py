@@ -1,6 +1,10 @@
+import bz2
+import gzip
+import lzma
 import os
 import socket
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -184,6 +188,33 @@ def test_a_mailbox_of_an_odd_name_can_be_written_as_json(tmp_path, layout):
         assert texts[0] == "caf�"
         assert "".join(texts).encode().decode() == "".join(texts)
     assert contents(tmp_path, layout) == [MAIL]
+
+
+def test_files_beside_the_mailboxes_are_counted_in_one_warning(tmp_path, caplog):
+    write(tmp_path, "doe-j/inbox/1.", "README", "a.txt", "b.txt", "c.txt")
+    (tmp_path / "roe-r").symlink_to("doe-j")
+    assert [path for _, _, path in listed(tmp_path, "enron")] == ["doe-j/inbox/1."]
+    assert caplog.messages == [
+        f"{tmp_path}: files beside the mailboxes are not read: 5 (README, a.txt, b.txt, ...); "
+        "a mailbox is a folder of its own"
+    ]
+
+
+def test_mbox_files_beside_maildirs_are_named(tmp_path, caplog):
+    write(maildir(tmp_path / "me"), "cur/1")
+    write(tmp_path, "old.mbox", "note.txt")
+    assert [path for _, _, path in listed(tmp_path, detect_format(tmp_path))] == ["me/cur/1"]
+    assert caplog.messages == [
+        f"{tmp_path}: files beside the mailboxes are not read: 1 (old.mbox); parse.format=mbox reads them"
+    ]
+
+
+def test_a_corpus_of_mailboxes_alone_is_listed_without_a_warning(tmp_path, caplog):
+    write(tmp_path / "enron", "doe-j/1.")
+    write(maildir(tmp_path / "me"), "cur/1", "dovecot-uidlist")
+    listed(tmp_path / "enron", "enron")
+    listed(tmp_path / "me", "maildir")
+    assert caplog.messages == []
 
 
 # What is no mail
@@ -390,6 +421,22 @@ def test_a_file_that_is_no_mbox_is_refused(tmp_path, content):
     (tmp_path / "a.mbox").write_bytes(content)
     with pytest.raises(UsageError, match=r"a\.mbox: not an mbox: it does not begin with a `From ` line"):
         listed(tmp_path / "a.mbox", "mbox")
+
+
+@pytest.mark.parametrize(
+    ("compress", "name"), [(gzip.compress, "gzip"), (lzma.compress, "xz"), (bz2.compress, "bzip2")]
+)
+def test_a_compressed_mbox_says_to_unpack_it(tmp_path, compress, name):
+    (tmp_path / "mail.mbox").write_bytes(compress(FROM + MAIL))
+    with pytest.raises(UsageError, match=rf"mail\.mbox: compressed with {name}; unpack it and name the mbox"):
+        listed(tmp_path / "mail.mbox", "mbox")
+
+
+def test_an_mbox_in_a_zip_file_says_to_unpack_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "takeout.zip", "w") as archive:
+        archive.writestr("mail.mbox", FROM + MAIL)
+    with pytest.raises(UsageError, match=r"takeout\.zip: compressed with zip; unpack it and name the mbox"):
+        listed(tmp_path / "takeout.zip", "mbox")
 
 
 def test_an_mbox_that_cannot_be_opened_is_one_clear_line(tmp_path, monkeypatch):

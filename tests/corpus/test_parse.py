@@ -156,26 +156,41 @@ def test_the_limit_counts_files(tmp_path):
 
 
 def test_a_missing_source_is_one_clear_line_and_writes_nothing(tmp_path):
-    with pytest.raises(UsageError, match="nowhere: no such file or folder") as error:
+    message = r"nowhere: no such file or folder; set parse\.source to a folder of mailboxes"
+    with pytest.raises(UsageError, match=message) as error:
         run(tmp_path / "nowhere", tmp_path / "data")
     assert error.value.exit_status == 2
-    with pytest.raises(UsageError, match=r"nowhere: no such file or folder"):
+    with pytest.raises(UsageError, match=message):
         run(tmp_path / "nowhere", tmp_path / "data", "parse.format=mbox")
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("contents", [{}, {"a/inbox/1.": b"", "a/inbox/2.": b"junk"}])
-def test_a_corpus_without_a_message_is_refused_and_the_old_artifact_kept(tmp_path, contents):
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ({}, r"holds no mail, read as enron; set parse\.source to a folder of mailboxes, a Maildir or an mbox"),
+        (
+            {"a/inbox/1.": b"", "a/inbox/2.": b"junk"},
+            r"no message found, read as enron \(2 files could not be parsed\)",
+        ),
+    ],
+)
+def test_a_corpus_without_a_message_is_refused_and_the_old_artifact_kept(tmp_path, contents, message):
     data = write(tmp_path / "data", {"emails.json": b"old", "parse_errors.json": b"old"})
     (tmp_path / "maildir").mkdir()
     write(tmp_path / "maildir", contents)
-    message = rf"maildir: no message found, read as enron \({len(contents)} files .*set parse.source and parse.format"
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=rf"maildir: {message}"):
         run(tmp_path / "maildir", data)
     assert {path.name: path.read_bytes() for path in data.iterdir()} == {
         "emails.json": b"old",
         "parse_errors.json": b"old",
     }
+
+
+def test_an_mbox_of_no_bytes_is_said_to_be_empty(tmp_path):
+    write(tmp_path, {"mine.mbox": b""})
+    with pytest.raises(UsageError, match=r"mine\.mbox: an empty file; export the mail again"):
+        run(tmp_path / "mine.mbox", tmp_path / "data")
 
 
 @pytest.mark.parametrize("layout", ["enron", "maildir"])

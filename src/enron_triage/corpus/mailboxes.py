@@ -6,6 +6,7 @@ parse stage. Listing reads folders and, of an mbox, where its messages begin; no
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
@@ -18,6 +19,8 @@ import msgspec
 
 from enron_triage.errors import UsageError
 
+logger = logging.getLogger(__name__)
+
 Format = Literal["enron", "maildir", "mbox"]
 
 _BATCH = 500  # messages: some 20 ms of work, and a few MB of results
@@ -25,6 +28,8 @@ _MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
 # The separator line of an mbox (RFC 4155): an address, and a date that ends in the year (and zone).
 _FROM_LINE = re.compile(rb"From \S.*\d{4}( [+-]\d{4})?\r?\n?")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+# What a compressed file begins with.
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"BZh": "bzip2"}
 
 
 class Item(msgspec.Struct, array_like=True):
@@ -80,6 +85,8 @@ def detect_format(source: Path) -> Format:
 
 def list_batches(source: Path, layout: Format, limit: int | None = None) -> Iterator[Batch]:
     """List a corpus in a fixed order: by mailbox, then by path.
+
+    Warns, in the log, of files beside the mailboxes, which are not read.
 
     Parameters
     ----------
@@ -143,21 +150,40 @@ def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Ite
         return
     if source.is_file():
         raise UsageError(f"{source}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
+    folders, beside = _listing(source)
     if layout == "maildir":
+        _warn_of_files(source, [file for file in beside if file.suffix == ".mbox"], "parse.format=mbox reads them")
         single = _is_maildir(source)
-        for root in [source] if single else [child for child in _folders(source) if _is_maildir(child)]:
+        for root in [source] if single else [child for child in folders if _is_maildir(child)]:
             # resolve() gives "." and ".." their names
             yield root.resolve().name, _maildir_items(root, root.resolve().name)
         return
-    for owner in _folders(source):
+    _warn_of_files(source, beside, "a mailbox is a folder of its own")
+    for owner in folders:
         yield owner.name, _tree_items(owner, owner.name, "")
 
 
-def _folders(root: Path) -> list[Path]:
+def _warn_of_files(source: Path, files: list[Path], advice: str) -> None:
+    if files:
+        names = ", ".join(_printable(file.name) for file in files[:3])
+        more = ", ..." if len(files) > 3 else ""
+        logger.warning(
+            "%s: files beside the mailboxes are not read: %d (%s); %s", source, len(files), names + more, advice
+        )
+
+
+def _listing(root: Path) -> tuple[list[Path], list[Path]]:
+    """The folders in a folder, and its files and links."""
     try:
-        return sorted(child for child in root.iterdir() if child.is_dir() and not child.is_symlink())
+        children = sorted(root.iterdir())
+        folders = [child for child in children if child.is_dir() and not child.is_symlink()]
     except OSError as error:
         raise UsageError(f"{root}: cannot be listed: {error.strerror}") from None
+    return folders, sorted(set(children) - set(folders))
+
+
+def _folders(root: Path) -> list[Path]:
+    return _listing(root)[0]
 
 
 def _is_maildir(folder: Path) -> bool:
@@ -218,11 +244,19 @@ def _mbox_items(file: Path) -> Iterator[Item]:
                     index += 1
                 start = offset + len(line)
             elif start < 0 and line.strip():
-                raise UsageError(f"{file}: not an mbox: it does not begin with a `From ` line")
+                raise UsageError(f"{file}: {_no_mbox(line)}")
             after_blank = not line.strip()
             offset += len(line)
         if start >= 0:
             yield Item(f"{_printable(file.name)}#{index}", "", str(file), start, offset)
+
+
+def _no_mbox(line: bytes) -> str:
+    """Why a file that has this line first is no mbox."""
+    for signature, name in _COMPRESSED.items():
+        if line.startswith(signature):
+            return f"compressed with {name}; unpack it and name the mbox that comes out"
+    return "not an mbox: it does not begin with a `From ` line"
 
 
 def _printable(name: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from enron_triage import artifacts
 from enron_triage.config import Config
-from enron_triage.corpus.mailboxes import Batch, detect_format, list_batches, read_item
+from enron_triage.corpus.mailboxes import Batch, Format, detect_format, list_batches, read_item
 from enron_triage.corpus.message import parse_message
 from enron_triage.errors import UsageError
 from enron_triage.progress import progress_bar
@@ -46,6 +46,8 @@ def run(config: Config) -> Result:
     """
     stage = plan("parse", config)
     source = Path(config.parse.source) if config.parse.source else config.data / "maildir"
+    if config.parse.source and not source.exists():
+        raise UsageError(f"{source}: no such file or folder; set parse.source to a folder of mailboxes or an mbox")
     layout = detect_format(source) if config.parse.format == "auto" else config.parse.format
     records_path, errors_path = stage.outputs
     with stage.recorded() as counts:
@@ -62,10 +64,7 @@ def run(config: Config) -> Result:
                 users.add(parsed.user)
                 bar.update(parsed.count + len(parsed.errors))
             if not writer.count:
-                raise UsageError(
-                    f"{source}: no message found, read as {layout} ({len(errors)} files could not be parsed); "
-                    "set parse.source and parse.format"
-                )
+                raise UsageError(f"{source}: {_nothing_found(source, layout, len(errors))}")
         with artifacts.record_writer(errors_path) as error_writer:
             for error in errors:
                 error_writer.write(_ENCODER.encode(error))
@@ -79,6 +78,16 @@ def run(config: Config) -> Result:
         f"{counts['records']:,} records, {counts['errors']:,} errors -> {records_path}"
     )
     return Result(stage="parse", table=table, data=dict(counts, format=layout))
+
+
+def _nothing_found(source: Path, layout: Format, errors: int) -> str:
+    """Why a corpus gave no record, and what to do."""
+    if errors:
+        found = f"no message found, read as {layout} ({errors} files could not be parsed)"
+        return f"{found}; set parse.source and parse.format"
+    if source.is_file():
+        return "an empty file; export the mail again"
+    return f"holds no mail, read as {layout}; set parse.source to a folder of mailboxes, a Maildir or an mbox"
 
 
 def parse_batch(batch: Batch) -> Parsed:
