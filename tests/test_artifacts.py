@@ -113,8 +113,35 @@ def test_a_folder_where_a_file_belongs_is_refused(tmp_path):
     (tmp_path / "emails.json").mkdir()
     with pytest.raises(UsageError, match="is a folder where a file belongs"):
         list(artifacts.read_records(tmp_path / "emails.json", Row))
+    with pytest.raises(UsageError, match="move it away, then run `triage parse`"):
+        list(artifacts.read_records(tmp_path / "emails.json", Row))
+    with pytest.raises(UsageError, match="is a folder where a file belongs; name a file"):
+        list(artifacts.read_records(tmp_path, Row))
     with pytest.raises(TriageError, match="cannot be written"):
         write_rows(tmp_path / "emails.json", [])
+
+
+def test_what_cannot_be_written_names_both_options_for_another_place(tmp_path):
+    (tmp_path / "checkpoints").write_text("a file where the folder belongs")
+    with pytest.raises(TriageError, match=r"best_sft\.pt: cannot be written: .*\(--data-dir, --checkpoint-dir\)"):
+        write_rows(tmp_path / "checkpoints" / "best_sft.pt", [])
+
+
+class LabeledRow(Row):
+    action: str
+
+
+@pytest.mark.parametrize("name", ["emails.json", "mine.json"])
+def test_unlabelled_messages_are_not_to_be_made_again_but_labelled(tmp_path, rows, name):
+    write_rows(tmp_path / name, rows)
+    with pytest.raises(UsageError, match=rf"{name}, line 2: .*`action`\); give labelled records, as `triage label`"):
+        list(artifacts.read_records(tmp_path / name, LabeledRow))
+
+
+def test_a_labelled_artifact_that_lost_its_labels_is_to_be_made_again(tmp_path, rows):
+    write_rows(tmp_path / "test.json", rows)
+    with pytest.raises(UsageError, match=r"test\.json, line 2: .*`action`\); run `triage split`"):
+        list(artifacts.read_records(tmp_path / "test.json", LabeledRow))
 
 
 def test_a_full_disk_is_named_and_the_old_artifact_stays(tmp_path, rows, monkeypatch):

@@ -37,6 +37,7 @@ MAKER = {
     "best_sft.pt": "sft",
     "stage_1.pt": "sft",
 }
+_UNLABELLED = "missing required field `action`"
 SPLITS = ("train", "val", "test")
 
 
@@ -55,12 +56,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise TriageError(
-            f"{path}: cannot be written: {error.strerror or error}; free or choose another place with --data-dir"
-        ) from error
+        raise not_written(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             remove(temporary)
+
+
+def not_written(path: Path, error: OSError) -> TriageError:
+    """The error to raise where an artifact cannot be written."""
+    return TriageError(
+        f"{path}: cannot be written: {error.strerror or error}; "
+        "make room there, or choose another place (--data-dir, --checkpoint-dir)"
+    )
 
 
 @contextlib.contextmanager
@@ -146,7 +153,8 @@ def open_input(path: Path) -> io.BufferedReader:
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file; {_make_again(path)}") from None
     except IsADirectoryError:
-        raise UsageError(f"{path}: is a folder where a file belongs; move it away, then {_make_again(path)}") from None
+        advice = f"move it away, then {_make_again(path)}" if path.name in MAKER else "name a file"
+        raise UsageError(f"{path}: is a folder where a file belongs; {advice}") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -255,7 +263,10 @@ def decode_line(decode: Any, line: bytes, path: Path, number: int) -> Any:
     try:
         return decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}, line {number}: not a record of this kind ({error}); {_make_again(path)}") from None
+        # Made again, a file of unlabelled messages would be the same.
+        unlabelled = _UNLABELLED in str(error) and MAKER.get(path.name) not in ("label", "split")
+        advice = "give labelled records, as `triage label` makes them" if unlabelled else _make_again(path)
+        raise UsageError(f"{path}, line {number}: not a record of this kind ({error}); {advice}") from None
 
 
 def _make_again(path: Path) -> str:

@@ -51,7 +51,7 @@ def run(config: Config) -> Result:
                 with new_folder(target) as folder:
                     unpacked = unpack(archive, folder)
         except OSError as error:
-            raise TriageError(f"{target}: cannot be written: {error.strerror or error}") from error
+            raise artifacts.not_written(target, error) from error
         mailboxes = sum(1 for child in target.iterdir() if child.is_dir())
         counts.update(files=unpacked.files, bytes=unpacked.size, mailboxes=mailboxes)
     table = (
