@@ -2,8 +2,10 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 import threading
+from errno import ECONNREFUSED
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -205,10 +207,23 @@ def test_a_refusal_is_final(server, tmp_path, waits, status):
     assert waits == []
 
 
-def test_a_server_that_is_not_there_is_named(tmp_path, waits):
-    with pytest.raises(TriageError, match="after 6 tries"):
-        download.fetch("http://127.0.0.1:9/mail.tar", tmp_path / "mail.tar", wait=waits.append)
+def test_a_server_that_is_not_there_is_named_once_with_a_short_cause(tmp_path, waits, caplog):
+    url = "http://127.0.0.1:9/mail.tar"
+    with pytest.raises(TriageError, match="after 6 tries") as raised:
+        download.fetch(url, tmp_path / "mail.tar", wait=waits.append)
     assert len(waits) == 5
+    cause = f"Failed to establish a new connection: {ConnectionRefusedError(ECONNREFUSED, os.strerror(ECONNREFUSED))}"
+    assert caplog.messages == [f"{url}: {cause}; trying again"] * 5
+    assert str(raised.value).startswith(f"{url}: not fetched after 6 tries ({cause}); ")
+
+
+def test_a_transfer_that_breaks_off_has_a_short_cause(server, tmp_path, waits, caplog):
+    server.behaviours = ["cut"]
+    download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
+    half = len(CONTENT) // 2
+    assert caplog.messages == [
+        f"{server.url}: Connection broken: IncompleteRead({half} bytes read, {half} more expected); trying again"
+    ]
 
 
 def test_what_is_here_already_is_not_fetched_again_unless_the_server_has_another(server, tmp_path, waits):
@@ -276,7 +291,9 @@ def test_the_demo_source_writes_the_demo_corpus():
 def test_a_data_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "mail.tar").write_bytes(CONTENT)
     (tmp_path / "data").write_text("a file where the folder belongs")
-    with pytest.raises(TriageError, match="cannot be written"):
+    with pytest.raises(
+        TriageError, match=r"cannot be written: .*; make room there, or choose another place \(--data-dir"
+    ):
         download.run(config_for(tmp_path / "mail.tar"))
 
 

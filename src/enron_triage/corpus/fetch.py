@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ _BLOCK = 1 << 14  # bytes: at most so much is lost when a transfer breaks off
 _TIMEOUT = urllib3.Timeout(connect=20, read=60)  # seconds
 # `fetch` tries again by itself, so that it goes on from the part; total would count a redirect as a failure.
 _REDIRECTS_ONLY = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5)
+# What urllib3 puts before the cause: <...HTTPSConnection object at ...>:, HTTPSConnectionPool(host=..., port=443):
+_CONNECTION = re.compile(r"^\S*HTTPS?Connection.*?[)>]: ")
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -60,25 +63,34 @@ def fetch(url: str, target: Path, *, wait: Callable[[float], None] = time.sleep)
     TriageError
         If the server cannot be reached or breaks off every time.
     """
-    error: Exception | None = None
+    cause = ""
     with urllib3.PoolManager(timeout=_TIMEOUT, retries=_REDIRECTS_ONLY) as pool:
         for attempt in range(_TRIES):
             if attempt:
-                logger.warning("%s: %s; trying again", url, error)
+                logger.warning("%s: %s; trying again", url, cause)
                 wait(2 ** (attempt - 1))
             try:
                 return _fetch_once(pool, url, target)
             except urllib3.exceptions.LocationValueError as invalid:
                 raise UsageError(f"{url}: not a URL ({invalid}); check download.source") from None
             except (urllib3.exceptions.HTTPError, _BrokenOffError) as failed:
-                error = failed
+                cause = _cause(failed)
     raise TriageError(
-        f"{url}: not fetched after {_TRIES} tries ({error}); run the same command to go on from {_part(target)}"
+        f"{url}: not fetched after {_TRIES} tries ({cause}); run the same command to go on from {_part(target)}"
     )
 
 
 class _BrokenOffError(Exception):
     """A transfer that may be tried again."""
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, without the connection that urllib3 repeats at every level."""
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        error = error.reason
+    if isinstance(error, urllib3.exceptions.ProtocolError):  # (what happened, the error beneath)
+        return str(error.args[0]).rstrip(".")
+    return _CONNECTION.sub("", str(error))
 
 
 def _fetch_once(pool: urllib3.PoolManager, url: str, target: Path) -> None:
