@@ -64,6 +64,7 @@ def test_permissions_of_the_archive_are_ignored(tmp_path, target):
         ("a/1.", {}, "stands there twice"),
         ("a/1./below", {}, "lies below a file"),
         ("a", {}, "stands there twice"),
+        ("a/" * 1500 + "1.", {}, "lies over 100 folders deep"),
     ],
 )
 def test_hostile_members_are_refused_by_name(tmp_path, target, name, attributes, message):

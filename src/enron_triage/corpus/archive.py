@@ -23,6 +23,7 @@ _DAMAGED = (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzip
 _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
 _DRAIN = 1 << 20
 _MOST_BYTES = 1 << 28  # of one member, which is held in memory
+_DEEPEST = 100  # folders: making and removing them recurses
 
 
 class Unpacked(msgspec.Struct):
@@ -149,6 +150,10 @@ def _inside(archive: Path, member: tarfile.TarInfo) -> PurePosixPath:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name:
         raise TriageError(f"{archive}: {member.name!r} would land outside of the target; refused, nothing unpacked")
+    if len(path.parts) > _DEEPEST:
+        raise TriageError(
+            f"{archive}: {member.name[:40]!r}... lies over {_DEEPEST} folders deep; refused, nothing unpacked"
+        )
     return path.relative_to(_TOP) if path.parts[:1] == (_TOP,) else path
 
 
