@@ -1,14 +1,79 @@
-"""Fixtures that several rooms' tests share."""
+"""Fixtures that several rooms' tests share; a ``new_...`` fixture is a function that makes one with given fields."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 # Before torch is imported: its threads spin, and the tests already run in parallel processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from enron_triage.actions import Action
 from enron_triage.corpus.demo import write_demo
+from enron_triage.records import Email, Evidence, History, LabeledEmail, Past
+
+NO_ACTIONS = [0] * len(Action)
+EMAIL = Email(
+    path="owner-a/inbox/1.",
+    user="owner-a",
+    folder="inbox",
+    labels=[],
+    message_id="",
+    date="2001-05-14T18:00:00-07:00",
+    timestamp=989888400,
+    sender="jane@x.example",
+    sender_name="",
+    to=["owner@x.example"],
+    cc=[],
+    bcc=[],
+    subject="",
+    raw_subject=None,
+    body="",
+    in_reply_to="",
+    references=[],
+    fingerprint="f",
+    raw_sha256="s",
+)
+SCOPES = ("owner", "domain", "sender", "series", "recipient", "conversation")
+UNKNOWN = (  # nothing to count from
+    *("last_sender_action", "since_sent", "since_sent_to_sender", "since_received_from_sender"),
+    *("conversation_started", "since_conversation_sent", "since_conversation_received"),
+    *("response_to_sender", "response", "recipient_field", "recipient_position"),
+)
+
+
+@pytest.fixture(scope="session")
+def new_email() -> Callable[..., Email]:
+    """A message of Jane's to the owner."""
+    return lambda **fields: msgspec.structs.replace(EMAIL, **fields)
+
+
+@pytest.fixture(scope="session")
+def new_history() -> Callable[..., History]:
+    """A history that knows nothing; an action count given for a scope is as recent as can be."""
+
+    def make(**fields: object) -> History:
+        values = dict.fromkeys(History.__struct_fields__, 0) | dict.fromkeys(UNKNOWN)
+        values |= {"addressed_by_name": False, "from_own_domain": False}
+        for name, value in (dict.fromkeys(SCOPES, NO_ACTIONS) | fields).items():
+            values[name] = Past(counts=value, recent=[float(n) for n in value]) if isinstance(value, list) else value
+        return History(**values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_record(new_history: Callable[..., History]) -> Callable[..., LabeledEmail]:
+    """A labelled message: without an action, with an empty history."""
+
+    def make(**fields: object) -> LabeledEmail:
+        evidence = Evidence(rule="", sent_path=None, folders=[])
+        label = {"action": None, "response_seconds": None, "evidence": evidence, "scheme": "received"}
+        return LabeledEmail(**msgspec.structs.asdict(EMAIL) | label | {"history": new_history()} | fields)
+
+    return make
 
 
 @pytest.fixture(scope="session")

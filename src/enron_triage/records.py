@@ -14,6 +14,9 @@ from enron_triage.actions import Action
 Scheme = Literal["received", "folder"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 ActionCounts = Annotated[list[Count], msgspec.Meta(min_length=len(Action), max_length=len(Action))]
+Weights = Annotated[
+    list[Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=len(Action), max_length=len(Action))
+]
 Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$")]
 
 
@@ -92,25 +95,92 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False):
     folders: list[str]
 
 
-class History(msgspec.Struct, kw_only=True, gc=False):
-    """What the owner had done strictly before a message arrived; raw counts of its own mailbox.
+class Past(msgspec.Struct, kw_only=True, gc=False):
+    """What the owner did with mail of one kind.
 
     Attributes
     ----------
-    sender_actions, domain_actions, owner_actions : list of int, length 5
-        How often the owner took each action, in class order: on mail of this sender, of this
-        sender's domain, on any mail.
-    sent_to_sender : int
-        Messages that the owner had sent to this sender.
-    last_sender_action : Action or None
-        The action that became known last among those on mail of this sender.
+    counts : list of int, length 5
+        How often each action was taken, in class order.
+    recent : list of float, length 5
+        The same, each weighted by one half for every 30 days since.
     """
 
-    sender_actions: ActionCounts
-    domain_actions: ActionCounts
-    owner_actions: ActionCounts
-    sent_to_sender: Count
+    counts: ActionCounts
+    recent: Weights
+
+
+class History(msgspec.Struct, kw_only=True, gc=False):
+    """What had happened in the mailbox strictly before a message arrived; raw counts and times.
+
+    Times are in seconds; None where there is nothing to count from.
+
+    Attributes
+    ----------
+    owner, domain, sender, series, recipient, conversation : Past
+        What was done with any mail, and with mail of this sender's domain, of this sender, of this
+        sender and subject, to this first recipient (who is not the owner), and of this conversation.
+    last_sender_action : Action or None
+        The action that became known last among those on mail of this sender.
+    sent, since_sent, sent_last_hour, sent_last_day, sent_this_hour
+        Messages that the owner had sent: in all, since the last, lately, and at this hour (UTC) of any day.
+    sent_to_sender, since_sent_to_sender, sent_to_domain
+        Of these, to the sender and to the sender's domain.
+    received, received_last_hour, received_last_day
+        Messages that had reached the owner: in all and lately.
+    received_from_sender, since_received_from_sender, received_from_domain, received_in_series
+        Of all of these, from the sender, the domain, and of this sender and subject.
+    sender_recipients : int
+        Recipients of the sender's earlier messages, in all.
+    conversation_started : bool or None
+        Whether its first message was the owner's; None for a new conversation.
+    conversation_sent, since_conversation_sent, conversation_received, since_conversation_received
+        Messages of the conversation, the owner's and others'.
+    response_to_sender, response : int or None
+        Geometric mean of the owner's response times, to the sender and to anybody.
+    recipient_field : {"to", "cc", "bcc"} or None
+        Which field names the owner.
+    recipient_position : int or None
+        The owner's place in it, from 0.
+    addressed_by_name : bool
+        The text opens with the owner's name.
+    from_own_domain : bool
+    """
+
+    owner: Past
+    domain: Past
+    sender: Past
+    series: Past
+    recipient: Past
+    conversation: Past
     last_sender_action: Action | None
+    sent: Count
+    since_sent: Count | None
+    sent_last_hour: Count
+    sent_last_day: Count
+    sent_this_hour: Count
+    sent_to_sender: Count
+    since_sent_to_sender: Count | None
+    sent_to_domain: Count
+    received: Count
+    received_last_hour: Count
+    received_last_day: Count
+    received_from_sender: Count
+    since_received_from_sender: Count | None
+    sender_recipients: Count
+    received_from_domain: Count
+    received_in_series: Count
+    conversation_started: bool | None
+    conversation_sent: Count
+    since_conversation_sent: Count | None
+    conversation_received: Count
+    since_conversation_received: Count | None
+    response_to_sender: Count | None
+    response: Count | None
+    recipient_field: Literal["to", "cc", "bcc"] | None
+    recipient_position: Count | None
+    addressed_by_name: bool
+    from_own_domain: bool
 
 
 class LabeledEmail(Email, kw_only=True, gc=False):

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,39 +7,13 @@ from hypothesis import strategies as st
 
 from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, Action
 from enron_triage.evaluation import baselines
-from enron_triage.records import Evidence, History, LabeledEmail
 
 SHARES = np.array([0.1, 0.0, 0.2, 0.4, 0.3])
 
 
-def message(**changes):
-    values = {
-        "path": "owner-a/inbox/1.",
-        "user": "owner-a",
-        "folder": "inbox",
-        "labels": [],
-        "message_id": "",
-        "date": None,
-        "timestamp": None,
-        "sender": "jane@x.example",
-        "sender_name": "",
-        "to": [],
-        "cc": [],
-        "bcc": [],
-        "subject": "",
-        "raw_subject": None,
-        "body": "",
-        "in_reply_to": "",
-        "references": [],
-        "fingerprint": "f",
-        "raw_sha256": "s",
-        "action": Action.ARCHIVE,
-        "response_seconds": None,
-        "evidence": Evidence(rule="", sent_path=None, folders=[]),
-        "history": None,
-        "scheme": "folder",
-    }
-    return LabeledEmail(**{**values, **changes})
+@pytest.fixture(scope="session")
+def message(new_record):
+    return functools.partial(new_record, action=Action.ARCHIVE, history=None, scheme="folder")
 
 
 def names(predictions):
@@ -60,7 +36,7 @@ def test_the_prior_draws_in_the_shares_of_train():
     assert len(baselines.prior_prediction(rounded, 5, np.random.default_rng(0))) == 5
 
 
-def test_the_subject_rule_reads_the_labels_off_what_the_owner_sent():
+def test_the_subject_rule_reads_the_labels_off_what_the_owner_sent(message):
     sent = {"folder": "sent_items", "sender": "owner@x.example"}
     records = [
         message(**sent, subject="RE: plan"),
@@ -74,7 +50,7 @@ def test_the_subject_rule_reads_the_labels_off_what_the_owner_sent():
     assert names(baselines.subject_rule(records)) == expected
 
 
-def test_the_subject_rule_knows_the_owner_of_each_mailbox_apart():
+def test_the_subject_rule_knows_the_owner_of_each_mailbox_apart(message):
     records = [
         message(user="owner-a", folder="sent", sender="a@x.example", subject="re: 1"),
         message(user="owner-a", folder="sent", sender="a@x.example", subject="re: 2"),
@@ -83,24 +59,18 @@ def test_the_subject_rule_knows_the_owner_of_each_mailbox_apart():
     assert names(baselines.subject_rule(iter(records))) == ["reply_later", "reply_later", "delete"]
 
 
-def test_the_subject_rule_reads_the_subject_as_it_was_sent():
+def test_the_subject_rule_reads_the_subject_as_it_was_sent(message):
     sent = {"folder": "sent", "sender": "owner@x.example"}
     records = [message(**sent, subject="re: x", raw_subject="=?utf-8?q?re=3A_x?="), message(**sent, subject="re: x")]
     assert names(baselines.subject_rule(records)) == ["delete", "reply_later"]
 
 
-def history(last):
-    return History(
-        sender_actions=[0] * 5,
-        domain_actions=[0] * 5,
-        owner_actions=[0] * 5,
-        sent_to_sender=0,
-        last_sender_action=last,
-    )
-
-
-def test_the_last_action_rule_repeats_what_the_owner_last_did():
-    records = [message(history=history(Action.FORWARD)), message(history=history(None)), message()]
+def test_the_last_action_rule_repeats_what_the_owner_last_did(message, new_history):
+    records = [
+        message(history=new_history(last_sender_action=Action.FORWARD)),
+        message(history=new_history()),
+        message(),
+    ]
     got = baselines.last_action_rule(records, Action.DELETE)
     assert names(got) == ["forward", "delete", "delete"]
 

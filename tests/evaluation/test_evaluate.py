@@ -17,7 +17,7 @@ from enron_triage.features.dataset import Dataset, Transform, load_dataset
 from enron_triage.labels.split_metadata import SplitMetadata
 from enron_triage.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from enron_triage.models.policy import new_policy, predict_logits
-from enron_triage.records import Evidence, History, LabeledEmail
+from enron_triage.records import LabeledEmail
 from enron_triage.stages import plan
 
 GROUPS = ("metadata", "history")
@@ -29,40 +29,29 @@ FIELDS = {  # what the design promises of every evaluation
 }
 
 
-def message(number, action, user="owner-a", **changes):
-    values = {
-        "path": f"{user}/inbox/{number}.",
-        "user": user,
-        "folder": "inbox",
-        "labels": [],
-        "message_id": "",
-        "date": "2001-05-14T18:00:00-07:00",
-        "timestamp": 989888400 + number,
-        "sender": f"p{number % 7}@x.example",
-        "sender_name": "",
-        "to": ["owner@x.example"],
-        "cc": [],
-        "bcc": [],
-        "subject": "plan?" if number % 2 else "PLAN 12",
-        "raw_subject": None,
-        "body": "please " * (number % 11),
-        "in_reply_to": "",
-        "references": [],
-        "fingerprint": str(number),
-        "raw_sha256": "s",
-        "action": action,
-        "response_seconds": None,
-        "evidence": Evidence(rule="", sent_path=None, folders=[]),
-        "history": History(
-            sender_actions=[number % 3, 0, 0, number % 4, 1],
-            domain_actions=[number % 3, 0, 1, number % 4, 1],
-            owner_actions=[number % 3, 2, 1, number % 4, 1],
-            sent_to_sender=number % 2,
-            last_sender_action=None,
-        ),
-        "scheme": "received",
-    }
-    return LabeledEmail(**{**values, **changes})
+@pytest.fixture(scope="session")
+def message(new_record, new_history):
+    def make(number, action, user="owner-a", **changes):
+        values = {
+            "path": f"{user}/inbox/{number}.",
+            "user": user,
+            "timestamp": 989888400 + number,
+            "sender": f"p{number % 7}@x.example",
+            "subject": "plan?" if number % 2 else "PLAN 12",
+            "body": "please " * (number % 11),
+            "fingerprint": str(number),
+            "action": action,
+            "history": new_history(
+                owner=[number % 3, 2, 1, number % 4, 1],
+                domain=[number % 3, 0, 1, number % 4, 1],
+                sender=[number % 3, 0, 0, number % 4, 1],
+                sent=number % 2,
+                sent_to_sender=number % 2,
+            ),
+        }
+        return new_record(**{**values, **changes})
+
+    return make
 
 
 def write(path, records):
@@ -71,10 +60,16 @@ def write(path, records):
             writer.write(msgspec.json.encode(record))
 
 
-def labelled(count, seed, users=("owner-c", "owner-d"), **changes):
-    generator = np.random.default_rng(seed)
-    drawn = [(ACTIONS[int(generator.integers(5))], users[int(generator.integers(len(users)))]) for _ in range(count)]
-    return [message(int(generator.integers(200)), action, user, **changes) for action, user in drawn]
+@pytest.fixture(scope="session")
+def labelled(message):
+    def make(count, seed, users=("owner-c", "owner-d"), **changes):
+        generator = np.random.default_rng(seed)
+        drawn = [
+            (ACTIONS[int(generator.integers(5))], users[int(generator.integers(len(users)))]) for _ in range(count)
+        ]
+        return [message(int(generator.integers(200)), action, user, **changes) for action, user in drawn]
+
+    return make
 
 
 def write_metadata(data, **changes):
@@ -116,7 +111,7 @@ def write_checkpoint(folder, groups=GROUPS, scheme="received", **changes):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, labelled, message):
     data = tmp_path / "data"
     train = [message(number, ACTIONS[min(number % 9, 4)]) for number in range(45)]
     write(data / "train.json", train)
@@ -255,7 +250,7 @@ def test_each_mailbox_counts_alike_in_the_mailbox_mean(folder):
     assert data["mailbox_mean"]["accuracy"] == pytest.approx(np.mean(list(means.values())))
 
 
-def test_intervals_are_null_under_10_mailboxes_and_hold_the_value_from_10_on(folder):
+def test_intervals_are_null_under_10_mailboxes_and_hold_the_value_from_10_on(folder, labelled):
     few = evaluate.run(config_of(folder)).data["intervals"]
     assert few == dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "reply_auc"))
     users = [f"owner-{letter}" for letter in "cdefghijklmn"]
@@ -296,7 +291,7 @@ def test_a_named_run_is_evaluated_in_its_own_folder(folder):
     assert (folder / "data" / "eval" / "first" / "best_sft.test.json").exists()
 
 
-def test_a_file_of_labelled_records_can_be_evaluated(folder):
+def test_a_file_of_labelled_records_can_be_evaluated(folder, labelled, message):
     records = [*labelled(20, 8, ("owner-x",)), *(message(n, None, "owner-x") for n in range(15))]
     path = folder / "mine.json"
     write(path, records)
@@ -310,7 +305,7 @@ def test_a_file_of_labelled_records_can_be_evaluated(folder):
     assert (folder / "data" / "eval" / "best_sft.mine.json").exists()
 
 
-def test_what_is_undefined_is_null(folder):
+def test_what_is_undefined_is_null(folder, labelled):
     kept = [record for record in labelled(40, 3) if record.action in (Action.ARCHIVE, Action.DELETE)]
     write(folder / "data" / "test.json", kept)
     data = evaluate.run(config_of(folder)).data
@@ -385,7 +380,7 @@ def test_a_collapse_is_named(folder, caplog):
 
 
 @pytest.fixture
-def folder_scheme(folder):
+def folder_scheme(folder, message):
     changes = {"scheme": "folder", "history": None}
     sent = {"folder": "sent", "sender": "own@x.example", **changes}
     test = [
@@ -413,15 +408,15 @@ def test_under_the_folder_scheme_the_rule_that_shows_the_leak_stands_beside(fold
     assert "labels of scheme folder leak" in result.table
 
 
-def test_a_checkpoint_of_another_scheme_is_refused(folder_scheme):
+def test_a_checkpoint_of_another_scheme_is_refused(folder_scheme, labelled):
     write(folder_scheme / "data" / "test.json", labelled(5, 1))
     with pytest.raises(UsageError, match=r"best_sft\.pt: trained on scheme folder, but .*test\.json is labelled with"):
         evaluate.run(config_of(folder_scheme, *FOLDER_CONFIG))
 
 
-@pytest.mark.parametrize("records", [[], [message(1, None)]])
-def test_a_split_without_a_labelled_message_is_refused(folder, records):
-    write(folder / "data" / "test.json", records)
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_split_without_a_labelled_message_is_refused(folder, message, count):
+    write(folder / "data" / "test.json", [message(number, None) for number in range(count)])
     with pytest.raises(UsageError, match=r"test\.json: holds no labelled message; run `triage split`"):
         evaluate.run(config_of(folder))
     assert not list((folder / "data").glob("eval/*"))

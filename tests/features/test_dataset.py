@@ -12,47 +12,27 @@ from enron_triage.errors import UsageError
 from enron_triage.features import dataset as dataset_module
 from enron_triage.features import history, metadata
 from enron_triage.features.dataset import UNACTED, Dataset, Transform, load_dataset
-from enron_triage.records import Evidence, History, LabeledEmail
+from enron_triage.records import Past
 
 BOTH = ("metadata", "history")
 
 
-def message(number, **changes):
-    return msgspec.structs.replace(
-        LabeledEmail(
-            path=f"owner-a/inbox/{number}.",
-            user="owner-a",
-            folder="inbox",
-            labels=[],
-            message_id="",
-            date="2001-05-14T18:00:00-07:00",
-            timestamp=989888400 + number,
-            sender="jane@x.example",
-            sender_name="",
-            to=["owner@x.example"],
-            cc=[],
-            bcc=[],
-            subject="a" * number,
-            raw_subject=None,
-            body="text",
-            in_reply_to="",
-            references=[],
-            fingerprint=str(number),
-            raw_sha256="s",
-            action=ACTIONS[number % 5],
-            response_seconds=None,
-            evidence=Evidence(rule="", sent_path=None, folders=[]),
-            history=History(
-                sender_actions=[number, 0, 0, 0, 0],
-                domain_actions=[number, 0, 0, 0, 0],
-                owner_actions=[number, 0, 0, 0, 0],
-                sent_to_sender=0,
-                last_sender_action=None,
-            ),
-            scheme="received",
-        ),
-        **changes,
-    )
+@pytest.fixture(scope="session")
+def message(new_record, new_history):
+    def make(number, **changes):
+        actions = [number, 0, 0, 0, 0]
+        values = {
+            "path": f"owner-a/inbox/{number}.",
+            "timestamp": 989888400 + number,
+            "subject": "a" * number,
+            "body": "text",
+            "fingerprint": str(number),
+            "action": ACTIONS[number % 5],
+            "history": new_history(owner=actions, domain=actions, sender=actions),
+        }
+        return new_record(**{**values, **changes})
+
+    return make
 
 
 def write(path, records):
@@ -79,7 +59,7 @@ def extractions(monkeypatch):
     return counts
 
 
-def test_records_become_tensors_in_their_order(tmp_path):
+def test_records_become_tensors_in_their_order(tmp_path, message):
     records = [
         message(0),
         message(1, user="owner-b"),
@@ -105,7 +85,7 @@ def test_an_empty_artifact_is_an_empty_dataset(tmp_path):
     assert dataset.mailboxes == []
 
 
-def test_more_workers_give_the_same_tensors(tmp_path, monkeypatch):
+def test_more_workers_give_the_same_tensors(tmp_path, monkeypatch, message):
     monkeypatch.setattr(dataset_module, "_CHUNK", 3)
     write(tmp_path / "train.json", [message(number) for number in range(10)])
     alone = load(tmp_path / "train.json")
@@ -114,7 +94,7 @@ def test_more_workers_give_the_same_tensors(tmp_path, monkeypatch):
     assert all(torch.equal(alone.raw[group], together.raw[group]) for group in BOTH)
 
 
-def test_the_cache_is_used_while_inputs_and_settings_are_the_same(tmp_path, extractions):
+def test_the_cache_is_used_while_inputs_and_settings_are_the_same(tmp_path, extractions, message):
     path = tmp_path / "train.json"
     write(path, [message(1), message(2)])
     first = load(path)
@@ -128,7 +108,7 @@ def test_the_cache_is_used_while_inputs_and_settings_are_the_same(tmp_path, extr
     assert extractions == [2, 2]
 
 
-def test_the_cache_is_remade_when_the_artifact_changes(tmp_path, extractions):
+def test_the_cache_is_remade_when_the_artifact_changes(tmp_path, extractions, message):
     path = tmp_path / "train.json"
     write(path, [message(1)])
     load(path)
@@ -140,7 +120,7 @@ def test_the_cache_is_remade_when_the_artifact_changes(tmp_path, extractions):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "nothing", "foreign"])
-def test_a_damaged_cache_is_made_again(tmp_path, extractions, caplog, damage):
+def test_a_damaged_cache_is_made_again(tmp_path, extractions, caplog, damage, message):
     path = tmp_path / "train.json"
     write(path, [message(1)])
     load(path)
@@ -157,7 +137,7 @@ def test_a_damaged_cache_is_made_again(tmp_path, extractions, caplog, damage):
     assert extractions == [1, 1]
 
 
-def test_only_the_wanted_records_are_kept(tmp_path):
+def test_only_the_wanted_records_are_kept(tmp_path, message):
     path = tmp_path / "emails_unacted.json"
     write(path, [message(1), message(2, user="owner-b"), message(3, user="owner-b", timestamp=None)])
     b = load(path, keep=lambda user, timestamp: user == "owner-b", keep_key="b")
@@ -186,7 +166,7 @@ def test_a_missing_or_damaged_artifact_is_refused(tmp_path, text, complaint):
     assert not (tmp_path / "features").exists()
 
 
-def test_a_record_that_is_not_wanted_is_checked_as_far_as_it_is_looked_at(tmp_path):
+def test_a_record_that_is_not_wanted_is_checked_as_far_as_it_is_looked_at(tmp_path, message):
     write(tmp_path / "train.json", [message(1)])
     lines = (tmp_path / "train.json").read_text().replace('"user":"owner-a"', '"user":7')
     (tmp_path / "train.json").write_text(lines)
@@ -194,41 +174,42 @@ def test_a_record_that_is_not_wanted_is_checked_as_far_as_it_is_looked_at(tmp_pa
         load(tmp_path / "train.json", keep=lambda user, timestamp: True, keep_key="all")
 
 
-EMPTY = History(
-    sender_actions=[0] * 5, domain_actions=[0] * 5, owner_actions=[0] * 5, sent_to_sender=0, last_sender_action=None
-)
-
-
 @pytest.mark.parametrize(
     "edited",
     [
         {"date": "last Monday, in the evening"},
         {"date": "2001-05-14"},
-        {"history": msgspec.structs.replace(EMPTY, sender_actions=[1, 2, 3])},
-        {"history": msgspec.structs.replace(EMPTY, sent_to_sender=-5)},
-        {"history": msgspec.structs.replace(EMPTY, owner_actions=[-7, 0, 0, 0, 0])},
+        {"history": {"sent_to_sender": -5}},
+        {"history": {"sender": Past(counts=[1, 2, 3], recent=[0.0] * 5)}},
+        {"history": {"owner": Past(counts=[-7, 0, 0, 0, 0], recent=[0.0] * 5)}},
+        {"history": {"series": Past(counts=[0] * 5, recent=[0.0] * 6)}},
+        {"history": {"conversation": Past(counts=[0] * 5, recent=[0, -0.5, 0, 0, 0])}},
+        {"history": {"recipient_field": "reply-to"}},
     ],
 )
-def test_a_hand_edited_record_that_cannot_be_is_refused(tmp_path, edited):
+def test_a_hand_edited_record_that_cannot_be_is_refused(tmp_path, message, new_history, edited):
+    if "history" in edited:
+        edited = {"history": new_history(**edited["history"])}
     write(tmp_path / "train.json", [message(1, **edited)])
     with pytest.raises(UsageError, match=r"train\.json, line 2"):
         load(tmp_path / "train.json")
 
 
-def test_mixed_schemes_are_refused(tmp_path):
+def test_mixed_schemes_are_refused(tmp_path, message):
     write(tmp_path / "train.json", [message(1), message(2, scheme="folder")])
     with pytest.raises(UsageError, match="mixes label schemes; run `triage label` and `triage split` again"):
         load(tmp_path / "train.json", ("metadata",))
 
 
-def test_the_history_group_is_refused_without_history(tmp_path):
+def test_the_history_group_is_refused_without_history(tmp_path, message):
     write(tmp_path / "train.json", [message(1, scheme="folder", history=None)])
     with pytest.raises(UsageError, match=r"leave history out of features\.groups"):
         load(tmp_path / "train.json")
     assert load(tmp_path / "train.json", ("metadata",)).scheme == "folder"
 
 
-def datasets(tmp_path):
+@pytest.fixture
+def datasets(tmp_path, message):
     generator = np.random.default_rng(0)
     train = [message(int(n), body="word " * int(n)) for n in generator.integers(0, 30, 60)]
     val = [message(int(n) + 40, body="word! " * int(n)) for n in generator.integers(0, 30, 20)]
@@ -237,8 +218,8 @@ def datasets(tmp_path):
     return load(tmp_path / "train.json"), load(tmp_path / "val.json")
 
 
-def test_normalisation_is_fitted_on_train_only(tmp_path):
-    train, val = datasets(tmp_path)
+def test_normalisation_is_fitted_on_train_only(datasets):
+    train, val = datasets
     transform = Transform.fit(train, BOTH)
     shares = np.bincount(train.targets.numpy(), minlength=5) / len(train)
     np.testing.assert_allclose(transform.population.numpy(), shares, rtol=1e-6)
@@ -258,8 +239,8 @@ def test_normalisation_is_fitted_on_train_only(tmp_path):
     np.testing.assert_allclose(normalised.std(axis=0), 1, atol=1e-3)
 
 
-def test_a_column_that_is_constant_on_train_is_zero_there(tmp_path):
-    train, _ = datasets(tmp_path)
+def test_a_column_that_is_constant_on_train_is_zero_there(datasets):
+    train, _ = datasets
     transform = Transform.fit(train, ("metadata",))
     raw = train.raw["metadata"]
     constant = raw.max(dim=0).values == raw.min(dim=0).values
@@ -267,8 +248,8 @@ def test_a_column_that_is_constant_on_train_is_zero_there(tmp_path):
     assert transform.apply(train)[:, constant].abs().max() < 1e-3  # not rounding, blown up
 
 
-def test_no_single_value_may_drown_the_rest(tmp_path):
-    train, val = datasets(tmp_path)
+def test_no_single_value_may_drown_the_rest(datasets):
+    train, val = datasets
     transform = Transform.fit(train, ("metadata",))
     hostile = Dataset(
         raw={"metadata": val.raw["metadata"] + 1e9},
@@ -280,8 +261,8 @@ def test_no_single_value_may_drown_the_rest(tmp_path):
     assert transform.apply(hostile).unique().tolist() == [10.0]
 
 
-def test_columns_follow_the_order_of_the_groups(tmp_path):
-    train, val = datasets(tmp_path)
+def test_columns_follow_the_order_of_the_groups(datasets):
+    train, val = datasets
     forward, backward = Transform.fit(train, BOTH), Transform.fit(train, ("history", "metadata"))
     assert forward.columns == [*metadata.COLUMNS, *history.COLUMNS]
     assert backward.columns == [*history.COLUMNS, *metadata.COLUMNS]
@@ -292,7 +273,7 @@ def test_columns_follow_the_order_of_the_groups(tmp_path):
     torch.testing.assert_close(first[:, varied], last[:, varied], rtol=1e-4, atol=1e-4)
 
 
-def test_the_artifact_itself_is_never_touched(tmp_path):
+def test_the_artifact_itself_is_never_touched(tmp_path, message):
     path = tmp_path / "train.json"
     write(path, [message(1)])
     before = path.read_bytes()

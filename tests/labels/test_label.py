@@ -15,6 +15,7 @@ from enron_triage.errors import UsageError
 from enron_triage.labels import label
 from enron_triage.labels.label import label_mailbox
 from enron_triage.labels.mailbox import sort_mailbox
+from enron_triage.labels.owner import Owner
 from enron_triage.records import Email, LabeledEmail
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -57,7 +58,10 @@ def sent(at, subject="Re: gas", to=(JANE,), folder="sent", **fields):
 
 
 # Enough sent mail to tell the owner, long before anything else and to nobody else of these tests.
-OWN_MAIL = [sent(NOON - 300 * DAY - n * HOUR, f"notice {n}", to=["all@home.example"]) for n in range(2)]
+OWN_MAIL = [
+    sent(NOON - 300 * DAY - n * HOUR, f"notice {n}", to=["all@home.example"], sender_name="Olivia Owner")
+    for n in range(2)
+]
 
 
 def labels(emails, config=None):
@@ -294,23 +298,31 @@ FOLDERS = st.sampled_from(["inbox", "deleted_items", "junk", "projects", "all_do
 QUARTERS = 6  # moments a day
 
 
+SUBJECTS = st.sampled_from(["gas", "gas", "gas 2", "coal"])
+PEOPLE = st.sampled_from([JANE, JOHN, MARY])
+ADDRESSED = st.sampled_from([{}, {}, {"to": [MARY], "cc": [OWNER]}, {"to": ["all@home.example"]}, {"to": []}])
+OPENINGS = st.sampled_from(["", "Olivia,\n"])
+
+
 @st.composite
 def emails_of_a_mailbox(draw, folders=FOLDERS):
     """Received mail, replies, forwards and copies, crowded into so few days and subjects that most are linked."""
     emails = []
     for number in range(draw(st.integers(8, 20))):
         at = NOON + draw(st.integers(0, 15 * QUARTERS)) * DAY // QUARTERS
-        subject = draw(st.sampled_from(["gas", "coal"]))
-        person = draw(st.sampled_from([JANE, JOHN, MARY]))
-        own = {"path": str(number), "fingerprint": str(number), "raw_sha256": str(number), "body": WORDS[number % 12]}
+        subject, person = draw(SUBJECTS), draw(PEOPLE)
+        own = {"path": str(number), "fingerprint": str(number), "raw_sha256": str(number)}
+        text = draw(OPENINGS) + WORDS[number % 12]
         match draw(st.sampled_from(["received", "received", "sent", "copy"])):
             case "received":
-                emails.append(message(at, draw(folders), person, subject, message_id=f"<{number}@x>", **own))
+                own |= {"message_id": f"<{number}@x>", "body": text, **draw(ADDRESSED)}
+                emails.append(message(at, draw(folders), person, subject, **own))
             case "sent":
                 mark = draw(st.sampled_from(["Re: ", "Re: ", "Fw: ", ""]))
-                earlier = [e.message_id for e in emails if e.sender != OWNER and e.timestamp < at]
-                parent = draw(st.sampled_from(["", *earlier])) if mark else ""
-                emails.append(sent(at + 1, mark + subject, to=[person], in_reply_to=parent, **own))
+                received = [e.message_id for e in emails if e.sender != OWNER]  # some later: clocks differ
+                parent = draw(st.sampled_from(["", *received])) if mark else ""
+                later = draw(st.sampled_from([0, 1, HOUR]))
+                emails.append(sent(at + later, mark + subject, to=[person], in_reply_to=parent, body=text, **own))
             case "copy" if emails:
                 copied = draw(st.sampled_from(emails))
                 folder = copied.folder if copied.sender == OWNER else draw(folders)
@@ -350,23 +362,34 @@ def histories(emails):
     emails_of_a_mailbox(),
     emails_of_a_mailbox(),
     st.integers(0, 16 * QUARTERS),
-    st.sampled_from([JANE, JOHN, MARY]),
-    st.sampled_from(["gas", "coal"]),
+    st.builds(dict, sender=PEOPLE, subject=SUBJECTS, body=OPENINGS),
+    ADDRESSED,
+    st.randoms(use_true_random=False),
 )
 def test_changing_what_comes_at_or_after_a_message_changes_nothing_in_its_history(
-    emails, others, quarter, who, subject
+    emails, others, quarter, probe, addressed, random
 ):
+    # Whose mailbox it is is learned from all sent mail, and fixed by `OWN_MAIL`; everything else is behaviour.
     at = NOON + quarter * DAY // QUARTERS
-    probe = message(at, "inbox", who, subject, fingerprint="probe")
+    probe = message(at, fingerprint="probe", **probe, **addressed)
     earlier = [email for email in emails if email.timestamp < at]
+    later = [email for email in emails if email.timestamp >= at]
     instead = [
         msgspec.structs.replace(email, path=f"o{email.path}", fingerprint=f"o{email.fingerprint}", message_id="")
         for email in others
         if email.timestamp >= at
     ]
+    refiled = [  # within the lag, where a message lies is not known yet
+        msgspec.structs.replace(email, folder=random.choice(["inbox", "deleted_items", "junk", "projects"]))
+        if email.sender != OWNER and email.timestamp >= at - 7 * DAY
+        else email
+        for email in earlier
+    ]
     alone = histories([*earlier, probe])["probe"]
     assert histories([*emails, probe])["probe"] == alone
+    assert histories([*earlier, *random.sample(later, len(later) // 2), probe])["probe"] == alone
     assert histories([*earlier, *instead, probe])["probe"] == alone
+    assert histories([*refiled, *later, probe])["probe"] == alone
 
 
 def history_at(at, *emails):
@@ -381,38 +404,38 @@ def counts(**taken):
 @pytest.mark.parametrize(("folder", "action"), [("deleted_items", "delete"), ("projects", "archive")])
 def test_filing_and_deleting_count_only_after_the_lag(folder, action):
     email = message(NOON, folder)
-    assert history_at(NOON + 7 * DAY, email).sender_actions == counts()
+    assert history_at(NOON + 7 * DAY, email).sender.counts == counts()
     later = history_at(NOON + 7 * DAY + 1, email)
-    assert later.sender_actions == later.domain_actions == later.owner_actions == counts(**{action: 1})
+    assert later.sender.counts == later.domain.counts == later.owner.counts == counts(**{action: 1})
     assert later.last_sender_action == action
 
 
 def test_the_lag_is_configurable():
     config = LabelConfig(action_lag="1d")
     _, (probe,) = labels([message(NOON, "projects"), message(NOON + DAY + 1, subject="probe")], config)
-    assert probe.history.owner_actions == counts(archive=1)
+    assert probe.history.owner.counts == counts(archive=1)
 
 
 def test_a_reply_counts_from_the_moment_it_was_sent():
     original, reply = message(NOON), sent(NOON + HOUR)
     before = history_at(NOON + HOUR, original, reply)
-    assert (before.sender_actions, before.sent_to_sender) == (counts(), 0)
+    assert (before.sender.counts, before.sent_to_sender) == (counts(), 0)
     after = history_at(NOON + HOUR + 1, original, reply)
-    assert (after.sender_actions, after.sent_to_sender) == (counts(reply_now=1), 1)
+    assert (after.sender.counts, after.sent_to_sender) == (counts(reply_now=1), 1)
     assert after.last_sender_action is Action.REPLY_NOW
 
 
 def test_a_forward_counts_from_the_moment_it_was_sent():
     original, forward = message(NOON), sent(NOON + HOUR, "Fw: gas", to=[MARY])
-    assert history_at(NOON + HOUR, original, forward).owner_actions == counts()
+    assert history_at(NOON + HOUR, original, forward).owner.counts == counts()
     after = history_at(NOON + HOUR + 1, original, forward)
-    assert (after.owner_actions, after.sent_to_sender) == (counts(forward=1), 0)
+    assert (after.owner.counts, after.sent_to_sender) == (counts(forward=1), 0)
 
 
 def test_a_forward_counts_until_the_message_is_answered_too():
     original, forward, reply = message(NOON), sent(NOON + HOUR, "Fw: gas", to=[MARY]), sent(NOON + 5 * HOUR)
-    assert history_at(NOON + 2 * HOUR, original, forward).sender_actions == counts(forward=1)
-    assert history_at(NOON + 2 * HOUR, original, forward, reply).sender_actions == counts(forward=1)
+    assert history_at(NOON + 2 * HOUR, original, forward).sender.counts == counts(forward=1)
+    assert history_at(NOON + 2 * HOUR, original, forward, reply).sender.counts == counts(forward=1)
 
 
 def test_a_filed_message_counts_as_filed_until_it_is_answered():
@@ -420,8 +443,20 @@ def test_a_filed_message_counts_as_filed_until_it_is_answered():
     original = message(NOON, "projects", body=text)
     reply = sent(NOON + 20 * DAY, body=f"Here they are.\n> {text}")
     assert labels([original, reply])[0][0].action is Action.REPLY_LATER
-    assert history_at(NOON + 10 * DAY, original).sender_actions == counts(archive=1)
-    assert history_at(NOON + 10 * DAY, original, reply).sender_actions == counts(archive=1)
+    assert history_at(NOON + 10 * DAY, original).sender.counts == counts(archive=1)
+    assert history_at(NOON + 10 * DAY, original, reply).sender.counts == counts(archive=1)
+    assert history_at(NOON + 21 * DAY, original, reply).sender.counts == counts(reply_later=1)
+
+
+def test_the_response_time_of_a_reply_counts_once_it_is_sent():
+    emails = [message(NOON), sent(NOON + HOUR)]
+    assert history_at(NOON + HOUR, *emails).response_to_sender is None
+    after = history_at(NOON + HOUR + 1, *emails)
+    assert (after.response_to_sender, after.response) == (HOUR, HOUR)
+
+
+def test_junk_counts_as_received():
+    assert history_at(NOON + 1, message(NOON, "junk")).received_from_sender == 1
 
 
 def test_every_kind_of_recipient_was_sent_to():
@@ -436,9 +471,12 @@ def test_every_kind_of_recipient_was_sent_to():
 
 def test_an_answer_from_before_its_original_is_not_in_the_originals_history():
     original = message(NOON, message_id="<1@x>")
-    found = histories([original, sent(NOON - 5 * MINUTE, in_reply_to="<1@x>")])
-    assert found[original.fingerprint].sent_to_sender == 0
-    assert found[original.fingerprint].owner_actions == counts()
+    answer = sent(NOON - 5 * MINUTE, in_reply_to="<1@x>")
+    moment = answer.timestamp
+    found = histories([original, answer])[original.fingerprint]
+    assert found == histories([msgspec.structs.replace(original, timestamp=moment)])[original.fingerprint]
+    assert (found.sent_to_sender, found.conversation_sent, found.sent_last_hour) == (0, 0, 0)
+    assert found.owner.counts == counts()
 
 
 def test_an_answer_from_before_its_original_does_not_make_other_histories_depend_on_it():
@@ -450,7 +488,7 @@ def test_an_answer_from_before_its_original_does_not_make_other_histories_depend
 
 def test_messages_of_one_moment_do_not_know_of_each_other():
     emails = [message(NOON, "deleted_items", subject=str(n)) for n in range(3)]
-    assert {tuple(history.owner_actions) for history in histories(emails).values()} == {(0,) * 5}
+    assert {tuple(history.owner.counts) for history in histories(emails).values()} == {(0,) * 5}
 
 
 def test_a_mailbox_is_in_time_order():
@@ -587,8 +625,8 @@ def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog
         ("cole-c", "left", None),
     ]
     # A mailbox's history is its own.
-    assert unacted[0]["history"]["owner_actions"] == counts(reply_now=1, archive=1, delete=1)
-    assert unacted[3]["history"]["owner_actions"] == counts(archive=1, delete=1)
+    assert unacted[0]["history"]["owner"]["counts"] == counts(reply_now=1, archive=1, delete=1)
+    assert unacted[3]["history"]["owner"]["counts"] == counts(archive=1, delete=1)
     assert "1 mailboxes have too little sent mail to tell their owner (cole-c)" in caplog.text
     assert "scheme received: 24 records, 8 labelled" in result.table
     assert result.table.splitlines()[-1].split() == ["not", "labelled", "no", "action", "4"]
@@ -663,6 +701,6 @@ def test_a_damaged_artifact_is_refused_and_nothing_written(tmp_path, damage, say
 def test_a_mailbox_tells_sent_from_received():
     emails = [message(NOON + 1), sent(NOON), message(NOON, sender=JOHN), *OWN_MAIL]
     mailbox = sort_mailbox(emails, LabelConfig())
-    assert mailbox.owner == {OWNER}
+    assert mailbox.owner == Owner(frozenset({OWNER}), frozenset({"olivia", "owner"}))
     assert [m.email.sender for m in mailbox.received] == [JOHN, JANE]
     assert [m.email.timestamp for m in mailbox.sent] == [OWN_MAIL[1].timestamp, OWN_MAIL[0].timestamp, NOON]

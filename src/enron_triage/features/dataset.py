@@ -34,7 +34,7 @@ FloatArray = npt.NDArray[np.float32]
 UNACTED = -1  # the target of a message that got no action
 
 _CHUNK = 1000  # records: some 100 ms of work
-_CACHE_FORMAT = 2  # raise it when a group's extraction changes
+_CACHE_FORMAT = 3  # raise it when a group's extraction changes
 _LEAST_SPREAD = 1e-6  # less is a constant's rounding, which must not be blown up
 
 

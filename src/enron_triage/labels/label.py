@@ -23,7 +23,8 @@ from enron_triage.config import Config, LabelConfig, seconds
 from enron_triage.errors import UsageError
 from enron_triage.labels.folders import folder_action
 from enron_triage.labels.history import MailboxHistory
-from enron_triage.labels.mailbox import Message, sort_mailbox
+from enron_triage.labels.mailbox import Mailbox, Message, sort_mailbox
+from enron_triage.labels.tallies import Known
 from enron_triage.labels.threads import Link, link_sent
 from enron_triage.progress import progress_bar
 from enron_triage.records import Email, Evidence, LabeledEmail
@@ -138,7 +139,7 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     received = [(message, answers.get(index, [])) for index, message in enumerate(mailbox.received)]
     decided = [(message, mine, _decide(message, mine, config)) for message, mine in received]
     known = [(message, mine, record) for message, mine, record in decided if record is not None]
-    _add_history(known, mailbox.sent, config)
+    _add_history(known, mailbox, config)
     records = [record for _, _, record in known]
     left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(decided) - len(records))
     return Labeled(
@@ -148,7 +149,7 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         actions=Counter(record.action for record in records if record.action),
         dropped=mailbox.dropped + left_out,
         links=Counter(f"{link.kind}:{link.how}" for link in links),
-        owner_known=bool(mailbox.owner),
+        owner_known=bool(mailbox.owner.addresses),
     )
 
 
@@ -199,45 +200,48 @@ def _response_seconds(message: Message, answer: Answer) -> int:
 
 
 def _add_history(
-    received: Sequence[tuple[Message, Sequence[Answer], LabeledEmail]], sent: Sequence[Message], config: LabelConfig
+    received: Sequence[tuple[Message, Sequence[Answer], LabeledEmail]], mailbox: Mailbox, config: LabelConfig
 ) -> None:
-    """Give each record what was known before it arrived; both sequences are in time order."""
-    history = MailboxHistory()
-    for message in sent:
-        email = message.email
-        history.announce_sent(_timestamp(email), (*email.to, *email.cc, *email.bcc))
-    for message, answers, record in received:
-        before: Action | None = None
-        for known_from, action in _as_it_became_known(message, answers, config):
-            history.announce_action(known_from, _timestamp(record), record.sender, action, before)
-            before = action
-    for _, answers, record in received:
-        record.history = history.before(_timestamp(record), record.sender)
+    """Give each record what was known before it arrived."""
+    history = MailboxHistory(mailbox.owner)
+    for message in mailbox.sent:
+        history.announce_sent(message.email)
+    for message in mailbox.received:
+        history.announce_received(message.email)
+    moments = []
+    for message, answers, _ in received:
+        before: Known | None = None
+        for known in _as_it_became_known(message, answers, config):
+            history.announce_action(message.email, known, before)
+            before = known
         # An answer whose clock was behind seems to come before its original; it must not tell of itself.
-        early = [answer.sent for answer in answers if _timestamp(answer.sent) < _timestamp(record)]
-        record.history.sent_to_sender -= sum(record.sender in {*e.to, *e.cc, *e.bcc} for e in early)
+        moments.append(min([_timestamp(message.email), *(_timestamp(answer.sent) for answer in answers)]))
+    for index in sorted(range(len(received)), key=moments.__getitem__):
+        record = received[index][2]
+        record.history = history.before(record, moments[index])
 
 
-def _as_it_became_known(
-    message: Message, answers: Sequence[Answer], config: LabelConfig
-) -> Iterator[tuple[int, Action]]:
-    """What would have been the label at each moment: when it became known, and the action.
+def _as_it_became_known(message: Message, answers: Sequence[Answer], config: LabelConfig) -> Iterator[Known]:
+    """What would have been the label at each moment.
 
     A later answer must not change what was known before it: a message that is filed, and answered
     weeks later, counts as filed until then.
     """
     arrival = _timestamp(message.email)
-    steps: list[tuple[int, int, Action]] = []
+    steps: list[tuple[int, int, Known]] = []
     filed, _ = _filed(message)
     if filed is not None:
-        steps.append((arrival + seconds(config.action_lag), 0, filed))
+        known_from = arrival + seconds(config.action_lag)
+        steps.append((known_from, 0, Known(known_from, filed)))
     for rank, answer in enumerate((_first(answers, "forward"), _first(answers, "reply")), 1):
         if answer is not None:
-            steps.append((max(_timestamp(answer.sent), arrival), rank, _answered(message, answer, config)))
+            moment = max(_timestamp(answer.sent), arrival)
+            known = Known(moment, _answered(message, answer, config), _response_seconds(message, answer))
+            steps.append((moment, rank, known))
     highest = -1
-    for known_from, rank, action in sorted(steps):
+    for _, rank, known in sorted(steps):
         if rank > highest:
-            yield known_from, action
+            yield known
             highest = rank
 
 

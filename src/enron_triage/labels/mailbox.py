@@ -10,6 +10,7 @@ import msgspec
 
 from enron_triage.config import LabelConfig
 from enron_triage.labels.folders import FolderRoles, Role, owner_addresses
+from enron_triage.labels.owner import Owner
 from enron_triage.records import Email
 
 
@@ -25,7 +26,7 @@ class Message(msgspec.Struct):
 class Mailbox(msgspec.Struct):
     """A mailbox sorted out: what the owner sent, what reached the owner, what is left out and why."""
 
-    owner: frozenset[str]
+    owner: Owner
     sent: list[Message]
     received: list[Message]
     dropped: Counter[str]
@@ -41,7 +42,8 @@ def sort_mailbox(emails: Iterable[Email], config: LabelConfig) -> Mailbox:
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
-    owner = owner_addresses(email.sender for group in copies.values() for email, role in group if role == "sent")
+    sent = [email for group in copies.values() for email, role in group if role == "sent"]
+    owner = Owner.of(owner_addresses(email.sender for email in sent), sent)
     first, last = (_midnight(day) for day in config.dates)
     mailbox = Mailbox(owner, [], [], Counter())
     for group in copies.values():
@@ -50,7 +52,7 @@ def sort_mailbox(emails: Iterable[Email], config: LabelConfig) -> Mailbox:
         mailbox.dropped["copy"] += message.copies - 1
         if timestamp is None or not first <= timestamp < last:
             mailbox.dropped["undated"] += 1
-        elif message.email.sender in owner or "sent" in message.roles:
+        elif message.email.sender in owner.addresses or "sent" in message.roles:
             if message.roles == {"drafts"}:
                 mailbox.dropped["draft"] += 1
             else:
