@@ -29,11 +29,10 @@ _DAY = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2} [A-Z][a-z]{2,8}\.?,? \d{4}
 _TIME_OF_DAY = re.compile(
     r",?(?: at)? \d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp]\.?[Mm]\.?)?(?: [+-]\d{4}| \(?[A-Z]{2,4}\)?(?=[ ,]))?"
 )
-# Where a quoted header may begin, so that most of a body is never looked at line by line.
-_HINT = re.compile(
-    r"^[ \t>*|]*(?:From:|On .{6,80}\d,? )|\d{1,2}/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d",
-    re.MULTILINE | re.IGNORECASE,
-)
+# Where a quoted header may begin, so that most of a body is never looked at line by line. Two patterns
+# that each begin with something rare are several times faster than one for both.
+_HINT_LINE = re.compile(r"^[ \t>*|]*(?:[Ff][Rr][Oo][Mm]:|[Oo][Nn] .{6,80}\d,? )", re.MULTILINE)
+_HINT_DATE = re.compile(r"/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d")
 _FORWARDED = re.compile(r"-{3,} ?Forwarded by\b", re.IGNORECASE)
 _BLOCK_LINES = 14  # a header block is not longer, nor are the blank lines inside Notes' blocks
 
@@ -67,16 +66,20 @@ def is_forwarded(body: str) -> bool:
 
 def quoted_header(body: str) -> QuotedHeader | None:
     """The topmost quoted header of a body; None if there is none."""
-    tried = -1
-    for hint in _HINT.finditer(body):
-        start = body.rfind("\n", 0, hint.start()) + 1
-        if start == tried:  # another date on the same line
-            continue
-        tried = start
+    for start in _hinted_lines(body):
         found = _read_at(body, start)
         if found is not None:
             return found
     return None
+
+
+def _hinted_lines(body: str) -> list[int]:
+    """Where the lines begin that may begin a quoted header or hold its date."""
+    starts = {hint.start() for hint in _HINT_LINE.finditer(body)}
+    for date in _HINT_DATE.finditer(body):
+        if body[date.start() - 1 : date.start()].isdigit():
+            starts.add(body.rfind("\n", 0, date.start()) + 1)
+    return sorted(starts)
 
 
 def wall_clock(text: str) -> tuple[int, ...]:
