@@ -27,6 +27,7 @@ _BATCH = 500  # messages: some 20 ms of work, and a few MB of results
 _MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
 # The separator line of an mbox (RFC 4155): an address, and a date that ends in the year (and zone).
 _FROM_LINE = re.compile(rb"From \S.*\d{4}( [+-]\d{4})?\r?\n?")
+_FROM = b"From "
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # What a compressed file begins with.
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"BZh": "bzip2"}
@@ -109,6 +110,27 @@ def list_batches(source: Path, layout: Format, limit: int | None = None) -> Iter
             yield Batch(_printable(user), chunk)
         if left == 0:
             return
+
+
+def mailbox_items(source: Path) -> Iterator[Item]:
+    """List the messages of one mailbox: a Maildir, an mbox, any folder of message files, or a single message.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing at `source`, or it cannot be read.
+    """
+    if source.is_dir():
+        name = source.resolve().name
+        return _maildir_items(source, name) if _is_maildir(source) else _tree_items(source, name, "")
+    try:
+        with source.open("rb") as file:
+            beginning = file.read(len(_FROM))
+    except FileNotFoundError:
+        raise UsageError(f"{source}: no such file or folder") from None
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read: {error.strerror}") from None
+    return _mbox_items(source) if beginning == _FROM else iter([Item(_printable(str(source)), "", str(source))])
 
 
 def read_item(item: Item) -> bytes:
@@ -238,7 +260,7 @@ def _mbox_items(file: Path) -> Iterator[Item]:
     with mbox:
         index, start, offset, after_blank = 0, -1, 0, True
         for line in mbox:
-            if after_blank and line.startswith(b"From ") and _FROM_LINE.fullmatch(line):
+            if after_blank and line.startswith(_FROM) and _FROM_LINE.fullmatch(line):
                 if start >= 0:
                     yield Item(f"{_printable(file.name)}#{index}", "", str(file), start, offset)
                     index += 1

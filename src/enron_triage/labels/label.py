@@ -127,21 +127,9 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     if config.scheme == "folder":
         return _label_by_folder(emails, config)
     mailbox = sort_mailbox(emails, config)
-    links = link_sent(
-        [message.email for message in mailbox.sent],
-        [message.email for message in mailbox.received],
-        seconds(config.link_window),
-    )
-    answers: dict[int, list[Answer]] = defaultdict(list)
-    for link in links:  # in time order, as the sent messages are
-        if link.received is not None:
-            answers[link.received].append(Answer(link, mailbox.sent[link.sent].email))
-    received = [(message, answers.get(index, [])) for index, message in enumerate(mailbox.received)]
-    decided = [(message, mine, _decide(message, mine, config)) for message, mine in received]
-    known = [(message, mine, record) for message, mine, record in decided if record is not None]
-    _add_history(known, mailbox, config)
-    records = [record for _, _, record in known]
-    left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(decided) - len(records))
+    links = _links(mailbox, config)
+    records = _label_received(mailbox, links, config)
+    left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(mailbox.received) - len(records))
     return Labeled(
         user=emails[0].user,
         labeled=[_ENCODER.encode(record) for record in records if record.action],
@@ -151,6 +139,34 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         links=Counter(f"{link.kind}:{link.how}" for link in links),
         owner_known=bool(mailbox.owner.addresses),
     )
+
+
+def received_records(mailbox: Mailbox, config: LabelConfig) -> list[LabeledEmail]:
+    """The received messages of a mailbox, each with what was done with it and what was known before it.
+
+    In time order, without junk; what got no action has the action None.
+    """
+    return _label_received(mailbox, _links(mailbox, config), config)
+
+
+def _links(mailbox: Mailbox, config: LabelConfig) -> list[Link]:
+    return link_sent(
+        [message.email for message in mailbox.sent],
+        [message.email for message in mailbox.received],
+        seconds(config.link_window),
+    )
+
+
+def _label_received(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig) -> list[LabeledEmail]:
+    answers: dict[int, list[Answer]] = defaultdict(list)
+    for link in links:  # in time order, as the sent messages are
+        if link.received is not None:
+            answers[link.received].append(Answer(link, mailbox.sent[link.sent].email))
+    received = [(message, answers.get(index, [])) for index, message in enumerate(mailbox.received)]
+    decided = [(message, mine, _decide(message, mine, config)) for message, mine in received]
+    known = [(message, mine, record) for message, mine, record in decided if record is not None]
+    _add_history(known, mailbox, config)
+    return [record for _, _, record in known]
 
 
 def _decide(message: Message, answers: Sequence[Answer], config: LabelConfig) -> LabeledEmail | None:

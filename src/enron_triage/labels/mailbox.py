@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
@@ -32,25 +33,31 @@ class Mailbox(msgspec.Struct):
     dropped: Counter[str]
 
 
-def sort_mailbox(emails: Iterable[Email], config: LabelConfig) -> Mailbox:
+def sort_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: frozenset[str] = frozenset()) -> Mailbox:
     """Reduce copies to messages, and tell what the owner sent from what reached the owner.
 
     Both lists are in time order. Every record is in one of them, a copy of one, or counted as
     dropped: `undated`, `junk`, `copy`, `draft`.
+
+    Parameters
+    ----------
+    emails : iterable of Email
+        Every record of the mailbox, in any order.
+    config : LabelConfig
+    addresses : set of str
+        The owner's, where they are known; else they are learned from the sent folders.
     """
     roles = FolderRoles(config.folders)
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
     sent = [email for group in copies.values() for email, role in group if role == "sent"]
-    owner = Owner.of(owner_addresses(email.sender for email in sent), sent)
-    first, last = (_midnight(day) for day in config.dates)
+    owner = Owner.of(addresses or owner_addresses(email.sender for email in sent), sent)
     mailbox = Mailbox(owner, [], [], Counter())
     for group in copies.values():
         message = _one_message(group)
-        timestamp = message.email.timestamp
         mailbox.dropped["copy"] += message.copies - 1
-        if timestamp is None or not first <= timestamp < last:
+        if not is_dated(message.email, config):
             mailbox.dropped["undated"] += 1
         elif message.email.sender in owner.addresses or "sent" in message.roles:
             if message.roles == {"drafts"}:
@@ -60,8 +67,19 @@ def sort_mailbox(emails: Iterable[Email], config: LabelConfig) -> Mailbox:
         else:
             mailbox.received.append(message)
     for messages in (mailbox.sent, mailbox.received):
-        messages.sort(key=lambda message: (message.email.timestamp, message.email.path))
+        sort_messages(messages)
     return mailbox
+
+
+def is_dated(email: Email, config: LabelConfig) -> bool:
+    """Whether a message has a date, within ``label.dates``."""
+    first, last = (_midnight(day) for day in config.dates)
+    return email.timestamp is not None and first <= email.timestamp < last
+
+
+def sort_messages(messages: list[Message]) -> None:
+    """Put messages in time order, in place."""
+    messages.sort(key=lambda message: (message.email.timestamp, message.email.path))
 
 
 def _one_message(group: Sequence[tuple[Email, Role]]) -> Message:
@@ -71,5 +89,6 @@ def _one_message(group: Sequence[tuple[Email, Role]]) -> Message:
     return Message(kept, frozenset(role for _, role in group), folders, len(group))
 
 
+@functools.cache
 def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
