@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,9 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from enron_triage.actions import Action
+from enron_triage.config import LabelConfig
 from enron_triage.corpus.demo import write_demo
+from enron_triage.provenance import plain
 from enron_triage.records import Email, Evidence, History, LabeledEmail, Past
 
 NO_ACTIONS = [0] * len(Action)
@@ -72,6 +75,37 @@ def new_record(new_history: Callable[..., History]) -> Callable[..., LabeledEmai
         evidence = Evidence(rule="", sent_path=None, folders=[])
         label = {"action": None, "response_seconds": None, "evidence": evidence, "scheme": "received"}
         return LabeledEmail(**msgspec.structs.asdict(EMAIL) | label | {"history": new_history()} | fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def checkpoint_fields() -> Callable[..., dict[str, Any]]:
+    """The fields of a checkpoint for a policy on some metadata features, apart from its model and weights."""
+
+    def make(inputs: int, **fields: Any) -> dict[str, Any]:
+        import torch
+
+        features = {
+            "groups": ["metadata"],
+            "population": torch.full((5,), 0.2),
+            "quantiles": torch.linspace(-1, 1, 5)[:, None].repeat(1, inputs),
+            "text": None,
+            "embedding_model": None,
+        }
+        return {
+            "stage": "sft",
+            "init": "",
+            "epoch": 2,
+            "scheme": "received",
+            "label": plain(LabelConfig()),
+            "seed": 1,
+            "features": features,
+            "calibration": {"temperature": 1.0, "shift": [0.0] * 5},
+            "decision": {"rule": "argmax", "offsets": {r: [0.0] * 5 for r in ("argmax", "prior", "thresholds")}},
+            "metrics": {},
+            "resume": {},
+        } | fields
 
     return make
 

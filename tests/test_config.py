@@ -53,8 +53,11 @@ def test_a_named_run_has_its_own_folders():
     [
         ("sft.epoch=3", "sft.epoch: unknown key; did you mean epochs?"),
         ("stf.epochs=3", "stf: unknown key; did you mean sft?"),
-        ("learning_rate=0.1", "learning_rate: unknown key; did you mean sft.learning_rate?"),
-        ("sft.dropout=0.1", "sft.dropout: unknown key; did you mean model.dropout?"),
+        (
+            "learning_rate=0.1",
+            "learning_rate: unknown key; did you mean features.text.learning_rate or sft.learning_rate",
+        ),
+        ("sft.dropout=0.1", "sft.dropout: unknown key; did you mean "),
         ("source=x", "source: unknown key; did you mean download.source or parse.source?"),
         ("frobnicate=3", "frobnicate: unknown key; allowed here: seed, "),
         ("sft.epochs=many", "sft.epochs: Expected int but got str"),

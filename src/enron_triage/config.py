@@ -37,9 +37,16 @@ NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Stage = Literal["download", "parse", "label", "split", "sft", "evaluate"]
-FeatureGroupName = Literal["metadata", "history"]
+Stage = Literal["download", "parse", "label", "split", "sft", "dpo", "evaluate"]
+FeatureGroupName = Literal["metadata", "history", "text", "embedding"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+DecisionStages = Literal["one", "two"]
+DecisionRule = Literal["argmax", "prior", "thresholds"]
+CostRow = tuple[float, float, float, float, float]
+Costs = Annotated[
+    tuple[CostRow, CostRow, CostRow, CostRow, CostRow],
+    msgspec.Meta(description="5 rows of 5 numbers: what the owner did, by what is predicted"),
+]
 SelectionMetric = Literal["macro_f1", "accuracy", "balanced_accuracy", "loss"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -143,30 +150,44 @@ class SplitConfig(Section, frozen=True):
     seed: int | None = None
 
 
+class TextConfig(Section, frozen=True):
+    """How the group ``text`` learns what words say: see `features.text_model`."""
+
+    epochs: PositiveInt = 3
+    batch_size: PositiveInt = 512
+    learning_rate: PositiveFloat = 2e-2
+    min_messages: PositiveInt = 10  # words that fewer messages hold are left out
+    folds: Annotated[int, msgspec.Meta(ge=2)] = 4  # train's own scores come from the other folds' mailboxes
+
+
 class FeaturesConfig(Section, frozen=True):
     """What the policy sees of a message."""
 
-    groups: Annotated[tuple[FeatureGroupName, ...], msgspec.Meta(min_length=1)] = ("metadata", "history")
+    groups: Annotated[tuple[FeatureGroupName, ...], msgspec.Meta(min_length=1)] = ("metadata", "history", "text")
+    text: TextConfig = TextConfig()
+    embedding_model: str | None = None  # embedding: the path of a sentence-transformers model; needs the extra embed
 
 
 class ModelConfig(Section, frozen=True):
-    """The policy: an MLP over normalised features."""
+    """The policy: see `models.policy.Policy`."""
 
-    hidden: Annotated[tuple[PositiveInt, ...], msgspec.Meta(min_length=1)] = (256, 128)
-    dropout: Fraction = 0.2
+    hidden: Annotated[tuple[PositiveInt, ...], msgspec.Meta(min_length=1)] = (512, 256)
+    dropout: Fraction = 0.5
+    stages: DecisionStages = "one"  # two: respond or not, then which
+    ensemble: PositiveInt = 3  # members, which differ in their initial weights
 
 
 class TrainingConfig(Section, frozen=True):
     """What every training stage has: see `training.loop.train`."""
 
-    epochs: PositiveInt = 30
+    epochs: PositiveInt = 8
     batch_size: PositiveInt = 512
     learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 1e-2
     warmup: Fraction = 0.05  # the share of all steps
     gradient_clip: PositiveFloat = 1.0
     patience: PositiveInt = 6  # epochs without improvement before stopping
-    select_by: SelectionMetric = "macro_f1"
+    select_by: SelectionMetric = "loss"
     keep_checkpoints: PositiveInt = 3
     resume: bool = True  # continue a run that was killed; false starts over
     seed: int | None = None
@@ -177,10 +198,57 @@ class SftConfig(TrainingConfig, frozen=True):
 
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: NonNegativeFloat = 2.0
-    class_weights: Literal["none", "inverse", "power", "effective"] = "none"
+    class_weights: Literal["none", "inverse", "power", "effective"] = "power"
     class_weights_power: PositiveFloat = 0.5  # power: 1 / count ** this
     class_weights_beta: Fraction = 0.999  # effective: (1 - beta) / (1 - beta ** count)
     sampler: Literal["none", "balanced"] = "none"
+    mailbox_weights_power: NonNegativeFloat = 0.5  # a message weighs 1 / messages of its mailbox ** this
+
+
+class RewardsConfig(Section, frozen=True):
+    """What a decision is worth: minus its cost. See `training.rewards`."""
+
+    # Rows: what the owner did; columns: what is predicted; both in class order. A missed reply costs most: somebody
+    # waits, and the owner does not know. Deleting is worse than archiving, as it hides more. Asking for a reply
+    # that is not due costs a moment's attention, a fifth of that.
+    costs: Costs = (
+        (0.0, 1.0, 2.0, 4.0, 5.0),  # reply_now
+        (0.5, 0.0, 1.5, 3.0, 4.0),  # reply_later
+        (1.0, 1.0, 0.0, 3.0, 4.0),  # forward
+        (1.0, 0.8, 0.8, 0.0, 1.0),  # archive
+        (1.0, 0.8, 0.8, 0.3, 0.0),  # delete
+    )
+    partial_credit: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5  # for the other reply, near the threshold
+    confidence_penalty: NonNegativeFloat = 0.0  # grpo: of an error, times the probability that the policy gave it
+
+
+class DpoConfig(TrainingConfig, frozen=True):
+    """Direct preference optimisation (stage 4)."""
+
+    epochs: PositiveInt = 5
+    learning_rate: PositiveFloat = 1e-4
+    batch_size: PositiveInt = 2048  # pairs
+    init: str = "best_sft"  # a name below checkpoint_dir, or a path
+    preferences: str = "labels"  # labels | synthetic | the path of judged pairs
+    synthetic_actions: Literal["present", "all"] = "present"
+    hard_negatives: NonNegativeFloat = 1.0
+    scale_by_costs: bool = False
+    loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
+    beta: PositiveFloat = 0.1
+    label_smoothing: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.0
+    sft_weight: NonNegativeFloat = 0.0  # of a supervised term on the chosen actions (RPO)
+    dropout: Fraction = 0.0
+
+
+class DecisionConfig(Section, frozen=True):
+    """From probabilities to an action: see `evaluation.decisions`."""
+
+    rule: DecisionRule | None = None  # none: argmax for a new checkpoint, a checkpoint's own when it is used
+    prior_strength: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5  # prior: how far train's prior is taken out
+    objective: Literal["macro_f1", "cost"] = (
+        "macro_f1"  # thresholds: what they are tuned for; the cost is rewards.costs
+    )
+    keep_class_weights: bool = False  # whether class weights and balanced sampling may move the probabilities
 
 
 class EvaluateConfig(Section, frozen=True):
@@ -208,6 +276,9 @@ class Config(Section, frozen=True):
     features: FeaturesConfig = FeaturesConfig()
     model: ModelConfig = ModelConfig()
     sft: SftConfig = SftConfig()
+    rewards: RewardsConfig = RewardsConfig()
+    dpo: DpoConfig = DpoConfig()
+    decision: DecisionConfig = DecisionConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
     @property
@@ -234,6 +305,11 @@ class Config(Section, frozen=True):
     def sft_seed(self) -> int:
         """``sft.seed``, or the seed of the whole run."""
         return self.seed if self.sft.seed is None else self.sft.seed
+
+    @property
+    def dpo_seed(self) -> int:
+        """``dpo.seed``, or the seed of the whole run."""
+        return self.seed if self.dpo.seed is None else self.dpo.seed
 
     @property
     def worker_count(self) -> int:

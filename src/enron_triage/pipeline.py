@@ -24,6 +24,7 @@ MODULES: dict[Stage, str] = {
     "label": "enron_triage.labels.label",
     "split": "enron_triage.labels.split",
     "sft": "enron_triage.training.sft",
+    "dpo": "enron_triage.training.dpo",
     "evaluate": "enron_triage.evaluation.evaluate",
 }
 

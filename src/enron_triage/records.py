@@ -199,3 +199,10 @@ class LabeledEmail(Email, kw_only=True, gc=False):
     evidence: Evidence
     history: History | None
     scheme: Scheme
+
+
+class Fingerprinted(msgspec.Struct, gc=False):
+    """What finds a message again: the least of a record."""
+
+    user: str
+    fingerprint: str

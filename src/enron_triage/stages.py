@@ -143,14 +143,29 @@ def plan(stage: Stage, config: Config) -> Plan:
                 "sft": {**provenance.plain(config.sft), "seed": config.sft_seed, "resume": None},
                 "model": provenance.plain(config.model),
                 "features": provenance.plain(config.features),
+                "decision": provenance.plain(config.decision),
+                "rewards": provenance.plain(config.rewards),
                 "scheme": config.label.scheme,
                 "device": config.device,
             }
             inputs = [data / "train.json", data / "val.json"]
             outputs = [config.checkpoints / "stage_1.pt", config.checkpoints / "best_sft.pt"]
+        case "dpo":
+            settings = {
+                "dpo": {**provenance.plain(config.dpo), "seed": config.dpo_seed, "resume": None},
+                "rewards": provenance.plain(config.rewards),
+                "decision": provenance.plain(config.decision),
+                "scheme": config.label.scheme,
+                "device": config.device,
+            }
+            inputs = [data / "train.json", data / "val.json", named_checkpoint(config, config.dpo.init)]
+            if config.dpo.preferences not in ("labels", "synthetic"):
+                inputs.append(Path(config.dpo.preferences))
+            outputs = [config.checkpoints / "stage_4.pt", config.checkpoints / "best_dpo.pt"]
         case "evaluate":
             settings = {
                 "bootstrap": config.evaluate.bootstrap,
+                "rule": config.decision.rule,
                 "seed": config.seed,
                 "scheme": config.label.scheme,
                 "device": config.device,
@@ -162,10 +177,14 @@ def plan(stage: Stage, config: Config) -> Plan:
     return Plan(config=config, stage=stage, settings=settings, inputs=inputs, outputs=outputs)
 
 
-def checkpoint_path(config: Config) -> Path:
-    """The checkpoint to evaluate: a name below the run's folder, or a path."""
-    name = config.evaluate.checkpoint
+def named_checkpoint(config: Config, name: str) -> Path:
+    """A checkpoint, by a name below the run's folder or by a path."""
     return Path(name) if name.endswith(".pt") or "/" in name else config.checkpoints / f"{name}.pt"
+
+
+def checkpoint_path(config: Config) -> Path:
+    """The checkpoint to evaluate."""
+    return named_checkpoint(config, config.evaluate.checkpoint)
 
 
 def evaluated_split(config: Config) -> str | None:

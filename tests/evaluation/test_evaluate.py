@@ -10,10 +10,13 @@ from sklearn import metrics as sklearn
 
 from enron_triage import artifacts
 from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, ACTIONS, Action
+from enron_triage.config import FeaturesConfig
 from enron_triage.config_files import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import evaluate
-from enron_triage.features.dataset import Dataset, Transform, load_dataset
+from enron_triage.features.dataset import Dataset, load_dataset
+from enron_triage.features.history import RAW_COLUMNS
+from enron_triage.features.transform import Transform
 from enron_triage.labels.split_metadata import SplitMetadata
 from enron_triage.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from enron_triage.models.policy import new_policy, predict_logits
@@ -21,11 +24,12 @@ from enron_triage.records import LabeledEmail
 from enron_triage.stages import plan
 
 GROUPS = ("metadata", "history")
+OFFSETS = {rule: [0.0] * 5 for rule in ("argmax", "prior", "thresholds")}
 FIELDS = {  # what the design promises of every evaluation
     *("checkpoint", "split", "scheme", "count", "mailboxes", "accuracy", "balanced_accuracy", "macro_f1"),
     *("per_class", "confusion_matrix", "reply_auc", "reply_average_precision", "reply_auc_received", "ece"),
     *("ece_calibrated", "predicted_share", "collapsed", "intervals", "per_mailbox", "mailbox_mean", "baselines"),
-    "messages_per_second",
+    *("messages_per_second", "decision_rule", "decisions", "by_earlier_actions"),
 }
 
 
@@ -89,29 +93,27 @@ def write_metadata(data, **changes):
     artifacts.write_json(data / "split_metadata.json", SplitMetadata(**{**values, **changes}))
 
 
-def write_checkpoint(folder, groups=GROUPS, scheme="received", **changes):
+def write_checkpoint(folder, fields, groups=GROUPS, scheme="received", **changes):
     """A policy with random weights, and train's normalisation."""
     train = load_dataset(folder / "data" / "train.json", groups, cache=folder / "own", workers=1)
-    transform = Transform.fit(train, groups)
+    transform, _ = Transform.fit(train, FeaturesConfig(groups=groups), torch.ones(len(train)), 1)
     model = {"inputs": len(transform.columns), "hidden": [8], "dropout": 0.1}
     policy = new_policy(**model, seed=99)
-    values = {
-        "stage": "sft",
-        "epoch": 3,
-        "scheme": scheme,
-        "seed": 4,
-        "model": model,
-        "weights": {name: 2 * weight for name, weight in policy.state_dict().items()},
-        "features": msgspec.structs.asdict(transform),
-        "temperature": 1.8,
-        "metrics": {},
-        "resume": {},
-    }
+    values = fields(
+        len(transform.columns),
+        scheme=scheme,
+        seed=4,
+        model=model,
+        weights={name: 2 * weight for name, weight in policy.state_dict().items()},
+        features=transform.to_plain(),
+        calibration={"temperature": 1.8, "shift": [0.0] * 5},
+        decision={"rule": "argmax", "offsets": OFFSETS},
+    )
     save_checkpoint(folder / "checkpoints" / "best_sft.pt", Checkpoint(**{**values, **changes}))
 
 
 @pytest.fixture
-def folder(tmp_path, labelled, message):
+def folder(tmp_path, labelled, message, checkpoint_fields):
     data = tmp_path / "data"
     train = [message(number, ACTIONS[min(number % 9, 4)]) for number in range(45)]
     write(data / "train.json", train)
@@ -120,7 +122,7 @@ def folder(tmp_path, labelled, message):
     unacted = [message(n, None, f"owner-{'abcd'[n % 4]}") for n in range(80)]
     write(data / "emails_unacted.json", unacted)
     write_metadata(data)
-    write_checkpoint(tmp_path)
+    write_checkpoint(tmp_path, checkpoint_fields)
     return tmp_path
 
 
@@ -141,7 +143,7 @@ def logits_of(folder, records):
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
     groups = checkpoint.features["groups"]
     dataset = load_dataset(folder / "own.json", groups, cache=folder / "own", workers=1)
-    features = Transform(**checkpoint.features).apply(dataset)
+    features = Transform.from_plain(checkpoint.features).apply(dataset)
     return predict_logits(checkpoint.policy(torch.device("cpu")), features).numpy().astype(float), features
 
 
@@ -316,32 +318,36 @@ def test_what_is_undefined_is_null(folder, labelled):
     assert data["macro_f1"] == pytest.approx(np.mean([data["per_class"][n]["f1"] for n in ("archive", "delete")]))
 
 
-def test_scores_of_a_hand_made_split():
+def test_scores_of_a_hand_made_split(checkpoint_fields):
     """Six messages whose logits are given, all sure of one action; one more without an action."""
     targets = [0, 1, 3, 3, 4, 4, -1]
     predictions = [0, 3, 3, 3, 4, 3, 3]
     logits = np.log(np.full((7, 5), 0.05))
     logits[np.arange(7), predictions] = np.log(0.8)
+    history = torch.zeros(7, len(RAW_COLUMNS))
+    history[:, 3] = torch.tensor([0, 1, 49, 50, 499, 500, 7])  # archived so often before
     dataset = Dataset(
-        raw={},
+        raw={"history": history},
+        words=None,
         targets=torch.tensor(targets),
         mailbox=torch.tensor([0, 0, 0, 1, 1, 1, 2]),
         mailboxes=["owner-a", "owner-b", "owner-z"],
         scheme="received",
     )
-    checkpoint = Checkpoint(
-        stage="sft",
-        epoch=1,
-        scheme="received",
-        seed=1,
-        model={},
-        weights={},
-        features={},
-        temperature=2.0,
-        metrics={},
-        resume={},
-    )
-    got = evaluate.score(checkpoint, dataset, logits, logits[-1:], 10, 1)
+    calibration = {"temperature": 2.0, "shift": [0.0] * 5}
+    decision = {"rule": "argmax", "offsets": {**OFFSETS, "prior": [0.0, 0.0, 0.0, 0.0, 99.0]}}
+    fields = checkpoint_fields(3, calibration=calibration, decision=decision, model={}, weights={})
+    checkpoint = Checkpoint(**fields)
+    by_prior = evaluate.score(checkpoint, dataset, logits, logits[-1:], "prior", 10, 1)
+    assert (by_prior["decision_rule"], by_prior["accuracy"]) == ("prior", pytest.approx(2 / 6))
+    got = evaluate.score(checkpoint, dataset, logits, logits[-1:], None, 10, 1)
+    assert got["decision_rule"] == "argmax"
+    assert got["decisions"]["prior"]["predicted_share"]["delete"] == 1
+    assert got["decisions"]["argmax"]["accuracy"] == got["accuracy"]
+    assert got["by_earlier_actions"]["0"] == {"count": 1, "accuracy": 1, "macro_f1": 1, "reply_auc": None}
+    assert got["by_earlier_actions"]["1-49"]["count"] == 2
+    assert got["by_earlier_actions"]["1-49"]["accuracy"] == pytest.approx(1 / 2)
+    assert [got["by_earlier_actions"][name]["count"] for name in ("50-499", "500+")] == [2, 1]
     assert (got["count"], got["mailboxes"], got["received"]) == (6, 2, 7)
     assert got["accuracy"] == pytest.approx(4 / 6)
     assert got["balanced_accuracy"] == pytest.approx((1 + 0 + 1 + 0.5) / 4)
@@ -370,7 +376,7 @@ def test_scores_of_a_hand_made_split():
 def test_a_collapse_is_named(folder, caplog):
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
     weights = dict(checkpoint.weights)
-    weights["layers.4.bias"] = torch.tensor([0.0, 0, 0, 100, 0])
+    weights["members.0.4.bias"] = torch.tensor([0.0, 0, 0, 100, 0])
     save_checkpoint(folder / "checkpoints" / "best_sft.pt", msgspec.structs.replace(checkpoint, weights=weights))
     with caplog.at_level(logging.WARNING):
         result = evaluate.run(config_of(folder))
@@ -380,7 +386,7 @@ def test_a_collapse_is_named(folder, caplog):
 
 
 @pytest.fixture
-def folder_scheme(folder, message):
+def folder_scheme(folder, message, checkpoint_fields):
     changes = {"scheme": "folder", "history": None}
     sent = {"folder": "sent", "sender": "own@x.example", **changes}
     test = [
@@ -394,7 +400,7 @@ def folder_scheme(folder, message):
     write(folder / "data" / "train.json", [message(n, ACTIONS[n % 5], **changes) for n in range(20)])
     write(folder / "data" / "emails_unacted.json", [])
     write_metadata(folder / "data", scheme="folder")
-    write_checkpoint(folder, ("metadata",), "folder")
+    write_checkpoint(folder, checkpoint_fields, ("metadata",), "folder")
     return folder
 
 
@@ -436,16 +442,11 @@ def test_a_checkpoint_with_a_group_that_this_version_does_not_know_is_refused(fo
         evaluate.run(config_of(folder))
 
 
-def test_a_checkpoint_with_other_features_than_this_versions_is_refused(folder):
+def test_a_checkpoint_with_other_features_than_this_versions_is_refused(folder, checkpoint_fields):
     model = {"inputs": 5, "hidden": [8], "dropout": 0.1}
     policy = new_policy(**model, seed=1)
-    features = {
-        "groups": ["metadata"],
-        "population": torch.full((5,), 0.2),
-        "mean": torch.zeros(5),
-        "spread": torch.ones(5),
-    }
-    write_checkpoint(folder, model=model, weights=policy.state_dict(), features=features)
+    features = checkpoint_fields(5)["features"]
+    write_checkpoint(folder, checkpoint_fields, model=model, weights=policy.state_dict(), features=features)
     with pytest.raises(UsageError, match=r"best_sft\.pt: expects 5 features, this version extracts \d+ for metadata"):
         evaluate.run(config_of(folder))
 

@@ -28,6 +28,12 @@ def evaluation_of(**changes):
         "ece_calibrated": 0.05,
         "temperature": 1.234,
         "intervals": {"accuracy": [0.5, 0.75], "reply_auc": None},
+        "decision_rule": "argmax",
+        "decisions": {"argmax": values, "prior": classification(TARGETS, np.array([0, 1, 3, 3, 4, 4]))},
+        "by_earlier_actions": {
+            "0": {"count": 0},
+            "1-49": {"count": 12, "accuracy": 0.5, "macro_f1": 0.25, "reply_auc": None},
+        },
         "baselines": {"majority": classification(TARGETS, np.full(6, 4))},
         **changes,
     }
@@ -42,13 +48,15 @@ def row(lines, name):
 
 
 def test_the_table_says_what_was_evaluated():
-    assert lines_of()[0] == "best_sft on test (scheme received): 12,345 messages, 19 mailboxes"
+    assert lines_of()[0] == "best_sft on test (scheme received): 12,345 messages, 19 mailboxes, decided by argmax"
 
 
 def test_the_table_has_the_policy_and_its_baselines():
     lines = lines_of()
     f1 = (1 + 0 + 2 / 3 + 2 / 3) / 4
     assert row(lines, "policy") == ["policy", "0.6667", "0.6250", f"{f1:.4f}"]
+    (other,) = (line.split() for line in lines if line.startswith("  by "))
+    assert other[:3] == ["by", "prior", "1.0000"]
     assert row(lines, "majority") == ["majority", "0.3333", "0.2500", "0.1250"]
 
 
@@ -63,7 +71,9 @@ def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined():
 def test_the_table_has_the_reply_and_the_calibration_lines():
     text = "\n".join(lines_of())
     assert "needs a reply: AUC 0.8125, average precision -, AUC among all received 0.7000" in text
-    assert "calibration error 0.1000, at temperature 1.23 0.0500" in text
+    assert "calibration error 0.0500 (of the plain logits 0.1000; temperature 1.23)" in text
+    assert "after 1-49 earlier actions: 12 messages, accuracy 0.5000, macro-F1 0.2500, reply AUC -" in text
+    assert "after 0 earlier actions" not in text
     assert "accuracy: 95% interval over mailboxes 0.5000 to 0.7500" in text
     assert "reply_auc: 95%" not in text
 

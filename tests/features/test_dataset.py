@@ -1,5 +1,7 @@
 import json
 import logging
+import sys
+import types
 
 import msgspec
 import numpy as np
@@ -8,10 +10,14 @@ import torch
 
 from enron_triage import artifacts
 from enron_triage.actions import ACTION_INDEX, ACTIONS, Action
+from enron_triage.config import FeaturesConfig
 from enron_triage.errors import UsageError
 from enron_triage.features import dataset as dataset_module
-from enron_triage.features import history, metadata
-from enron_triage.features.dataset import UNACTED, Dataset, Transform, load_dataset
+from enron_triage.features import embedding, history, metadata
+from enron_triage.features.dataset import extract_dataset, load_dataset
+from enron_triage.features.extract import UNACTED
+from enron_triage.features.parts import split_body
+from enron_triage.features.transform import Transform
 from enron_triage.records import Past
 
 BOTH = ("metadata", "history")
@@ -49,13 +55,13 @@ def load(path, groups=BOTH, workers=1, **keep):
 def extractions(monkeypatch):
     """The number of records of each extraction, as they happen."""
     counts = []
-    original = dataset_module._extract_chunk
+    original = dataset_module.extract_chunk
 
     def counted(path, groups, chunk):
         counts.append(len(chunk.rows))
         return original(path, groups, chunk)
 
-    monkeypatch.setattr(dataset_module, "_extract_chunk", counted)
+    monkeypatch.setattr(dataset_module, "extract_chunk", counted)
     return counts
 
 
@@ -69,11 +75,14 @@ def test_records_become_tensors_in_their_order(tmp_path, message):
     write(tmp_path / "train.json", records)
     dataset = load(tmp_path / "train.json")
     assert len(dataset) == 4
+    assert dataset.words is None
     assert dataset.targets.tolist() == [0, 1, UNACTED, ACTION_INDEX[Action.DELETE]]
     assert dataset.mailboxes == ["owner-a", "owner-b"]
     assert dataset.mailbox.tolist() == [0, 1, 0, 0]
     assert dataset.scheme == "received"
-    np.testing.assert_array_equal(dataset.raw["metadata"].numpy(), metadata.extract(records))
+    np.testing.assert_array_equal(
+        dataset.raw["metadata"].numpy(), metadata.extract(records, [split_body(record) for record in records])
+    )
     np.testing.assert_array_equal(dataset.raw["history"].numpy(), history.extract(records))
 
 
@@ -208,69 +217,55 @@ def test_the_history_group_is_refused_without_history(tmp_path, message):
     assert load(tmp_path / "train.json", ("metadata",)).scheme == "folder"
 
 
-@pytest.fixture
-def datasets(tmp_path, message):
-    generator = np.random.default_rng(0)
-    train = [message(int(n), body="word " * int(n)) for n in generator.integers(0, 30, 60)]
-    val = [message(int(n) + 40, body="word! " * int(n)) for n in generator.integers(0, 30, 20)]
-    write(tmp_path / "train.json", train)
-    write(tmp_path / "val.json", val)
-    return load(tmp_path / "train.json"), load(tmp_path / "val.json")
+def test_the_words_of_the_records_are_kept_in_their_order(tmp_path, message, monkeypatch):
+    monkeypatch.setattr(dataset_module, "_CHUNK", 2)
+    records = [message(number, body="word " * number + f"only{'abcde'[number]}") for number in range(5)]
+    write(tmp_path / "train.json", records)
+    loaded, at_once = load(tmp_path / "train.json", ("text",)), extract_dataset(records, ("text",))
+    assert torch.equal(loaded.words.buckets, at_once.words.buckets)
+    assert torch.equal(loaded.words.offsets, at_once.words.offsets)
+    assert len(loaded.words) == 5
+    again = load(tmp_path / "train.json", ("text",))  # from the cache
+    assert torch.equal(again.words.buckets, at_once.words.buckets)
 
 
-def test_normalisation_is_fitted_on_train_only(datasets):
-    train, val = datasets
-    transform = Transform.fit(train, BOTH)
-    shares = np.bincount(train.targets.numpy(), minlength=5) / len(train)
-    np.testing.assert_allclose(transform.population.numpy(), shares, rtol=1e-6)
-
-    def features(dataset):
-        derived = history.derive(dataset.raw["history"].numpy(), shares.astype(np.float32))
-        return np.concatenate([dataset.raw["metadata"].numpy(), derived], axis=1).astype(np.float64)
-
-    raw = features(train)
-    mean, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
-    varied = spread > 1e-3
-    assert varied.sum() > 10
-    expected = np.clip((features(val) - mean) / spread, -10, 10)
-    np.testing.assert_allclose(transform.apply(val).numpy()[:, varied], expected[:, varied], rtol=1e-3, atol=1e-4)
-    normalised = transform.apply(train).numpy()[:, varied]
-    np.testing.assert_allclose(normalised.mean(axis=0), 0, atol=1e-4)
-    np.testing.assert_allclose(normalised.std(axis=0), 1, atol=1e-3)
+def test_without_the_extra_the_embedding_group_says_what_to_install(message, monkeypatch):
+    with pytest.raises(UsageError, match=r"features\.embedding_model: not set"):
+        extract_dataset([message(1)], ("embedding",))
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(UsageError, match=r"needs the extra embed; run `pip install -e '\.\[embed\]'"):
+        extract_dataset([message(1)], ("embedding",), "a/model")
 
 
-def test_a_column_that_is_constant_on_train_is_zero_there(datasets):
-    train, _ = datasets
-    transform = Transform.fit(train, ("metadata",))
-    raw = train.raw["metadata"]
-    constant = raw.max(dim=0).values == raw.min(dim=0).values
-    assert constant.sum() > 10
-    assert transform.apply(train)[:, constant].abs().max() < 1e-3  # not rounding, blown up
+def test_the_vectors_of_an_embedding_model_are_dense_features(tmp_path, message, monkeypatch):
+    class Model:
+        """As sentence-transformers' models are, as far as they are used."""
 
+        def __init__(self, name):
+            if name != "a/model":
+                raise OSError("no such model")
 
-def test_no_single_value_may_drown_the_rest(datasets):
-    train, val = datasets
-    transform = Transform.fit(train, ("metadata",))
-    hostile = Dataset(
-        raw={"metadata": val.raw["metadata"] + 1e9},
-        targets=val.targets,
-        mailbox=val.mailbox,
-        mailboxes=val.mailboxes,
-        scheme=val.scheme,
-    )
-    assert transform.apply(hostile).unique().tolist() == [10.0]
+        def encode(self, texts, **options):
+            return np.array([[len(text), text.count("word"), 1.0] for text in texts])
 
+        def get_sentence_embedding_dimension(self):
+            return 3
 
-def test_columns_follow_the_order_of_the_groups(datasets):
-    train, val = datasets
-    forward, backward = Transform.fit(train, BOTH), Transform.fit(train, ("history", "metadata"))
-    assert forward.columns == [*metadata.COLUMNS, *history.COLUMNS]
-    assert backward.columns == [*history.COLUMNS, *metadata.COLUMNS]
-    count = len(metadata.COLUMNS)
-    assert forward.apply(val).shape == (20, len(forward.columns))
-    varied = forward.spread[:count] > 1e-3
-    first, last = forward.apply(val)[:, :count], backward.apply(val)[:, -count:]
-    torch.testing.assert_close(first[:, varied], last[:, varied], rtol=1e-4, atol=1e-4)
+    monkeypatch.setitem(sys.modules, "sentence_transformers", types.SimpleNamespace(SentenceTransformer=Model))
+    embedding._load.cache_clear()
+    write(tmp_path / "train.json", [message(2, body="word word"), message(3, body="none")])
+    groups = ("metadata", "embedding")
+    dataset = load(tmp_path / "train.json", groups, embedding_model="a/model")
+    assert dataset.raw["embedding"][:, 1].tolist() == [2, 0]
+    train_weights = torch.ones(2)
+    config = FeaturesConfig(groups=groups, embedding_model="a/model")
+    transform, features = Transform.fit(dataset, config, train_weights, 1)
+    assert list(transform.columns)[-3:] == ["embedding_0", "embedding_1", "embedding_2"]
+    assert features.shape == (2, len(metadata.COLUMNS) + 3)
+    write(tmp_path / "val.json", [])
+    assert load(tmp_path / "val.json", groups, embedding_model="a/model").raw["embedding"].shape == (0, 3)
+    with pytest.raises(UsageError, match=r"other/model: cannot be loaded \(no such model\); give a model's path"):
+        extract_dataset([message(1)], groups, "other/model")
 
 
 def test_the_artifact_itself_is_never_touched(tmp_path, message):

@@ -12,51 +12,40 @@ from enron_triage.models.policy import new_policy, predict_logits
 MODEL = {"inputs": 3, "hidden": [4], "dropout": 0.1}
 
 
-def checkpoint_of(**changes):
-    policy = new_policy(**MODEL, seed=8)
-    torch.nn.init.constant_(policy.layers[0].bias, 0.25)
-    values = {
-        "stage": "sft",
-        "epoch": 2,
-        "scheme": "received",
-        "seed": 8,
-        "model": MODEL,
-        "weights": policy.state_dict(),
-        "features": {
-            "groups": ["metadata"],
-            "population": torch.full((5,), 0.2),
-            "mean": torch.arange(3.0),
-            "spread": torch.ones(3),
-        },
-        "temperature": 1.5,
-        "metrics": {"accuracy": 0.5, "predicted_share": {"archive": 1.0}},
-        "resume": {},
-    }
-    return Checkpoint(**{**values, **changes})
+@pytest.fixture
+def checkpoint_of(checkpoint_fields):
+    def make(**changes):
+        policy = new_policy(**MODEL, seed=8)
+        torch.nn.init.constant_(policy.members[0][0].bias, 0.25)
+        metrics = {"accuracy": 0.5, "predicted_share": {"archive": 1.0}}
+        fields = checkpoint_fields(3, seed=8, model=MODEL, weights=policy.state_dict(), metrics=metrics)
+        return Checkpoint(**{**fields, **changes})
+
+    return make
 
 
-def test_a_checkpoint_comes_back_as_it_was(tmp_path):
+def test_a_checkpoint_comes_back_as_it_was(tmp_path, checkpoint_of):
     saved = checkpoint_of()
     save_checkpoint(tmp_path / "best_sft.pt", saved)
     loaded = load_checkpoint(tmp_path / "best_sft.pt")
-    for name in ("stage", "epoch", "scheme", "seed", "model", "temperature", "metrics", "resume"):
+    for name in ("stage", "epoch", "scheme", "seed", "label", "model", "calibration", "decision", "metrics", "resume"):
         assert getattr(loaded, name) == getattr(saved, name)
     assert loaded.features["groups"] == ["metadata"]
-    assert torch.equal(loaded.features["mean"], saved.features["mean"])
+    assert torch.equal(loaded.features["quantiles"], saved.features["quantiles"])
     assert loaded.weights.keys() == saved.weights.keys()
     assert all(torch.equal(loaded.weights[name], saved.weights[name]) for name in saved.weights)
 
 
-def test_the_policy_of_a_checkpoint_has_its_weights_and_no_dropout(tmp_path):
+def test_the_policy_of_a_checkpoint_has_its_weights_and_no_dropout(tmp_path, checkpoint_of):
     save_checkpoint(tmp_path / "best_sft.pt", checkpoint_of())
     policy = load_checkpoint(tmp_path / "best_sft.pt").policy(torch.device("cpu"))
     assert not policy.training
-    assert policy.layers[0].bias.tolist() == [0.25] * 4
+    assert policy.members[0][0].bias.tolist() == [0.25] * 4
     features = torch.ones(2, 3)
     assert torch.equal(policy(features), predict_logits(policy, features))
 
 
-def test_the_same_checkpoint_gives_the_same_bytes(tmp_path):
+def test_the_same_checkpoint_gives_the_same_bytes(tmp_path, checkpoint_of):
     save_checkpoint(tmp_path / "a" / "best_sft.pt", checkpoint_of())
     save_checkpoint(tmp_path / "b" / "best_sft.pt", checkpoint_of())
     assert (tmp_path / "a" / "best_sft.pt").read_bytes() == (tmp_path / "b" / "best_sft.pt").read_bytes()
@@ -80,7 +69,7 @@ def test_a_checkpoint_with_code_is_refused_and_runs_none(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", None])
-def test_a_corrupt_checkpoint_is_refused(tmp_path, content):
+def test_a_corrupt_checkpoint_is_refused(tmp_path, content, checkpoint_of):
     path = tmp_path / "best_sft.pt"
     save_checkpoint(path, checkpoint_of())
     path.write_bytes(path.read_bytes()[:-500] if content is None else content)
@@ -103,44 +92,55 @@ def test_a_missing_checkpoint_names_the_stage_that_makes_it(tmp_path):
         load_checkpoint(tmp_path / "stage_1.pt")
 
 
-WEIGHTS, FEATURES = checkpoint_of().weights, checkpoint_of().features
+MEMBER = "members.0.0.bias"
+
+
+def changed(name, value):
+    """A change of one entry of a field that is a dict."""
+    field, _, key = name.partition(":")
+    return lambda checkpoint: {field: {**getattr(checkpoint, field), key: value} if key else value}
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "change",
     [
-        pytest.param({"weights": {}}, id="no weights"),
-        pytest.param({"weights": {**WEIGHTS, "layers.0.bias": torch.zeros(5)}}, id="a weight's shape"),
-        pytest.param({"weights": {**WEIGHTS, "layers.0.bias": "none"}}, id="a weight that is none"),
-        pytest.param({"weights": None}, id="weights of another type"),
-        pytest.param({"model": {**MODEL, "inputs": 4}}, id="inputs"),
-        pytest.param({"model": {"inputs": 3}}, id="half a model"),
-        pytest.param({"model": None}, id="no model"),
-        pytest.param({"features": {**FEATURES, "mean": torch.zeros(4)}}, id="the mean's length"),
-        pytest.param({"features": {**FEATURES, "spread": torch.zeros(4)}}, id="the spread's length"),
-        pytest.param({"features": {**FEATURES, "population": torch.zeros(4)}}, id="the population's length"),
-        pytest.param({"features": {"mean": FEATURES["mean"]}}, id="half the features"),
-        pytest.param({"features": None}, id="no features"),
-        pytest.param({"temperature": "warm"}, id="a temperature that is no number"),
-        pytest.param({"temperature": 0.0}, id="temperature 0"),
-        pytest.param({"scheme": "another"}, id="an unknown scheme"),
+        pytest.param(changed("weights", {}), id="no weights"),
+        pytest.param(changed(f"weights:{MEMBER}", torch.zeros(5)), id="a weight's shape"),
+        pytest.param(changed(f"weights:{MEMBER}", "none"), id="a weight that is none"),
+        pytest.param(changed("weights", None), id="weights of another type"),
+        pytest.param(changed("model:inputs", 4), id="inputs"),
+        pytest.param(changed("model", {"inputs": 3}), id="half a model"),
+        pytest.param(changed("model", None), id="no model"),
+        pytest.param(changed("features:quantiles", torch.zeros(5, 4)), id="the quantiles' shape"),
+        pytest.param(changed("features:population", torch.zeros(4)), id="the population's length"),
+        pytest.param(changed("features:text", {"table": torch.zeros(2, 5)}), id="half a text model"),
+        pytest.param(changed("features:groups", ["clairvoyance"]), id="an unknown group"),
+        pytest.param(changed("features", {"quantiles": torch.zeros(5, 3)}), id="half the features"),
+        pytest.param(changed("features", None), id="no features"),
+        pytest.param(changed("calibration:temperature", "warm"), id="a temperature that is no number"),
+        pytest.param(changed("calibration:temperature", 0.0), id="temperature 0"),
+        pytest.param(changed("calibration:shift", [0.0]), id="a shift of one action"),
+        pytest.param(changed("decision:rule", "dice"), id="an unknown rule"),
+        pytest.param(changed("decision:offsets", {"argmax": [0.0] * 5}), id="rules that are missing"),
+        pytest.param(changed("label:link_window", "soon"), id="a duration that is none"),
+        pytest.param(changed("scheme", "another"), id="an unknown scheme"),
     ],
 )
-def test_a_checkpoint_whose_parts_do_not_fit_is_refused(tmp_path, changes):
-    save_checkpoint(tmp_path / "best_sft.pt", checkpoint_of(**changes))
+def test_a_checkpoint_whose_parts_do_not_fit_is_refused(tmp_path, checkpoint_of, change):
+    save_checkpoint(tmp_path / "best_sft.pt", checkpoint_of(**change(checkpoint_of())))
     with pytest.raises(UsageError, match=r"best_sft\.pt: "):
         load_checkpoint(tmp_path / "best_sft.pt")
 
 
-def test_a_checkpoint_that_lacks_a_field_is_refused(tmp_path):
-    content = {"format": "enron_triage checkpoint 1", **msgspec.structs.asdict(checkpoint_of())}
+def test_a_checkpoint_that_lacks_a_field_is_refused(tmp_path, checkpoint_of):
+    content = {"format": "enron_triage checkpoint 2", **msgspec.structs.asdict(checkpoint_of())}
     del content["seed"]
     torch.save(content, tmp_path / "best_sft.pt")
     with pytest.raises(UsageError, match=r"a damaged checkpoint \('seed'\)"):
         load_checkpoint(tmp_path / "best_sft.pt")
 
 
-def test_other_labels_or_features_than_the_datas_are_refused():
+def test_other_labels_or_features_than_the_datas_are_refused(checkpoint_of):
     path, source = Path("best_sft.pt"), Path("test.json")
     checkpoint = checkpoint_of()
     check_fit(path, checkpoint, "received", 3, source)
@@ -150,7 +150,7 @@ def test_other_labels_or_features_than_the_datas_are_refused():
         check_fit(path, checkpoint, "received", 4, source)
 
 
-def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch, checkpoint_of):
     path = tmp_path / "best_sft.pt"
     save_checkpoint(path, checkpoint_of())
     before = path.read_bytes()

@@ -20,6 +20,16 @@ FEATURES = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 TARGETS = (FEATURES[:, 0] > 0).long() * 3
 
 
+FIELDS = {}
+
+
+@pytest.fixture(autouse=True)
+def _fields(checkpoint_fields):
+    FIELDS.update(checkpoint_fields(3))
+    for name in ("epoch", "metrics"):
+        del FIELDS[name]
+
+
 def metrics_of(accuracy, loss=1.0, shares=(0.2,) * 5, collapsed=False):
     return {
         "val_loss": loss,
@@ -49,21 +59,11 @@ def task_of(validations=None, loss=None, identity="same"):
 
     def checkpoint(epoch, metrics):
         return Checkpoint(
-            stage="sft",
+            **FIELDS,
             epoch=epoch,
-            scheme="received",
-            seed=1,
             model=MODEL,
             weights={name: weight.clone() for name, weight in policy.state_dict().items()},
-            features={
-                "groups": ["metadata"],
-                "population": torch.full((5,), 0.2),
-                "mean": torch.zeros(3),
-                "spread": torch.ones(3),
-            },
-            temperature=1.0,
             metrics=metrics,
-            resume={},
         )
 
     return Task(
@@ -77,7 +77,9 @@ def task_of(validations=None, loss=None, identity="same"):
 
 
 def settings_of(**changes):
-    return TrainingConfig(**{"epochs": 6, "batch_size": 8, "patience": 100, "learning_rate": 0.01, **changes})
+    return TrainingConfig(
+        **{"epochs": 6, "batch_size": 8, "patience": 100, "learning_rate": 0.01, "select_by": "macro_f1", **changes}
+    )
 
 
 def run(folder, task, *, may_resume=True, seed=5, **changes):

@@ -10,12 +10,14 @@ from enron_triage import artifacts
 from enron_triage.actions import ACTION_NAMES, ACTIONS, Action
 from enron_triage.config_files import load_config
 from enron_triage.errors import TriageError, UsageError
-from enron_triage.features.dataset import Transform, load_dataset
+from enron_triage.evaluation.calibration import Calibration
+from enron_triage.features.dataset import load_dataset
+from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import load_checkpoint
 from enron_triage.models.policy import predict_logits
 from enron_triage.stages import plan
 from enron_triage.training import loop, sft
-from enron_triage.training.balance import class_weights
+from enron_triage.training.balance import class_weights, mailbox_weights
 from enron_triage.training.losses import focal_loss
 
 # What betrays each action: a policy can learn it.
@@ -86,7 +88,8 @@ def folder(tmp_path, labelled):
 
 
 def config_of(folder, *overrides, checkpoints="checkpoints"):
-    small = ["model.hidden=[8]", "sft.batch_size=32", "sft.epochs=4", "sft.learning_rate=0.02"]
+    small = ["model.hidden=[8]", "model.ensemble=1", "model.dropout=0.2", "sft.batch_size=32", "sft.epochs=4"]
+    small += ["sft.learning_rate=0.02", "features.text.epochs=1"]
     return load_config(
         [],
         [*small, *overrides],
@@ -124,7 +127,7 @@ def test_the_policy_learns_what_the_subjects_betray(folder):
     result = sft.run(config_of(folder, "sft.epochs=15"))
     best = result.data["validation"]
     assert best["accuracy"] > 0.7
-    assert best["macro_f1"] == max(epoch["macro_f1"] for epoch in epochs_of(folder))
+    assert best["val_loss"] == min(epoch["val_loss"] for epoch in epochs_of(folder))
     assert (result.data["train"], result.data["val"]) == (120, 40)
     assert result.data["checkpoint"] == str(folder / "checkpoints" / "best_sft.pt")
     assert f"macro-F1 {best['macro_f1']:.4f}" in result.table
@@ -137,16 +140,18 @@ def test_the_checkpoint_alone_gives_the_reported_metrics_back(folder):
     val = load_dataset(
         folder / "data" / "val.json", checkpoint.features["groups"], cache=folder / "elsewhere", workers=1
     )
-    features = Transform(**checkpoint.features).apply(val)
+    features = Transform.from_plain(checkpoint.features).apply(val)
     logits = predict_logits(checkpoint.policy(torch.device("cpu")), features)
     best = result.data["validation"]
-    assert float((logits.argmax(dim=1) == val.targets).float().mean()) == pytest.approx(best["accuracy"])
-    loss = torch.nn.functional.cross_entropy(logits, val.targets)
+    log_p = torch.from_numpy(Calibration(**checkpoint.calibration).log_probabilities(logits.numpy()))
+    assert float((log_p.argmax(dim=1) == val.targets).float().mean()) == pytest.approx(best["accuracy"])
+    loss = torch.nn.functional.nll_loss(log_p, val.targets)
     assert float(loss) == pytest.approx(best["val_loss"], rel=1e-5)
-    shares = np.bincount(logits.argmax(dim=1).numpy(), minlength=5) / len(val)
+    shares = np.bincount(log_p.argmax(dim=1).numpy(), minlength=5) / len(val)
     assert best["predicted_share"] == pytest.approx(dict(zip(ACTION_NAMES, shares, strict=True)))
     assert (checkpoint.scheme, checkpoint.seed, checkpoint.stage) == ("received", 7, "sft")
-    assert checkpoint.temperature == best["temperature"]
+    assert checkpoint.calibration == best["calibration"]
+    assert checkpoint.decision == best["decision"]
     assert checkpoint.epoch == best["epoch"] == result.data["best_epoch"]
 
 
@@ -262,6 +267,9 @@ def test_the_task_has_the_configured_loss_and_sampling(folder, loss, weighting, 
         "sft.focal_gamma=1.5",
         "sft.class_weights_power=0.3",
         "sft.class_weights_beta=0.9",
+        "features.groups=[metadata, history]",
+        "sft.mailbox_weights_power=0.7",
+        "model.ensemble=2",
     )
     write(folder / "data" / "train.json", labelled(90, 1, (*ACTIONS[:2], *[Action.DELETE] * 4)))
     train, val = (
@@ -271,10 +279,13 @@ def test_the_task_has_the_configured_loss_and_sampling(folder, loss, weighting, 
     task = sft.make_task(config, train, val, torch.device("cpu"), "x")
     task.policy.eval()
     batch = torch.arange(0, 90, 2)
-    logits = task.policy(Transform.fit(train, config.features.groups).apply(train)[batch])
+    of_message = mailbox_weights(train.mailbox, 0.7)
+    transform, _ = Transform.fit(train, config.features, of_message, 42)
+    members = task.policy.member_logits(transform.apply(train)[batch])
     weights = class_weights(torch.bincount(train.targets, minlength=5), weighting, power=0.3, beta=0.9)
     gamma = 1.5 if loss == "focal" else 0.0
-    expected = focal_loss(logits, train.targets[batch], gamma, weights)
+    losses = [focal_loss(logits, train.targets[batch], gamma, weights, of_message[batch]) for logits in members]
+    expected = torch.stack(losses).mean()
     torch.testing.assert_close(task.loss(batch), expected)
     order = task.order(torch.Generator().manual_seed(0))
     assert (sorted(order.tolist()) == list(range(90))) == (sampler == "none")
@@ -286,7 +297,7 @@ def test_every_combination_of_loss_weights_and_sampler_trains(folder):
             for sampler in ("none", "balanced"):
                 settings = [f"sft.loss={loss}", f"sft.class_weights={weighting}", f"sft.sampler={sampler}"]
                 history = sft.run(config_of(folder, *settings, "sft.epochs=6")).data
-                assert history["validation"]["accuracy"] > 0.4, settings
+                assert history["validation"]["accuracy"] > 0.35, settings
 
 
 def test_an_action_that_no_training_message_has_is_a_warning(folder, caplog, labelled):
@@ -318,7 +329,7 @@ def test_the_history_group_can_be_left_out(folder):
     sft.run(config_of(folder, "features.groups=[metadata]"))
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
     assert checkpoint.features["groups"] == ["metadata"]
-    assert checkpoint.model["inputs"] == len(checkpoint.features["mean"])
+    assert checkpoint.model["inputs"] == checkpoint.features["quantiles"].shape[1]
 
 
 def test_a_named_run_has_its_own_folder(folder):
@@ -361,7 +372,7 @@ def test_a_missing_split_names_the_stage_that_makes_it(folder):
 def test_a_loss_that_is_no_longer_finite_fails_and_leaves_the_finished_run(folder, monkeypatch):
     sft.run(config_of(folder))
     before = files_of(folder)
-    monkeypatch.setattr(sft, "cross_entropy", lambda logits, *_: logits.sum() * float("nan"))
+    monkeypatch.setattr(sft, "focal_loss", lambda logits, *_: logits.sum() * float("nan"))
     with pytest.raises(TriageError, match="the loss is no longer finite in epoch 1; lower learning_rate"):
         sft.run(config_of(folder, "sft.epochs=3"))
     assert files_of(folder) == before
@@ -388,3 +399,28 @@ def test_checkpoints_that_cannot_be_written_are_one_clear_line(folder):
     with pytest.raises(TriageError, match=r"sft_epoch_1\.pt: cannot be written: ") as error:
         sft.run(config_of(folder))
     assert error.value.exit_status == 1
+
+
+@pytest.mark.parametrize(
+    "imbalance", [["sft.class_weights=inverse"], ["sft.class_weights=none", "sft.sampler=balanced"]]
+)
+def test_what_weights_and_sampling_do_to_the_probabilities_is_taken_back_unless_it_shall_stay(
+    folder, labelled, imbalance
+):
+    # Nothing tells the actions apart: what is learned are their shares, 1 to 4.
+    actions = [Action.ARCHIVE, *[Action.DELETE] * 4]
+    same = {"subject": "", "body": "", "sender": "a@x.example"}
+    write(folder / "data" / "train.json", labelled(200, 1, actions, **same))
+    write(folder / "data" / "val.json", labelled(100, 2, actions, **same))
+    common = [*imbalance, "features.groups=[metadata]", "sft.mailbox_weights_power=0", "sft.epochs=30"]
+    rates = {}
+    for keep in ("true", "false"):
+        sft.run(config_of(folder, *common, f"decision.keep_class_weights={keep}", "sft.learning_rate=0.01"))
+        checkpoint = load_checkpoint(folder / "checkpoints" / "stage_1.pt")
+        val = load_dataset(folder / "data" / "val.json", ("metadata",), cache=folder, workers=1)
+        features = Transform.from_plain(checkpoint.features).apply(val)
+        logits = predict_logits(checkpoint.policy(torch.device("cpu")), features).numpy()
+        shift = checkpoint.calibration["shift"]
+        rates[keep] = Calibration(shift=shift).probabilities(logits)[:, 4].mean()
+    assert rates["true"] == pytest.approx(0.5, abs=0.12)
+    assert rates["false"] == pytest.approx(0.8, abs=0.12)

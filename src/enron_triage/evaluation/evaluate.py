@@ -8,6 +8,7 @@ Writes ``data/eval/<checkpoint>.<split>.json`` and a picture of the confusion ma
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -17,14 +18,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import log_softmax
 
 from enron_triage import artifacts, provenance
 from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config
+from enron_triage.config import Config, DecisionRule
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines, metrics, report
-from enron_triage.evaluation.calibration import calibrated
-from enron_triage.features.dataset import UNACTED, Dataset, Transform, load_dataset
+from enron_triage.evaluation.calibration import Calibration
+from enron_triage.evaluation.decisions import Decision
+from enron_triage.features.dataset import Dataset, load_dataset
+from enron_triage.features.extract import UNACTED
+from enron_triage.features.history import earlier_actions
+from enron_triage.features.transform import Transform
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
 from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
 from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
@@ -43,6 +49,8 @@ logger = logging.getLogger(__name__)
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+_EARLIER_ACTIONS = (0, 1, 50, 500, np.inf)  # bounds: a new user's first day to a year
+
 
 def run(config: Config) -> Result:
     """Evaluate ``evaluate.checkpoint`` on ``evaluate.split``.
@@ -57,8 +65,14 @@ def run(config: Config) -> Result:
     device = choose_device(config.device)
     with stage.recorded() as counts:
         checkpoint = load_checkpoint(path)
-        transform = Transform(**checkpoint.features)
-        dataset = load_dataset(source, transform.groups, cache=config.data / "features", workers=config.worker_count)
+        transform = Transform.from_plain(checkpoint.features)
+        dataset = load_dataset(
+            source,
+            transform.groups,
+            cache=config.data / "features",
+            workers=config.worker_count,
+            embedding_model=transform.embedding_model,
+        )
         acted = dataset.targets != UNACTED
         if not acted.any():
             raise UsageError(f"{source}: holds no labelled message; run `triage split` with other ratios")
@@ -74,7 +88,7 @@ def run(config: Config) -> Result:
             "checkpoint": path.stem,
             "split": evaluated_split(config) or str(source),
             "scheme": dataset.scheme,
-            **score(checkpoint, dataset, logits, unacted, config.evaluate.bootstrap, config.seed),
+            **score(checkpoint, dataset, logits, unacted, config.decision.rule, config.evaluate.bootstrap, config.seed),
             "baselines": _baselines(config, checkpoint, dataset, features, source),
             "messages_per_second": round(len(dataset) / seconds),
         }
@@ -93,6 +107,7 @@ def score(
     dataset: Dataset,
     logits: npt.NDArray[np.float32],
     unacted: npt.NDArray[np.float32],
+    rule: DecisionRule | None,
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
@@ -101,12 +116,14 @@ def score(
     Parameters
     ----------
     checkpoint : Checkpoint
-        Gives the temperature.
+        Gives the calibration and the decision rules.
     dataset : Dataset
     logits : array, shape (messages, actions)
         Of every message of `dataset`.
     unacted : array, shape (unacted messages, actions)
         Logits of the received messages that got no action.
+    rule : str, optional
+        The decision rule, by default the checkpoint's own.
     resamples : int
         Of the bootstrap.
     seed : int
@@ -114,13 +131,15 @@ def score(
     """
     acted = dataset.targets.numpy() != UNACTED
     targets, mailbox = dataset.targets.numpy()[acted], dataset.mailbox.numpy()[acted]
-    plain, tempered = (calibrated(logits[acted], t) for t in (1.0, checkpoint.temperature))
-    predictions = logits[acted].argmax(axis=1)
+    calibration, decision = Calibration(**checkpoint.calibration), Decision(**checkpoint.decision)
+    log_p = calibration.log_probabilities(logits[acted])
+    probabilities = np.exp(log_p)
+    predictions = decision.decide(log_p, rule)
     result = metrics.classification(targets, predictions)
     for index, name in enumerate(ACTION_NAMES):
-        result["per_class"][name]["auc"] = metrics.area_under_curve(targets == index, tempered[:, index])
-    positive, reply = metrics.needs_reply(targets), metrics.reply_probability(tempered)
-    unacted_reply = metrics.reply_probability(calibrated(unacted, checkpoint.temperature))
+        result["per_class"][name]["auc"] = metrics.area_under_curve(targets == index, probabilities[:, index])
+    positive, reply = metrics.needs_reply(targets), metrics.reply_probability(probabilities)
+    unacted_reply = metrics.reply_probability(calibration.probabilities(unacted))
     received = np.concatenate([positive, np.zeros(len(unacted_reply), dtype=bool)])
     per_mailbox = _per_mailbox(dataset.mailboxes, mailbox, targets, predictions)
     return {
@@ -134,14 +153,51 @@ def score(
         if len(unacted)
         else None,
         "received": len(received),
-        "ece": metrics.expected_calibration_error(plain, targets),
-        "ece_calibrated": metrics.expected_calibration_error(tempered, targets),
-        "temperature": checkpoint.temperature,
+        "ece": metrics.expected_calibration_error(np.exp(log_softmax(logits[acted].astype(float), axis=1)), targets),
+        "ece_calibrated": metrics.expected_calibration_error(probabilities, targets),
+        "temperature": calibration.temperature,
+        "decision_rule": rule or decision.rule,
+        "decisions": {name: _decision(targets, decision.decide(log_p, name)) for name in decision.offsets},
+        "by_earlier_actions": _by_earlier_actions(dataset, acted, targets, predictions, reply),
         "intervals": _intervals(mailbox, targets, predictions, reply, resamples, seed),
         "per_mailbox": per_mailbox,
         "mailbox_mean": {
             name: float(np.mean([values[name] for values in per_mailbox.values()])) for name in ("accuracy", "macro_f1")
         },
+    }
+
+
+def _by_earlier_actions(
+    dataset: Dataset,
+    acted: npt.NDArray[np.bool_],
+    targets: IntArray,
+    predictions: IntArray,
+    reply: FloatArray,
+) -> dict[str, Any]:
+    """How good the policy is for a new user, and how good once it knows them; empty without history."""
+    if "history" not in dataset.raw:
+        return {}
+    known = earlier_actions(dataset.raw["history"].numpy())[acted]
+    result: dict[str, dict[str, Any]] = {}
+    for first, last in itertools.pairwise(_EARLIER_ACTIONS):
+        rows = (known >= first) & (known < last)
+        name = f"{first}+" if last == np.inf else str(first) if last == first + 1 else f"{first}-{int(last) - 1}"
+        result[name] = {"count": int(rows.sum())}
+        if rows.any():
+            confusion = metrics.confusion_matrix(targets[rows], predictions[rows])
+            result[name] |= {
+                "accuracy": float(metrics.accuracy(confusion)),
+                "macro_f1": float(metrics.macro_f1(confusion)),
+                "reply_auc": metrics.area_under_curve(metrics.needs_reply(targets[rows]), reply[rows]),
+            }
+    return result
+
+
+def _decision(targets: IntArray, predictions: IntArray) -> dict[str, Any]:
+    """What one decision rule gives, in short."""
+    result = metrics.classification(targets, predictions)
+    return {
+        name: result[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "predicted_share", "collapsed")
     }
 
 
@@ -159,6 +215,7 @@ def _unacted_logits(
         transform.groups,
         cache=config.data / "features",
         workers=config.worker_count,
+        embedding_model=transform.embedding_model,
         keep=functools.partial(belongs_to, metadata, split),
         keep_key=f"{split} {provenance.file_state(metadata_path).sha256}",
     )

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from enron_triage.actions import ACTION_NAMES, REPLIES
 
@@ -103,6 +102,8 @@ def needs_reply(targets: IntArray) -> npt.NDArray[np.bool_]:
 
 def area_under_curve(is_positive: npt.NDArray[np.bool_], score: FloatArray) -> float | None:
     """Area under the ROC curve; None with positives or negatives only."""
+    from sklearn.metrics import roc_auc_score  # a second to import, which `triage predict` does without
+
     return float(roc_auc_score(is_positive, score)) if 0 < is_positive.sum() < len(is_positive) else None
 
 
@@ -135,6 +136,8 @@ def weighted_areas(is_positive: npt.NDArray[np.bool_], score: FloatArray, weight
 
 def average_precision(is_positive: npt.NDArray[np.bool_], score: FloatArray) -> float | None:
     """Average precision; None without positives."""
+    from sklearn.metrics import average_precision_score  # see above
+
     return float(average_precision_score(is_positive, score)) if is_positive.any() else None
 
 

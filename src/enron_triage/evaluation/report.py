@@ -20,13 +20,15 @@ def evaluation_table(evaluation: dict[str, Any]) -> str:
     evaluation : dict
         As ``triage evaluate --json`` prints it.
     """
+    rule = evaluation["decision_rule"]
     lines = [
         f"{evaluation['checkpoint']} on {evaluation['split']} (scheme {evaluation['scheme']}): "
-        f"{evaluation['count']:,} messages, {evaluation['mailboxes']} mailboxes",
+        f"{evaluation['count']:,} messages, {evaluation['mailboxes']} mailboxes, decided by {rule}",
         "",
         f"{'':<14}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}",
     ]
-    rows = {"policy": evaluation, **evaluation["baselines"]}
+    others = {f"  by {name}": values for name, values in evaluation["decisions"].items() if name != rule}
+    rows = {"policy": evaluation, **others, **evaluation["baselines"]}
     for name, values in rows.items():
         lines.append(
             f"{name:<14}{values['accuracy']:>10.4f}{values['balanced_accuracy']:>10.4f}{values['macro_f1']:>10.4f}"
@@ -44,8 +46,14 @@ def evaluation_table(evaluation: dict[str, Any]) -> str:
         f"needs a reply: AUC {_number(evaluation['reply_auc'])}, "
         f"average precision {_number(evaluation['reply_average_precision'])}, "
         f"AUC among all received {_number(evaluation['reply_auc_received'])}",
-        f"calibration error {_number(evaluation['ece'])}, "
-        f"at temperature {evaluation['temperature']:.2f} {_number(evaluation['ece_calibrated'])}",
+        f"calibration error {_number(evaluation['ece_calibrated'])} "
+        f"(of the plain logits {_number(evaluation['ece'])}; temperature {evaluation['temperature']:.2f})",
+    ]
+    lines += [
+        f"after {name} earlier actions: {values['count']:,} messages, accuracy {_number(values['accuracy'])}, "
+        f"macro-F1 {_number(values['macro_f1'])}, reply AUC {_number(values['reply_auc'])}"
+        for name, values in evaluation["by_earlier_actions"].items()
+        if values["count"]
     ]
     lines += [
         f"{name}: 95% interval over mailboxes {interval[0]:.4f} to {interval[1]:.4f}"

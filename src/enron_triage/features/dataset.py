@@ -1,74 +1,45 @@
-"""Labelled records as tensors: extracted in parallel, cached, normalised by what train says.
-
-A feature group is a module with ``extract`` (records to raw columns, cached) and, where it depends
-on what was fitted on train, ``derive``. To add one, write the module and name it in `_GROUPS`.
-"""
+"""Labelled records as tensors: extracted in parallel, and cached."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from enron_triage import __version__, artifacts, provenance
-from enron_triage.actions import ACTION_INDEX, ACTIONS
 from enron_triage.config import FeatureGroupName
 from enron_triage.errors import UsageError
-from enron_triage.features import history, metadata
+from enron_triage.features import embedding
+from enron_triage.features.extract import DENSE, Chunk, Extracted, extract_chunk, extract_records
+from enron_triage.features.text_model import Bags
 from enron_triage.progress import progress_bar
 from enron_triage.records import LabeledEmail, Scheme
 from enron_triage.workers import map_ordered
 
 logger = logging.getLogger(__name__)
 
-FloatArray = npt.NDArray[np.float32]
-UNACTED = -1  # the target of a message that got no action
 
 _CHUNK = 1000  # records: some 100 ms of work
-_CACHE_FORMAT = 3  # raise it when a group's extraction changes
-_LEAST_SPREAD = 1e-6  # less is a constant's rounding, which must not be blown up
-
-
-class Group(msgspec.Struct, frozen=True):
-    """A feature group.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Names of the features that the policy sees.
-    extract : callable
-        Records to raw columns.
-    derive : callable
-        Raw columns and the population's action shares to features.
-    """
-
-    columns: tuple[str, ...]
-    extract: Callable[[Sequence[LabeledEmail]], FloatArray]
-    derive: Callable[[FloatArray, FloatArray], FloatArray]
-
-
-_GROUPS: dict[FeatureGroupName, Group] = {
-    "metadata": Group(tuple(metadata.COLUMNS), metadata.extract, lambda raw, population: raw),
-    "history": Group(tuple(history.COLUMNS), history.extract, history.derive),
-}
+_CACHE_FORMAT = 4  # raise it when a group's extraction changes
 
 
 class Dataset(msgspec.Struct, kw_only=True):
-    """Labelled messages as tensors.
+    """Messages as tensors.
 
     Attributes
     ----------
     raw : dict of str to Tensor, each shape (messages, raw columns)
-        By feature group.
+        By dense feature group.
+    words : Bags or None
+        Of the group ``text``.
     targets : Tensor of int64, shape (messages,)
         Class index; `UNACTED` where there was no action.
     mailbox : Tensor of int64, shape (messages,)
@@ -78,6 +49,7 @@ class Dataset(msgspec.Struct, kw_only=True):
     """
 
     raw: dict[str, Tensor]
+    words: Bags | None
     targets: Tensor
     mailbox: Tensor
     mailboxes: list[str]
@@ -87,49 +59,20 @@ class Dataset(msgspec.Struct, kw_only=True):
         return len(self.targets)
 
 
-class Transform(msgspec.Struct, kw_only=True):
-    """What is fitted on train: the population's action shares, and each feature's mean and spread.
+def dense_columns(groups: Sequence[FeatureGroupName]) -> dict[str, str]:
+    """The names of the dense features of some groups, in order, with their meanings.
 
-    Attributes
-    ----------
-    groups : list of str
-    population : Tensor, shape (actions,)
-    mean, spread : Tensor, shape (features,)
+    Those of ``embedding``, which come last, are as many as the model has dimensions, and not named here.
     """
-
-    groups: list[FeatureGroupName]
-    population: Tensor
-    mean: Tensor
-    spread: Tensor
-
-    @classmethod
-    def fit(cls, train: Dataset, groups: Sequence[FeatureGroupName]) -> Transform:
-        """Fit on the train split."""
-        population = torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train)
-        features = _derive(train, groups, population)
-        spread = features.std(dim=0, unbiased=False)
-        spread = torch.where(spread < _LEAST_SPREAD, 1, spread)
-        return cls(groups=list(groups), population=population, mean=features.mean(dim=0), spread=spread)
-
-    def apply(self, dataset: Dataset) -> Tensor:
-        """Normalised features.
-
-        Returns
-        -------
-        Tensor of float32, shape (messages, features)
-            Cut at 10 spreads: no single hostile value may drown the rest.
-        """
-        return ((_derive(dataset, self.groups, self.population) - self.mean) / self.spread).clamp(-10, 10)
-
-    @property
-    def columns(self) -> list[str]:
-        """The names of the features, in order."""
-        return [column for group in self.groups for column in _GROUPS[group].columns]
+    return {name: meaning for group in groups if group in DENSE for name, meaning in DENSE[group].columns.items()}
 
 
-def _derive(dataset: Dataset, groups: Sequence[FeatureGroupName], population: Tensor) -> Tensor:
-    derived = [_GROUPS[group].derive(dataset.raw[group].numpy(), population.numpy()) for group in groups]
-    return torch.from_numpy(np.concatenate(derived, axis=1))
+def derive_dense(dataset: Dataset, groups: Sequence[FeatureGroupName], population: Tensor) -> Tensor:
+    """The dense features of some groups, shape (messages, features)."""
+    parts = [DENSE[group].derive(dataset.raw[group].numpy(), population.numpy()) for group in groups if group in DENSE]
+    if "embedding" in groups:
+        parts.append(dataset.raw["embedding"].numpy())
+    return torch.from_numpy(np.concatenate([np.empty((len(dataset), 0), dtype=np.float32), *parts], axis=1))
 
 
 def load_dataset(
@@ -138,6 +81,7 @@ def load_dataset(
     *,
     cache: Path,
     workers: int,
+    embedding_model: str | None = None,
     keep: Callable[[str, int | None], bool] | None = None,
     keep_key: str = "",
 ) -> Dataset:
@@ -150,6 +94,8 @@ def load_dataset(
     cache : Path
         The folder of cached tensors.
     workers : int
+    embedding_model : str, optional
+        For the group ``embedding``.
     keep : callable, optional
         Takes a record's user and timestamp and tells whether it is wanted.
     keep_key : str
@@ -164,19 +110,24 @@ def load_dataset(
         pass
     meta = provenance.read_meta(path)
     content = provenance.file_state(path, meta.artifact if meta else None).sha256
-    key = hashlib.sha256(f"{content} {sorted(groups)} {keep_key} {_CACHE_FORMAT} {__version__}".encode()).hexdigest()
+    settings = [content, *sorted(groups), embedding_model or "", keep_key, str(_CACHE_FORMAT), __version__]
+    key = hashlib.sha256(" ".join(settings).encode()).hexdigest()
     cached = cache / f"{path.stem}-{key[:16]}.pt"
     dataset = _read_cache(cached)
     if dataset is None:
         dataset = _extract(path, groups, workers, keep)
+        if "embedding" in groups:
+            dataset.raw["embedding"] = _embedded(_kept(path, keep), embedding_model, len(dataset))
         with artifacts.atomic_open(cached) as file:
-            torch.save({field: getattr(dataset, field) for field in Dataset.__struct_fields__}, file)
+            torch.save(msgspec.structs.asdict(dataset) | {"words": _plain(dataset.words)}, file)
     return dataset
 
 
 def _read_cache(cached: Path) -> Dataset | None:
     try:
-        return Dataset(**torch.load(cached, weights_only=True))
+        content = torch.load(cached, weights_only=True)
+        words = content.pop("words")
+        return Dataset(**content, words=None if words is None else Bags(**words))
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever is wrong with a cache, the answer is to make it again
@@ -184,22 +135,13 @@ def _read_cache(cached: Path) -> Dataset | None:
         return None
 
 
+def _plain(words: Bags | None) -> dict[str, Tensor] | None:
+    return None if words is None else msgspec.structs.asdict(words)
+
+
 class _Key(msgspec.Struct):
     user: str
     timestamp: int | None
-
-
-class _Chunk(msgspec.Struct):
-    """Some records, as the ranges of bytes of their lines, with the lines' numbers."""
-
-    rows: list[tuple[int, int, int]]
-
-
-class _Extracted(msgspec.Struct):
-    raw: dict[str, FloatArray]
-    targets: list[int]
-    users: list[str]
-    schemes: set[Scheme]
 
 
 def _extract(
@@ -208,24 +150,62 @@ def _extract(
     workers: int,
     keep: Callable[[str, int | None], bool] | None,
 ) -> Dataset:
-    work = functools.partial(_extract_chunk, path, tuple(groups))
+    work = functools.partial(extract_chunk, path, tuple(groups))
     parts = []
     with progress_bar(description=f"features: {path.name}", unit=" messages") as bar:
         for part in map_ordered(work, _chunks(path, keep), workers):
             parts.append(part)
             bar.update(len(part.targets))
+    try:
+        return _joined(parts or [extract_records([], groups)])
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def extract_dataset(
+    records: Sequence[LabeledEmail], groups: Sequence[FeatureGroupName], embedding_model: str | None = None
+) -> Dataset:
+    """Extract the features of records at hand.
+
+    Raises
+    ------
+    UsageError
+        If a record lacks what a group needs, or the records mix schemes.
+    """
+    dataset = _joined([extract_records(records, groups)])
+    if "embedding" in groups:
+        dataset.raw["embedding"] = _embedded(records, embedding_model, len(records))
+    return dataset
+
+
+def _embedded(records: Iterable[LabeledEmail], model: str | None, count: int) -> Tensor:
+    """In this process: models bring their own threads."""
+    vectors = []
+    with progress_bar(description="embedding", total=count, unit=" messages") as bar:
+        for batch in embedding.embed(records, model):
+            vectors.append(batch)
+            bar.update(len(batch))
+    return torch.from_numpy(embedding.concatenated(vectors, model))
+
+
+def _kept(path: Path, keep: Callable[[str, int | None], bool] | None) -> Iterator[LabeledEmail]:
+    for record in artifacts.read_records(path, LabeledEmail):
+        if keep is None or keep(record.user, record.timestamp):
+            yield record
+
+
+def _joined(parts: Sequence[Extracted]) -> Dataset:
     schemes = {scheme for part in parts for scheme in part.schemes}
     if len(schemes) > 1:
-        raise UsageError(f"{path}: mixes label schemes; run `triage label` and `triage split` again")
+        raise UsageError("mixes label schemes; run `triage label` and `triage split` again")
     mailboxes: dict[str, int] = {}
     mailbox = [mailboxes.setdefault(user, len(mailboxes)) for part in parts for user in part.users]
+    words = [part.words for part in parts if part.words is not None]
     return Dataset(
-        raw={
-            group: torch.from_numpy(np.concatenate([part.raw[group] for part in parts]))
-            if parts
-            else torch.from_numpy(_GROUPS[group].extract([]))
-            for group in groups
-        },
+        raw={group: torch.from_numpy(np.concatenate([part.raw[group] for part in parts])) for group in parts[0].raw},
+        words=Bags.joined([(torch.from_numpy(buckets), torch.from_numpy(lengths)) for buckets, lengths in words])
+        if words
+        else None,
         targets=torch.tensor([target for part in parts for target in part.targets], dtype=torch.int64),
         mailbox=torch.tensor(mailbox, dtype=torch.int64),
         mailboxes=list(mailboxes),
@@ -233,7 +213,7 @@ def _extract(
     )
 
 
-def _chunks(path: Path, keep: Callable[[str, int | None], bool] | None) -> Iterator[_Chunk]:
+def _chunks(path: Path, keep: Callable[[str, int | None], bool] | None) -> Iterator[Chunk]:
     decode = msgspec.json.Decoder(_Key).decode
 
     def rows() -> Iterator[tuple[int, int, int]]:
@@ -246,19 +226,4 @@ def _chunks(path: Path, keep: Callable[[str, int | None], bool] | None) -> Itera
 
     wanted = rows()
     while chunk := list(islice(wanted, _CHUNK)):
-        yield _Chunk(chunk)
-
-
-def _extract_chunk(path: Path, groups: Sequence[FeatureGroupName], chunk: _Chunk) -> _Extracted:
-    decode = msgspec.json.Decoder(LabeledEmail).decode
-    records = []
-    with artifacts.open_input(path) as file:
-        for start, stop, number in chunk.rows:
-            file.seek(start)
-            records.append(artifacts.decode_line(decode, file.read(stop - start), path, number))
-    return _Extracted(
-        raw={group: _GROUPS[group].extract(records) for group in groups},
-        targets=[UNACTED if record.action is None else ACTION_INDEX[record.action] for record in records],
-        users=[record.user for record in records],
-        schemes={record.scheme for record in records},
-    )
+        yield Chunk(chunk)

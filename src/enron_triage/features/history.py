@@ -9,6 +9,7 @@ grows with the age of the mailbox alone: totals enter as shares or saturate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import cast
 
 import numpy as np
@@ -37,6 +38,8 @@ _ACTION_COUNT = len(ACTIONS)
 _NUMBERS = tuple(
     field for field in History.__struct_fields__ if field not in (*_SCOPES, "last_sender_action", "recipient_field")
 )
+_get_pasts = attrgetter(*_SCOPES)
+_get_numbers = attrgetter(*_NUMBERS)
 
 RAW_COLUMNS: tuple[str, ...] = (
     *(f"{scope}_{action}_{kind}" for scope in _SCOPES for kind in ("count", "recent") for action in ACTIONS),
@@ -101,24 +104,24 @@ def extract(records: Sequence[LabeledEmail]) -> FloatArray:
     UsageError
         If a record has no history, as under the ``folder`` scheme.
     """
-    rows = []
+    rows: list[list[float | None]] = []
     for record in records:
         history = record.history
         if history is None:
             raise UsageError(
                 f"{record.path}: has no history (scheme {record.scheme}); leave history out of features.groups"
             )
-        row: list[float] = []
-        for scope in _SCOPES:
-            past = getattr(history, scope)
+        row: list[float | None] = []
+        for past in _get_pasts(history):
             row += past.counts
             row += past.recent
         last, field = history.last_sender_action, history.recipient_field
-        row.append(-1 if last is None else ACTION_INDEX[last])
-        row.append(-1 if field is None else _FIELDS.index(field))
-        row += [-1 if value is None else value for value in (getattr(history, name) for name in _NUMBERS)]
+        row.append(None if last is None else ACTION_INDEX[last])
+        row.append(None if field is None else _FIELDS.index(field))
+        row += _get_numbers(history)
         rows.append(row)
-    return np.array(rows, dtype=np.float32).reshape(len(records), len(RAW_COLUMNS))
+    raw = np.array(rows, dtype=np.float32).reshape(len(records), len(RAW_COLUMNS))  # None becomes NaN
+    return np.nan_to_num(raw, nan=-1)
 
 
 def derive(raw: FloatArray, population: FloatArray) -> FloatArray:
@@ -150,6 +153,11 @@ def derive(raw: FloatArray, population: FloatArray) -> FloatArray:
         *_mail(value, counts),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def earlier_actions(raw: FloatArray) -> FloatArray:
+    """How many of the owner's earlier actions were known, from the raw columns; shape (records,)."""
+    return np.asarray(raw[:, :_ACTION_COUNT].sum(axis=1))  # the owner's counts come first
 
 
 def _rates(counts: dict[str, FloatArray], population: FloatArray, strength: float) -> list[FloatArray]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
+from string import ascii_lowercase, ascii_uppercase, digits
 
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage.corpus.quotes import quoted_header
+from enron_triage.features.parts import Parts
 from enron_triage.labels.history import domain_of
-from enron_triage.records import LabeledEmail
+from enron_triage.records import Email
 
 COLUMNS: dict[str, str] = {
     # the sender
@@ -58,7 +60,7 @@ COLUMNS: dict[str, str] = {
     "subject_forward": "begins with fw: or fwd:",
     "subject_question": "holds a question mark",
     "subject_exclamation": "holds an exclamation mark",
-    "subject_capitals": "share of its letters that are capitals",
+    "subject_capitals": "share of capitals among its letters A to Z",
     "subject_digits": "share of its characters that are digits",
     "subject_urgent": "a word of urgency",
     "subject_request": "a word of request",
@@ -80,7 +82,7 @@ COLUMNS: dict[str, str] = {
     "first_person": "words of the first person, a share of all",
     "second_person": "words of the second person, a share of all",
     "exclamations": "log(1 + exclamation marks)",
-    "capitals": "share of the letters that are capitals",
+    "capitals": "share of capitals among the letters A to Z",
     "digits": "share of the characters that are digits",
     "links": "log(1 + web addresses)",
     "attachments": "log(1 + marks of attachments)",
@@ -110,6 +112,19 @@ _MEETING = frozenset(
 )
 _FIRST = frozenset("i me my i'm i'll i've i'd we our us".split())
 _SECOND = frozenset("you your yours you're you'll".split())
+_KINDS = {
+    word: kind
+    for kind, words in (
+        ("urgent", _URGENT),
+        ("request", _REQUEST),
+        ("thanks", _THANKS),
+        ("meeting", _MEETING),
+        ("first", _FIRST),
+        ("second", _SECOND),
+    )
+    for word in words
+}
+_CAPITALS, _SMALL, _DIGITS = (letters.encode() for letters in (ascii_uppercase, ascii_lowercase, digits))
 _GREETING = frozenset("hi hello hey dear good morning afternoon greetings".split())
 _EVERYONE = frozenset("all team everyone everybody folks guys colleagues gentlemen ladies group".split())
 _ASKS_YOU = (
@@ -146,7 +161,7 @@ _ATTACHMENT = ("attached", "attachment", "<<", ".doc", ".xls", ".pdf", ".ppt")
 _LINKS = ("http://", "https://", "www.")
 
 
-def extract(records: Sequence[LabeledEmail]) -> npt.NDArray[np.float32]:
+def extract(records: Sequence[Email], parts: Sequence[Parts]) -> npt.NDArray[np.float32]:
     """The group's features.
 
     Returns
@@ -154,20 +169,14 @@ def extract(records: Sequence[LabeledEmail]) -> npt.NDArray[np.float32]:
     array of float32, shape (records, columns)
         In the order of `COLUMNS`.
     """
-    rows = [(*_sender(r), *_recipients(r), *_time(r), *_subject(r.subject), *_text(r)) for r in records]
+    rows = [
+        (*_sender(record), *_recipients(record), *_time(record), *_subject(record.subject), *_text(split))
+        for record, split in zip(records, parts, strict=True)
+    ]
     return np.array(rows, dtype=np.float32).reshape(len(records), len(COLUMNS))
 
 
-def new_text(body: str) -> str:
-    """What the sender wrote himself: the body above the topmost quoted header."""
-    quoted = quoted_header(body)
-    end = body.find("-----Original Message", 0, quoted.start if quoted else None)
-    if quoted is not None and end < 0:
-        end = quoted.start
-    return body if end < 0 else body[:end]
-
-
-def _sender(record: LabeledEmail) -> tuple[float, ...]:
+def _sender(record: Email) -> tuple[float, ...]:
     local, at, domain = record.sender.rpartition("@")
     if not at:
         local, domain = domain, ""
@@ -183,7 +192,7 @@ def _sender(record: LabeledEmail) -> tuple[float, ...]:
     )
 
 
-def _recipients(record: LabeledEmail) -> tuple[float, ...]:
+def _recipients(record: Email) -> tuple[float, ...]:
     recipients = [*record.to, *record.cc, *record.bcc]
     count = len(recipients)
     domains = [domain_of(address) for address in recipients]
@@ -207,7 +216,7 @@ def _recipients(record: LabeledEmail) -> tuple[float, ...]:
     )
 
 
-def _time(record: LabeledEmail) -> tuple[float, ...]:
+def _time(record: Email) -> tuple[float, ...]:
     if record.date is None or record.timestamp is None:
         return (0.0,) * 6
     hour = (int(record.date[11:13]) + int(record.date[14:16]) / 60) * math.tau / 24
@@ -238,28 +247,29 @@ def _subject(subject: str) -> tuple[float, ...]:
     )
 
 
-def _text(record: LabeledEmail) -> tuple[float, ...]:
-    whole = new_text(record.body)
+def _text(parts: Parts) -> tuple[float, ...]:
+    whole = parts.new + parts.signature
     text = whole[:_TEXT]
     low = text.lower()
     words = _WORD.findall(low)
     count = max(len(words), 1)
+    kinds = Counter(filter(None, map(_KINDS.get, words)))
     last_lines = text.rstrip().rsplit("\n", 3)[-3:]
     return (
         math.log1p(len(whole)),
         math.log1p(len(words)),
-        1 - len(whole) / len(record.body) if record.body else 0.0,
-        len(whole) < len(record.body),
+        len(parts.quoted) / (len(whole) + len(parts.quoted)) if parts.quoted else 0.0,
+        bool(parts.quoted),
         math.log1p(text.count("?")),
         any(line.rstrip().endswith("?") for line in last_lines),
         _phrases(low, _ASKS_YOU),
-        math.log1p(sum(word in _REQUEST for word in words) + sum(low.count(phrase) for phrase in _ASKS)),
-        math.log1p(sum(word in _URGENT for word in words)),
-        math.log1p(sum(word in _THANKS for word in words)),
-        math.log1p(sum(word in _MEETING for word in words)),
+        math.log1p(kinds["request"] + sum(low.count(phrase) for phrase in _ASKS)),
+        math.log1p(kinds["urgent"]),
+        math.log1p(kinds["thanks"]),
+        math.log1p(kinds["meeting"]),
         any(phrase in low for phrase in _INFORMS),
-        sum(word in _FIRST for word in words) / count,
-        sum(word in _SECOND for word in words) / count,
+        kinds["first"] / count,
+        kinds["second"] / count,
         math.log1p(text.count("!")),
         _capital_share(text),
         _digit_share(text),
@@ -273,13 +283,17 @@ def _text(record: LabeledEmail) -> tuple[float, ...]:
 
 
 def _phrases(text: str, phrases: Sequence[str]) -> float:
-    return math.log1p(sum(text.count(phrase) for phrase in phrases))
+    return math.log1p(sum(map(text.count, phrases)))
 
 
 def _capital_share(text: str) -> float:
-    letters = sum(map(str.isalpha, text))
-    return sum(map(str.isupper, text)) / letters if letters else 0.0
+    """The share of capitals among the letters A to Z."""
+    encoded = text.encode("ascii", "replace")
+    capitals = len(encoded) - len(encoded.translate(None, _CAPITALS))
+    letters = capitals + len(encoded) - len(encoded.translate(None, _SMALL))
+    return capitals / letters if letters else 0.0
 
 
 def _digit_share(text: str) -> float:
-    return sum(map(str.isdigit, text)) / len(text) if text else 0.0
+    encoded = text.encode("ascii", "replace")
+    return 1 - len(encoded.translate(None, _DIGITS)) / len(text) if text else 0.0

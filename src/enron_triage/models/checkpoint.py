@@ -14,12 +14,13 @@ from torch import Tensor
 
 from enron_triage import __version__, artifacts
 from enron_triage.actions import ACTIONS
-from enron_triage.config import FeatureGroupName
+from enron_triage.config import DecisionRule, FeatureGroupName, LabelConfig
 from enron_triage.errors import UsageError
+from enron_triage.features.text import BUCKETS
 from enron_triage.models.policy import Policy, new_policy
 from enron_triage.records import Scheme
 
-_FORMAT = "enron_triage checkpoint 1"
+_FORMAT = "enron_triage checkpoint 2"
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -29,19 +30,25 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     ----------
     stage : str
         Which stage trained it.
+    init : str
+        The checkpoint that training began with; empty where it began anew.
     epoch : int
         After how many epochs.
     scheme : str
         The label scheme that it was trained on.
+    label : dict
+        The settings of the labels: the fields of `LabelConfig`.
     seed : int
         Of the initial weights: gives the untrained policy to compare with.
     model : dict
         The arguments of `Policy`.
     weights : dict of str to Tensor
     features : dict
-        Feature groups and normalisation, fitted on train: the fields of `Transform`.
-    temperature : float > 0
-        Divides the logits; fitted on validation.
+        Feature groups and what is fitted on train for them: see `Transform.to_plain`.
+    calibration : dict
+        Fitted on validation: the fields of `Calibration`.
+    decision : dict
+        Likewise: the fields of `Decision`.
     metrics : dict
         Of this epoch, on validation.
     resume : dict
@@ -49,13 +56,16 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     """
 
     stage: str
+    init: str
     epoch: int
     scheme: Scheme
+    label: dict[str, Any]
     seed: int
     model: dict[str, Any]
     weights: dict[str, Tensor]
     features: dict[str, Any]
-    temperature: float
+    calibration: dict[str, Any]
+    decision: dict[str, Any]
     metrics: dict[str, Any]
     resume: dict[str, Any]
 
@@ -92,8 +102,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         checkpoint = Checkpoint(**{name: content[name] for name in Checkpoint.__struct_fields__})
         checkpoint.policy(torch.device("cpu"))
         _check_features(checkpoint.features, checkpoint.model["inputs"])
-        if not (checkpoint.temperature > 0 and checkpoint.scheme in get_args(Scheme)):
-            raise ValueError("an impossible temperature or scheme")
+        _check_decision(checkpoint.calibration, checkpoint.decision)
+        msgspec.convert(checkpoint.label, LabelConfig)
+        if checkpoint.scheme not in get_args(Scheme):
+            raise ValueError("an impossible scheme")
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UsageError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
     return checkpoint
@@ -132,12 +144,28 @@ def check_fit(path: Path, checkpoint: Checkpoint, scheme: Scheme, columns: int, 
 
 def _check_features(features: dict[str, Any], inputs: int) -> None:
     """Refuse normalisation that does not fit the weights."""
-    lengths = {name: len(features[name]) for name in ("population", "mean", "spread")}
-    if lengths != {"population": len(ACTIONS), "mean": inputs, "spread": inputs} or not features["groups"]:
+    text = features["text"]
+    dense = inputs - (len(ACTIONS) if text else 0)
+    fits = len(features["population"]) == len(ACTIONS) and features["quantiles"].shape[1] == dense
+    if text:
+        fits &= text["table"].shape == (BUCKETS, len(ACTIONS)) and len(text["inverse_frequency"]) == BUCKETS
+        fits &= all(len(text[name]) == len(ACTIONS) for name in ("bias", "mean", "spread"))
+    if not fits or not features["groups"]:
         raise ValueError("features that do not fit its weights")
     unknown = set(features["groups"]) - set(get_args(FeatureGroupName))
     if unknown:
         raise ValueError(f"the feature group {min(unknown)}, which this version does not have")
+
+
+def _check_decision(calibration: dict[str, Any], decision: dict[str, Any]) -> None:
+    """Refuse a calibration or decision rules that cannot be applied."""
+    if not (calibration["temperature"] > 0 and len(calibration["shift"]) == len(ACTIONS)):
+        raise ValueError("an impossible calibration")
+    offsets = decision["offsets"]
+    if set(offsets) != set(get_args(DecisionRule)) or decision["rule"] not in offsets:
+        raise ValueError("decision rules that this version does not have")
+    if any(len(values) != len(ACTIONS) for values in offsets.values()):
+        raise ValueError("decision rules that do not fit the actions")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,19 +1,25 @@
-"""The policy: a multilayer perceptron from a message's features to the logits of the actions."""
+"""The policy: multilayer perceptrons from a message's features to the logits of the actions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import log_softmax, logsigmoid
 
-from enron_triage.actions import ACTIONS
-from enron_triage.config import DeviceName
+from enron_triage.actions import ACTIONS, Action
+from enron_triage.config import DecisionStages, DeviceName
 from enron_triage.errors import UsageError
+
+_RESPONSES = (Action.REPLY_NOW, Action.REPLY_LATER, Action.FORWARD)  # the first in class order
 
 
 class Policy(nn.Module):
-    """Hidden layers of linear map, layer norm, GELU and dropout, then a linear map to the logits.
+    """One or more members that look at the same features; together they give the mean of their probabilities.
+
+    Each has hidden layers of linear map, layer norm, GELU and dropout, then a linear map.
 
     Parameters
     ----------
@@ -22,15 +28,30 @@ class Policy(nn.Module):
     hidden : sequence of int
         The widths of the hidden layers.
     dropout : float, 0 <= dropout < 1
+    stages : {"one", "two"}
+        ``one``: a softmax over the actions. ``two``: whether to respond (reply or forward), then which
+        response, or which way to put the message aside.
+    ensemble : int
+        The number of members, which differ in their initial weights and dropout.
     """
 
-    def __init__(self, inputs: int, hidden: Sequence[int], dropout: float) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        hidden: Sequence[int],
+        dropout: float,
+        stages: DecisionStages = "one",
+        ensemble: int = 1,
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for width in hidden:
-            layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.GELU(), nn.Dropout(dropout)]
-            inputs = width
-        self.layers = nn.Sequential(*layers, nn.Linear(inputs, len(ACTIONS)))
+        self.stages = stages
+        outputs = len(ACTIONS) + (stages == "two")
+        self.members = nn.ModuleList(_member(inputs, hidden, dropout, outputs) for _ in range(ensemble))
+        # A calibration that has become part of the policy: see `absorb`.
+        self.register_buffer("shift", torch.zeros(len(ACTIONS)))
+        self.register_buffer("scale", torch.ones(()))
+        self.shift: Tensor
+        self.scale: Tensor
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits of the actions.
@@ -43,15 +64,54 @@ class Policy(nn.Module):
         -------
         Tensor of float32, shape (batch, actions)
         """
-        logits: Tensor = self.layers(features)
-        return logits
+        logits = self.member_logits(features)
+        joint = logits[0]
+        if len(logits) > 1:
+            joint = torch.logsumexp(log_softmax(logits, dim=-1), dim=0) - math.log(len(logits))
+        return (joint + self.shift) * self.scale
+
+    def absorb(self, shift: Sequence[float], temperature: float) -> None:
+        """Make a calibration part of the policy, so that its own probabilities are the calibrated ones."""
+        self.shift += torch.tensor(shift, dtype=torch.float32, device=self.shift.device) / self.scale
+        self.scale /= temperature
+
+    def member_logits(self, features: Tensor) -> Tensor:
+        """Logits by each member for itself, shape (members, batch, actions): what training optimises."""
+        logits = torch.stack([member(features) for member in self.members])
+        return logits if self.stages == "one" else _two_stages(logits)
 
 
-def new_policy(inputs: int, hidden: Sequence[int], dropout: float, seed: int) -> Policy:
+def _member(inputs: int, hidden: Sequence[int], dropout: float, outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.GELU(), nn.Dropout(dropout)]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+def _two_stages(outputs: Tensor) -> Tensor:
+    """Log-probabilities of the actions from: respond or not, which response, which way aside."""
+    respond, which = outputs[..., :1], outputs[..., 1:]
+    response, aside = which[..., : len(_RESPONSES)], which[..., len(_RESPONSES) :]
+    return torch.cat(
+        [logsigmoid(respond) + log_softmax(response, dim=-1), logsigmoid(-respond) + log_softmax(aside, dim=-1)],
+        dim=-1,
+    )
+
+
+def new_policy(
+    inputs: int,
+    hidden: Sequence[int],
+    dropout: float,
+    stages: DecisionStages = "one",
+    ensemble: int = 1,
+    *,
+    seed: int,
+) -> Policy:
     """A freshly initialised policy: the same weights for the same seed, on any device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Policy(inputs, hidden, dropout)
+        return Policy(inputs, hidden, dropout, stages, ensemble)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Class imbalance: weights in the loss, or sampling that shows the classes equally often."""
+"""Imbalance: weights of the classes and mailboxes in the loss, or sampling that shows the classes equally often."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ def class_weights(counts: Tensor, weighting: Weighting, *, power: float = 0.5, b
             weights = (1 - beta) / (1 - beta**known)
     weights = torch.where(present, weights, 0)
     return (weights * counts.sum() / (weights * counts).sum()).float()
+
+
+def mailbox_weights(mailbox: Tensor, power: float) -> Tensor:
+    """Weights of the messages, with mean 1: people who received much do not decide for all.
+
+    Parameters
+    ----------
+    mailbox : LongTensor, shape (messages,)
+    power : float >= 0
+        A message weighs 1 / messages of its mailbox ** power: 0 counts messages, 1 counts mailboxes.
+
+    Returns
+    -------
+    Tensor of float32, shape (messages,)
+    """
+    weights = torch.bincount(mailbox).double().clamp_min(1)[mailbox] ** -power
+    return (weights / weights.mean()).float()
 
 
 def epoch_order(targets: Tensor, sampler: Literal["none", "balanced"], generator: torch.Generator) -> Tensor:

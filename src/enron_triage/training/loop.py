@@ -108,9 +108,9 @@ def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *,
         while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
             started = time.perf_counter()
             loss, rate = _run_epoch(task, settings, optimizer, generator, state)
+            _check_finite(loss, state.epoch)
             metrics = {"epoch": state.epoch, "train_loss": loss, "learning_rate": rate, **task.validate()}
-            if not (math.isfinite(loss) and math.isfinite(metrics["val_loss"])):
-                raise TriageError(f"the loss is no longer finite in epoch {state.epoch}; lower learning_rate")
+            _check_finite(metrics["val_loss"], state.epoch)
             _judge(state, metrics, settings)
             state.history.append({**metrics, "seconds": round(time.perf_counter() - started, 3)})
             resume = _resume_state(task, state, optimizer, generator, device)
@@ -162,6 +162,11 @@ def learning_rate_factor(step: int, total: int, warmup: float) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(total - warm, 1)))
+
+
+def _check_finite(loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise TriageError(f"the loss is no longer finite in epoch {epoch}; lower learning_rate")
 
 
 def _judge(state: _State, metrics: Metrics, settings: TrainingConfig) -> None:

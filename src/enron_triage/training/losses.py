@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+def cross_entropy(
+    logits: Tensor, targets: Tensor, class_weights: Tensor | None = None, weights: Tensor | None = None
+) -> Tensor:
     """Cross-entropy, a weighted mean over the batch: the focal loss with gamma 0.
 
     Parameters
@@ -14,15 +19,22 @@ def cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None 
     logits : Tensor, shape (batch, classes)
     targets : LongTensor, shape (batch,)
     class_weights : Tensor, shape (classes,), optional
+    weights : Tensor, shape (batch,), optional
 
     Returns
     -------
     Tensor, scalar
     """
-    return focal_loss(logits, targets, gamma=0.0, class_weights=class_weights)
+    return focal_loss(logits, targets, gamma=0.0, class_weights=class_weights, weights=weights)
 
 
-def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, class_weights: Tensor | None = None) -> Tensor:
+def focal_loss(
+    logits: Tensor,
+    targets: Tensor,
+    gamma: float = 2.0,
+    class_weights: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Tensor:
     """Focal loss (Lin et al. 2017, eq. 4-5), a weighted mean over the batch.
 
     Parameters
@@ -32,7 +44,8 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, class_weight
     gamma : float >= 0
         0 gives cross-entropy; larger values discount examples already predicted well.
     class_weights : Tensor, shape (classes,), optional
-        The mean is over the sum of the targets' weights, as in ``torch.nn.CrossEntropyLoss``.
+    weights : Tensor, shape (batch,), optional
+        Of the examples. The mean is over the sum of all weights, as in ``torch.nn.CrossEntropyLoss``.
 
     Returns
     -------
@@ -43,7 +56,98 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, class_weight
     if gamma > 0:
         # expm1 keeps 1 - p exact where p is nearly 1; the floor keeps the power's gradient finite there.
         loss = loss * (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma
-    if class_weights is None:
-        return loss.mean()
-    weights = class_weights[targets]
-    return (loss * weights).sum() / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
+    weighting = torch.ones_like(loss) if weights is None else weights
+    if class_weights is not None:
+        weighting = weighting * class_weights[targets]
+    return (loss * weighting).sum() / weighting.sum().clamp_min(torch.finfo(loss.dtype).tiny)
+
+
+def preference_loss(
+    margin: Tensor,
+    weights: Tensor,
+    kind: Literal["sigmoid", "ipo", "hinge"],
+    *,
+    beta: float,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Losses of preference optimisation, a weighted mean over the pairs.
+
+    Parameters
+    ----------
+    margin : Tensor, shape (pairs,)
+        log pi(chosen) - log pi(rejected), less the same of the reference policy.
+    weights : Tensor, shape (pairs,)
+    kind : {"sigmoid", "ipo", "hinge"}
+        ``sigmoid``: DPO (Rafailov et al. 2023, eq. 7); with label smoothing, conservative DPO (Mitchell
+        2023). ``ipo``: Azar et al. 2023, eq. 17. ``hinge``: SLiC (Zhao et al. 2023), normalised.
+    beta : float > 0
+    label_smoothing : float, 0 <= label_smoothing < 0.5
+        The probability that a preference is the wrong way round; for ``sigmoid``.
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    match kind:
+        case "sigmoid":
+            straight, reversed_ = logsigmoid(beta * margin), logsigmoid(-beta * margin)
+            losses = -(1 - label_smoothing) * straight - label_smoothing * reversed_
+        case "ipo":
+            losses = (margin - 1 / (2 * beta)) ** 2
+        case "hinge":
+            losses = torch.relu(1 - beta * margin)
+    return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+
+
+def bradley_terry_loss(chosen: Tensor, rejected: Tensor, weights: Tensor) -> Tensor:
+    """The negative log-likelihood of preferences under a reward model (Bradley and Terry 1952), a weighted mean.
+
+    Parameters
+    ----------
+    chosen, rejected : Tensor, shape (pairs,)
+        Rewards of the two actions.
+    weights : Tensor, shape (pairs,)
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    losses = -logsigmoid(chosen - rejected)
+    return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+
+
+def clipped_surrogate(
+    log_ratio: Tensor, advantages: Tensor, weights: Tensor, *, epsilon_low: float, epsilon_high: float
+) -> tuple[Tensor, Tensor]:
+    """The clipped policy-gradient loss (Schulman et al. 2017, eq. 7; the bounds as in DAPO, Yu et al. 2025).
+
+    Parameters
+    ----------
+    log_ratio : Tensor, shape (messages, actions)
+        log pi(action) - log pi_old(action).
+    advantages : Tensor, shape (messages, actions)
+    weights : Tensor, shape (messages, actions)
+        How often each action counts; each row adds up to 1: sampled shares, or pi_old itself.
+    epsilon_low, epsilon_high : float >= 0
+
+    Returns
+    -------
+    loss : Tensor, scalar
+    clipped : Tensor, scalar
+        The share of the actions whose ratio was cut.
+    """
+    ratio = log_ratio.exp()
+    cut = ratio.clamp(1 - epsilon_low, 1 + epsilon_high)
+    gains = torch.minimum(ratio * advantages, cut * advantages)
+    clipped = (weights * (cut * advantages < ratio * advantages)).sum(dim=1).mean()
+    return -(weights * gains).sum(dim=1).mean(), clipped.detach()
+
+
+def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """KL(p || q) over the actions, exactly; shape (messages,) from two of shape (messages, actions)."""
+    return (log_p.exp() * (log_p - log_q)).sum(dim=1)
+
+
+def entropy(log_p: Tensor) -> Tensor:
+    """Entropy over the actions in nats; shape (messages,) from shape (messages, actions)."""
+    return -(log_p.exp() * log_p).sum(dim=1)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,18 +23,20 @@ from enron_triage import __version__, provenance
 from enron_triage.actions import ACTIONS
 from enron_triage.config import Config, SftConfig
 from enron_triage.errors import UsageError
-from enron_triage.evaluation import metrics
-from enron_triage.evaluation.calibration import fit_temperature
-from enron_triage.features.dataset import Dataset, Transform, load_dataset
+from enron_triage.features.dataset import Dataset, load_dataset
+from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import Checkpoint
-from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
+from enron_triage.models.policy import choose_device, new_policy
 from enron_triage.stages import Result, plan
 from enron_triage.training import loop
-from enron_triage.training.balance import class_weights, epoch_order
-from enron_triage.training.losses import cross_entropy, focal_loss
+from enron_triage.training.balance import class_weights, epoch_order, mailbox_weights
+from enron_triage.training.losses import focal_loss
 from enron_triage.training.stage_files import StageFiles
+from enron_triage.training.validation import validate
 
 logger = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def run(config: Config) -> Result:
@@ -73,34 +77,44 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
     identity : str
         See `loop.Task`.
     """
-    transform = Transform.fit(train, config.features.groups)
-    features, val_features = (transform.apply(dataset).to(device) for dataset in (train, val))
-    targets = train.targets.to(device)
-    model: dict[str, Any] = {
-        "inputs": features.shape[1],
-        "hidden": list(config.model.hidden),
-        "dropout": config.model.dropout,
-    }
+    settings = config.sft
+    of_message = mailbox_weights(train.mailbox, settings.mailbox_weights_power)
+    transform, features = Transform.fit(train, config.features, of_message, config.sft_seed)
+    features, val_features = features.to(device), transform.apply(val).to(device)
+    targets, of_message = train.targets.to(device), of_message.to(device)
+    model: dict[str, Any] = {"inputs": features.shape[1], **provenance.plain(config.model)}
     policy = new_policy(**model, seed=config.sft_seed).to(device)
-    weights = _weights(config.sft, train.targets).to(device)
+    counts = torch.bincount(train.targets, minlength=len(ACTIONS))
+    of_class = class_weights(
+        counts, settings.class_weights, power=settings.class_weights_power, beta=settings.class_weights_beta
+    ).to(device)
+    shift = None if config.decision.keep_class_weights else _shift(settings, counts, of_class.cpu())
+    gamma = settings.focal_gamma if settings.loss == "focal" else 0.0
 
     def loss(batch: Tensor) -> Tensor:
         batch = batch.to(device)
-        logits, actions = policy(features[batch]), targets[batch]
-        if config.sft.loss == "focal":
-            return focal_loss(logits, actions, config.sft.focal_gamma, weights)
-        return cross_entropy(logits, actions, weights)
+        logits = policy.member_logits(features[batch])
+        members = len(logits)
+        return focal_loss(
+            logits.flatten(0, 1), targets[batch].repeat(members), gamma, of_class, of_message[batch].repeat(members)
+        )
+
+    def judge() -> loop.Metrics:
+        return validate(policy, val_features, val.targets, shift, config, transform.population.numpy())
 
     def checkpoint(epoch: int, validation: loop.Metrics) -> Checkpoint:
         return Checkpoint(
             stage="sft",
+            init="",
             epoch=epoch,
             scheme=train.scheme,
+            label=provenance.plain(config.label),
             seed=config.sft_seed,
             model=model,
             weights={name: weight.detach().cpu().clone() for name, weight in policy.state_dict().items()},
-            features=msgspec.structs.asdict(transform),
-            temperature=validation["temperature"],
+            features=transform.to_plain(),
+            calibration=validation["calibration"],
+            decision=validation["decision"],
             metrics=validation,
             resume={},
         )
@@ -109,38 +123,29 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
         policy=policy,
         order=lambda generator: epoch_order(train.targets, config.sft.sampler, generator),
         loss=loss,
-        validate=lambda: validate(policy, val_features, val.targets),
+        validate=judge,
         checkpoint=checkpoint,
         identity=identity,
     )
 
 
-def validate(policy: Policy, features: Tensor, targets: Tensor) -> loop.Metrics:
-    """The policy's metrics on validation, and the temperature that fits it.
-
-    Parameters
-    ----------
-    policy : Policy
-    features : Tensor, shape (messages, features)
-        On the policy's device.
-    targets : LongTensor, shape (messages,)
-        On the CPU.
-    """
-    logits = predict_logits(policy, features)
-    report = metrics.classification(targets.numpy(), logits.argmax(dim=1).numpy())
-    return {
-        "val_loss": float(cross_entropy(logits, targets)),
-        "accuracy": report["accuracy"],
-        "balanced_accuracy": report["balanced_accuracy"],
-        "macro_f1": report["macro_f1"],
-        "predicted_share": report["predicted_share"],
-        "collapsed": report["collapsed"],
-        "temperature": fit_temperature(logits.numpy(), targets.numpy()),
-    }
+def _shift(settings: SftConfig, counts: Tensor, of_class: Tensor) -> FloatArray:
+    """What gives back the shares of the actions that class weights and balanced sampling changed."""
+    weights = of_class.double()
+    if settings.sampler == "balanced":
+        weights = weights / counts.clamp_min(1)
+    present = counts > 0
+    return torch.where(present, -torch.log(torch.where(present, weights, 1.0)), 0.0).numpy()
 
 
 def _load(config: Config, path: Path) -> Dataset:
-    dataset = load_dataset(path, config.features.groups, cache=config.data / "features", workers=config.worker_count)
+    dataset = load_dataset(
+        path,
+        config.features.groups,
+        cache=config.data / "features",
+        workers=config.worker_count,
+        embedding_model=config.features.embedding_model,
+    )
     if not len(dataset):
         raise UsageError(f"{path}: the split is empty; run `triage split` with other ratios or more mail")
     if (dataset.targets < 0).any():
@@ -151,15 +156,6 @@ def _load(config: Config, path: Path) -> Dataset:
             f"run `triage label` and `triage split` again, or use --set label.scheme={dataset.scheme}"
         )
     return dataset
-
-
-def _weights(settings: SftConfig, targets: Tensor) -> Tensor:
-    return class_weights(
-        torch.bincount(targets, minlength=len(ACTIONS)),
-        settings.class_weights,
-        power=settings.class_weights_power,
-        beta=settings.class_weights_beta,
-    )
 
 
 def _warn_of_absent_actions(train: Dataset) -> None:

@@ -1,0 +1,115 @@
+"""The feature group ``text``: the words of a message, hashed, for a table that training fills.
+
+Words and pairs of neighbouring words become bucket numbers (feature hashing, Weinberger et al. 2009),
+so that no vocabulary is shipped. The same word in the subject, in what the sender wrote, in the
+signature and in what is quoted has different buckets. Every number is one word, and so is every
+month's name: a date must not tell the calendar.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from enron_triage.features.parts import Parts
+from enron_triage.labels.history import domain_of
+from enron_triage.records import Email
+
+BUCKET_BITS = 18
+BUCKETS = 1 << BUCKET_BITS
+
+IdArray = npt.NDArray[np.int64]
+
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz'" + bytes(range(128, 256))  # UTF-8: any script's letters are words
+_NUMBER, _MONTH = b"0", b"<month>"
+_KEPT = _LETTERS + b"?!$"
+_TO_WORDS = bytes(c if c in _KEPT else ord("0") if c in b"0123456789" else ord(" ") for c in range(256))
+_SIGNS = (b"?", b"!", b"$")  # words of their own
+_MONTHS = frozenset(
+    b"january february march april june july august september october november december "
+    b"jan feb mar apr jun jul aug sep sept oct nov dec".split()  # "may" is a verb, too
+)
+SEGMENTS = ("subject", "new", "signature", "quoted", "domain")
+_PAIRED = (True, True, False, False, False)  # in which segments pairs of words count
+_MOST_CHARACTERS = 6  # a word's share of the text that is cut off for `_MOST_WORDS`
+_MOST_WORDS = {"subject": 40, "new": 300, "signature": 40, "quoted": 120}
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads the bits (Knuth, section 6.4)
+_MOST_REMEMBERED = 200_000  # words whose hash is kept: mail can hold endless different ones
+
+
+class _Hashes(dict[bytes, int]):
+    """The hash of every word seen, computed when it is first asked for."""
+
+    def __missing__(self, word: bytes) -> int:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        seen = _NUMBER if word.startswith(_NUMBER) else _MONTH if word in _MONTHS else word
+        self[word] = value = zlib.crc32(seen)
+        return value
+
+
+_hash = _Hashes().__getitem__
+
+
+def words(email: Email, parts: Parts) -> Iterator[list[bytes]]:
+    """The words of each segment, in the order of the segments."""
+    texts = {"subject": email.subject, "new": parts.new, "signature": parts.signature, "quoted": parts.quoted}
+    for segment, text in texts.items():
+        most = _MOST_WORDS[segment]
+        yield _words(text[: most * _MOST_CHARACTERS])[:most]
+    yield [domain_of(email.sender).encode("utf-8", "surrogatepass")]
+
+
+def _words(text: str) -> list[bytes]:
+    encoded = text.lower().encode("utf-8", "surrogatepass")
+    for sign in _SIGNS:
+        if sign in encoded:
+            encoded = encoded.replace(sign, b" " + sign + b" ")
+    return encoded.translate(_TO_WORDS).split()
+
+
+def extract(emails: Sequence[Email], parts: Sequence[Parts]) -> tuple[npt.NDArray[np.int32], IdArray]:
+    """The buckets of the words of each message.
+
+    Returns
+    -------
+    buckets : array of int32, shape (words of all messages,)
+        From 0 to `BUCKETS` - 1; of each message those that it has, each once, ascending.
+    lengths : array of int64, shape (messages,)
+        How many are each message's.
+    """
+    hashes: list[int] = []
+    lengths: list[int] = []
+    for email, split in zip(emails, parts, strict=True):
+        for segment in words(email, split):
+            hashes += map(_hash, segment)
+            lengths.append(len(segment))
+    length = np.array(lengths, dtype=np.int64)
+    segment_of_word = np.repeat(np.arange(len(length)), length)
+    buckets, message = _buckets(np.array(hashes, dtype=np.uint64), segment_of_word)
+    found = message << BUCKET_BITS | buckets
+    found.sort()  # several times faster than numpy.unique, which hashes
+    found = found[np.diff(found, prepend=-1) != 0]
+    return (found & (BUCKETS - 1)).astype(np.int32), np.bincount(found >> BUCKET_BITS, minlength=len(emails))
+
+
+def buckets_of(segment: int, segment_words: Sequence[bytes]) -> list[tuple[bytes, int]]:
+    """What stands in one segment, words and pairs, with the bucket of each."""
+    hashes = np.array([_hash(word) for word in segment_words], dtype=np.uint64)
+    buckets, _ = _buckets(hashes, np.full(len(hashes), segment))
+    pairs = [a + b" " + b for a, b in itertools.pairwise(segment_words)] if _PAIRED[segment] else []
+    return list(zip([*segment_words, *pairs], buckets.tolist(), strict=True))
+
+
+def _buckets(hashes: npt.NDArray[np.uint64], segment: IdArray) -> tuple[IdArray, IdArray]:
+    """The buckets of all words and pairs, and the message of each."""
+    message, kind = np.divmod(segment, len(SEGMENTS))
+    salted = (hashes + kind.astype(np.uint64) * np.uint64(0x1_0000_0001)) * _SPREAD
+    paired = (segment[1:] == segment[:-1]) & np.array(_PAIRED)[kind[1:]]
+    pairs = ((salted[:-1] >> np.uint64(1)) + salted[1:])[paired] * _SPREAD
+    buckets = np.concatenate([salted, pairs]) >> np.uint64(64 - BUCKET_BITS)
+    return buckets.astype(np.int64), np.concatenate([message, message[1:][paired]])

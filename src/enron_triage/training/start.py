@@ -1,0 +1,125 @@
+"""What the stages that refine a policy begin with: the policy, a frozen reference, and the data as it sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from enron_triage.config import Config
+from enron_triage.errors import UsageError
+from enron_triage.evaluation.calibration import Calibration
+from enron_triage.features.dataset import Dataset, load_dataset
+from enron_triage.features.transform import Transform
+from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
+from enron_triage.models.policy import Policy, predict_logits
+from enron_triage.training.balance import mailbox_weights
+
+
+class Start(msgspec.Struct, kw_only=True):
+    """Where a refining stage begins.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint
+        What the policy was.
+    policy : Policy
+        To be trained; its calibration is part of it now.
+    transform : Transform
+    train, val : Dataset
+    features, val_features : Tensor, shape (messages, features)
+        On the policy's device.
+    reference, val_reference : Tensor, shape (messages, actions)
+        Log-probabilities of the policy as it was, on its device: the reference never changes.
+    """
+
+    checkpoint: Checkpoint
+    policy: Policy
+    transform: Transform
+    train: Dataset
+    val: Dataset
+    features: Tensor
+    val_features: Tensor
+    reference: Tensor
+    val_reference: Tensor
+
+
+def begin(config: Config, init: Path, dropout: float, device: torch.device) -> Start:
+    """Load a policy and the data for it.
+
+    Parameters
+    ----------
+    config : Config
+    init : Path
+        The checkpoint to begin with.
+    dropout : float
+        While refining. 0 keeps the policy's probabilities exactly the reference's at the start.
+    device : torch.device
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint or a split is missing, damaged, or does not fit the other.
+    """
+    checkpoint = load_checkpoint(init)
+    transform = Transform.from_plain(checkpoint.features)
+    train, val = (_load(config, transform, config.data / f"{name}.json") for name in ("train", "val"))
+    check_fit(init, checkpoint, train.scheme, len(transform.columns), config.data / "train.json")
+    weights = mailbox_weights(train.mailbox, config.sft.mailbox_weights_power)
+    features = transform.apply_to_train(train, config.features.text, weights, config.sft_seed).to(device)
+    val_features = transform.apply(val).to(device)
+    checkpoint = msgspec.structs.replace(checkpoint, model={**checkpoint.model, "dropout": dropout})
+    policy = checkpoint.policy(device)
+    calibration = Calibration(**checkpoint.calibration)
+    policy.absorb(calibration.shift, calibration.temperature)
+    reference, val_reference = (
+        torch.log_softmax(predict_logits(policy, inputs), dim=1).to(device) for inputs in (features, val_features)
+    )
+    return Start(
+        checkpoint=checkpoint,
+        policy=policy,
+        transform=transform,
+        train=train,
+        val=val,
+        features=features,
+        val_features=val_features,
+        reference=reference,
+        val_reference=val_reference,
+    )
+
+
+def refined_checkpoint(
+    start: Start, stage: str, init: str, epoch: int, seed: int, validation: dict[str, Any]
+) -> Checkpoint:
+    """The policy as it is now, with what it needs to predict."""
+    return Checkpoint(
+        stage=stage,
+        init=init,
+        epoch=epoch,
+        scheme=start.train.scheme,
+        label=start.checkpoint.label,
+        seed=seed,
+        model=start.checkpoint.model,
+        weights={name: weight.detach().cpu().clone() for name, weight in start.policy.state_dict().items()},
+        features=start.checkpoint.features,
+        calibration=validation["calibration"],
+        decision=validation["decision"],
+        metrics=validation,
+        resume={},
+    )
+
+
+def _load(config: Config, transform: Transform, path: Path) -> Dataset:
+    dataset = load_dataset(
+        path,
+        transform.groups,
+        cache=config.data / "features",
+        workers=config.worker_count,
+        embedding_model=transform.embedding_model,
+    )
+    if not len(dataset) or (dataset.targets < 0).any():
+        raise UsageError(f"{path}: is empty or holds messages without an action; run `triage split`")
+    return dataset
