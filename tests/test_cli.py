@@ -32,7 +32,7 @@ def triage(monkeypatch, capsys):
 def test_help_names_every_stage(triage):
     status, out, _ = triage("--help")
     assert status == 0
-    for name in ("download", "parse", "label", "split", "sft", "evaluate", "run"):
+    for name in ("download", "parse", "label", "split", "sft", "dpo", "evaluate", "predict", "run"):
         assert name in out
     assert triage()[1] == out  # without arguments likewise
 
@@ -54,6 +54,9 @@ def test_the_version_is_printed(triage):
         (["label"], "emails.json: no such file or folder; run `triage parse` first"),
         (["split"], "emails_labeled.json: no such file or folder; run `triage label` first"),
         (["sft"], "train.json: no such file or folder; run `triage split` first"),
+        (["predict", "new.eml"], "best_sft.pt: no such file; run `triage sft`"),
+        (["predict"], "Missing argument 'PATH...'"),
+        (["predict", "--reasons", "-1", "new.eml"], "--reasons"),
         (["evaluate"], "best_sft.pt: no such file or folder; run `triage sft` first"),
         (["evaluate", "--set", "evaluate.checkpoint=other.pt"], "other.pt: no such file or folder"),
         (["sft", "--device", "tpu"], "allowed: auto, cpu, cuda, mps"),

@@ -7,6 +7,7 @@ with ``--json`` one JSON object, on stdout; everything else goes to stderr.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ HELP: dict[str, str] = {
     "label": "Label each message with what its owner did: data/emails_labeled.json.",
     "split": "Split the labelled messages into train, val and test.",
     "sft": "Train the policy by supervised fine-tuning: checkpoints/best_sft.pt.",
+    "dpo": "Refine the policy by preference pairs: checkpoints/best_dpo.pt.",
     "evaluate": "Evaluate a checkpoint on a split: data/eval/*.json.",
     "run": "Run the stages of pipeline.stages, skipping those that are up to date.",
 }
@@ -111,6 +113,46 @@ for _name in HELP:
     _add_command(_name)
 
 
+@app.command(
+    "predict",
+    help="Predict actions for new mail, one JSON line a message: .eml files, Maildirs, mbox files, or - for stdin.",
+)
+def _predict(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name below --checkpoint-dir, or a path; best_sft.")
+    ] = None,
+    mailbox: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The owner's earlier mail: a Maildir, an mbox, a folder.")
+    ] = None,
+    owner: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="The owner's address, where the mailbox cannot tell; repeatable."),
+    ] = None,
+    reasons: Annotated[int, typer.Option(metavar="N", min=0, help="Reasons for each decision; 0 is fastest.")] = 3,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_dir: DataOption = None,
+    checkpoint_dir: CheckpointOption = None,
+    device: DeviceOption = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
+    named = [f"evaluate.checkpoint={checkpoint}"] if checkpoint else []
+    loaded = load_config(
+        config or [], [*(overrides or []), *named], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device
+    )
+    from enron_triage import predict  # imports torch, which --help and the data stages do without
+
+    try:
+        with logging_redirect_tqdm([logger]):
+            predict.run(loaded, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
+    except KeyboardInterrupt:
+        raise InterruptedRun("interrupted") from None
+
+
 def _run(name: str, config: Config) -> Result:
     return pipeline.run(config) if name == "run" else pipeline.run_stage(cast("Stage", name), config)
 
@@ -124,6 +166,9 @@ def main() -> None:
         _fail(error.format_message(), error.exit_code)
     except TriageError as error:
         _fail(str(error), error.exit_status)
+    except BrokenPipeError:  # whoever read the output has had enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OSError as error:
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     except Exception as error:  # a bug: still one line, with the way to see more

@@ -1,0 +1,238 @@
+"""New mail in, actions out: the same as ``evaluate``'s, from every kind of place, never from the future."""
+
+import io
+import json
+import mailbox as stdlib_mailbox
+import random
+import sys
+from email.message import EmailMessage
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from enron_triage import pipeline
+from enron_triage.config_files import load_config
+from enron_triage.corpus.reading import read_mailbox, read_messages
+from enron_triage.errors import TriageError, UsageError
+from enron_triage.evaluation.calibration import Calibration
+from enron_triage.features.dataset import extract_dataset, load_dataset
+from enron_triage.features.transform import Transform
+from enron_triage.models.attribution import integrated_gradients
+from enron_triage.models.checkpoint import load_checkpoint
+from enron_triage.models.policy import predict_logits
+from enron_triage.predict import Triage, run
+from enron_triage.records import Email, LabeledEmail
+
+SMALL = ["sft.epochs=2", "model.hidden=[16]", "model.ensemble=2", "model.dropout=0.0", "workers=1", "device=cpu"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A small policy, trained on the demo corpus: its folder and configuration."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = load_config(
+        [],
+        [*SMALL, "download.source=demo", "download.demo.mailboxes=10", "download.demo.messages=1500"],
+        data_dir=str(folder / "data"),
+        checkpoint_dir=str(folder / "checkpoints"),
+    )
+    pipeline.run(config)
+    return folder, config
+
+
+@pytest.fixture(scope="module")
+def triage(trained):
+    return Triage.load(trained[0] / "checkpoints" / "best_sft.pt")
+
+
+@pytest.fixture(scope="module")
+def test_records(trained):
+    """The labelled messages of the first test mailbox, and the mailbox's folder."""
+    folder, _ = trained
+    records = msgspec.json.decode((folder / "data" / "test.json").read_bytes(), type=list[LabeledEmail])
+    user = records[0].user
+    return [record for record in records if record.user == user], folder / "data" / "maildir" / user
+
+
+@pytest.fixture
+def predicted(trained):
+    """What the command prints for some paths."""
+
+    def predict(*paths, **options):
+        output = io.BytesIO()
+        settings = {"mailbox": None, "owner": [], "reasons": 0} | options
+        run(trained[1], [str(path) for path in paths], output=output, **settings)
+        return [json.loads(line) for line in output.getvalue().splitlines()]
+
+    return predict
+
+
+def raw_message(subject="budget", sender="jane@x.example", body="Can you send it today?", **headers):
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, "me@home.example", subject
+    mail["Date"] = "Mon, 14 May 2001 18:00:00 -0700"
+    for name, value in headers.items():
+        del mail[name]
+        mail[name] = value
+    mail.set_content(body)
+    return mail
+
+
+def test_on_a_test_mailbox_the_probabilities_are_those_of_evaluate(trained, test_records, predicted):
+    folder, _ = trained
+    records, root = test_records
+    checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
+    transform = Transform.from_plain(checkpoint.features)
+    dataset = load_dataset(folder / "data" / "test.json", transform.groups, cache=folder / "cache", workers=1)
+    logits = predict_logits(checkpoint.policy(torch.device("cpu")), transform.apply(dataset)).numpy()
+    of_mailbox = (dataset.mailbox == dataset.mailboxes.index(records[0].user)).numpy()
+    expected = Calibration(**checkpoint.calibration).probabilities(logits[of_mailbox])
+    found = {line["path"]: line for line in predicted(root, mailbox=root)}
+    for record, row in zip(records, expected, strict=True):
+        assert list(found[record.path]["probabilities"].values()) == pytest.approx(row.tolist(), abs=2e-6)
+
+
+def test_the_command_and_the_python_interface_agree(triage, test_records, predicted):
+    _, root = test_records
+    known = read_mailbox(root, 1)
+    emails = [email for email in read_messages([str(root)]) if isinstance(email, Email)]
+    in_python = [p for p in triage.predict(emails, mailbox=known, reasons=2) if p is not None]
+    printed = predicted(root, mailbox=root, reasons=2)
+    assert printed == [json.loads(msgspec.json.encode(prediction)) for prediction in in_python]
+    assert len(printed) > 50
+
+
+def test_a_line_holds_action_probabilities_and_reasons(predicted, tmp_path):
+    (tmp_path / "new.eml").write_bytes(raw_message().as_bytes())
+    (line,) = predicted(tmp_path / "new.eml", reasons=3)
+    assert line["action"] == max(line["probabilities"], key=line["probabilities"].get)
+    assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    reply = line["probabilities"]["reply_now"] + line["probabilities"]["reply_later"]
+    assert line["needs_reply"] == pytest.approx(reply, abs=2e-6)
+    strengths = [abs(reason["contribution"]) for reason in line["reasons"]]
+    assert len(strengths) == 3
+    assert strengths == sorted(strengths, reverse=True)
+    assert all(reason["meaning"] for reason in line["reasons"])
+
+
+def test_nothing_that_comes_later_changes_a_prediction(triage, test_records):
+    records, root = test_records
+    known = read_mailbox(root, 1)
+    rng = random.Random(1)
+    for record in rng.sample(records, 8):
+        (email,) = (e for e in known if e.path == record.path)
+        earlier = [e for e in known if e.timestamp is not None and e.timestamp < email.timestamp]
+        owner = {e.sender for e in known if e.folder == "sent"}
+        with_all = triage.predict([email], mailbox=known, owner=owner)
+        assert triage.predict([email], mailbox=earlier, owner=owner) == with_all
+
+
+def test_without_a_mailbox_each_message_stands_alone(predicted, tmp_path):
+    for number, subject in enumerate(("budget", "re: budget", "lunch")):
+        (tmp_path / f"{number}.eml").write_bytes(raw_message(subject).as_bytes())
+    together = predicted(*(tmp_path / f"{n}.eml" for n in range(3)))
+    assert together == [predicted(tmp_path / f"{n}.eml")[0] for n in range(3)]
+
+
+def test_an_mbox_a_maildir_a_folder_and_the_standard_input_give_the_same(predicted, tmp_path, monkeypatch):
+    box = stdlib_mailbox.mbox(tmp_path / "new.mbox")
+    maildir = stdlib_mailbox.Maildir(tmp_path / "Maildir")
+    (tmp_path / "folder").mkdir()
+    for number in range(3):
+        mail = raw_message(f"subject {number}")
+        box.add(mail)
+        maildir.add(mail)
+        (tmp_path / "folder" / f"{number}.eml").write_bytes(mail.as_bytes())
+    box.close()
+
+    def results(*paths):
+        return sorted(str(line["probabilities"]) for line in predicted(*paths))
+
+    expected = results(tmp_path / "new.mbox")
+    assert len(expected) == 3
+    assert results(tmp_path / "Maildir") == expected
+    assert results(tmp_path / "folder") == expected
+    stdin = io.TextIOWrapper(io.BytesIO((tmp_path / "new.mbox").read_bytes()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    lines = predicted("-")
+    assert sorted(str(line["probabilities"]) for line in lines) == expected
+    assert [line["path"] for line in lines] == ["-#0", "-#1", "-#2"]
+
+
+def test_what_the_owner_sent_gets_no_prediction(triage):
+    mine, other = (raw_message(sender=sender).as_bytes() for sender in ("Me@Home.example", "jane@x.example"))
+    first, second = triage.predict([mine, other], owner=["me@home.example"])
+    assert first is None
+    assert second is not None
+
+
+def test_mail_without_a_usable_date_counts_as_new(triage, test_records):
+    _, root = test_records
+    known = read_mailbox(root, 1)
+    latest = max(email.timestamp for email in known if email.timestamp)
+    undated = raw_message(Date="yesterday").as_bytes()
+    ancient = raw_message(Date="Mon, 1 Jan 1900 00:00:00 +0000").as_bytes()
+    (expected,) = triage.predict([undated], mailbox=known)
+    assert expected is not None
+    (broken,) = triage.predict([ancient], mailbox=known)
+    assert broken is not None  # its hour is a feature, so the numbers differ
+    dated = msgspec.structs.replace(
+        next(e for e in known if e.timestamp == latest), timestamp=None, date=None, fingerprint="new", path="new"
+    )
+    assert triage.predict([dated], mailbox=known)[0] is not None
+
+
+def test_mail_of_another_decade_than_the_training_mail_has_a_history(triage, test_records):
+    _, root = test_records
+    shift = 25 * 365 * 86400
+    moved = [
+        msgspec.structs.replace(email, timestamp=email.timestamp + shift)
+        for email in read_mailbox(root, 1)
+        if email.timestamp is not None
+    ]
+    emails = moved[-20:]
+    with_past = triage.predict(emails, mailbox=moved)
+    without = triage.predict(emails)
+    assert [p and p.probabilities for p in with_past] != [p and p.probabilities for p in without]
+
+
+def test_integrated_gradients_add_up_to_the_change_of_the_log_probability(trained, test_records):
+    folder, _ = trained
+    checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
+    policy = checkpoint.policy(torch.device("cpu"))
+    transform = Transform.from_plain(checkpoint.features)
+    features = transform.apply(extract_dataset(test_records[0][:40], transform.groups))
+    actions = policy(features).argmax(dim=1)
+    attributions, _ = integrated_gradients(policy, features, actions)
+    with torch.no_grad():
+        at_end = torch.log_softmax(policy(features), dim=1).gather(1, actions[:, None]).squeeze(1)
+        at_start = torch.log_softmax(policy(torch.zeros_like(features)), dim=1).gather(1, actions[:, None]).squeeze(1)
+    np.testing.assert_allclose(attributions.sum(dim=1), at_end - at_start, atol=0.05)
+
+
+def test_a_message_that_cannot_be_read_costs_a_line_and_not_the_rest(predicted, tmp_path, caplog):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "good.eml").write_bytes(raw_message().as_bytes())
+    (folder / "empty.eml").write_bytes(b"")
+    assert [Path(line["path"]).name for line in predicted(folder)] == ["good.eml"]
+    assert "empty.eml: ValueError: empty" in caplog.text
+    with pytest.raises(TriageError, match="no message to predict"):
+        predicted(folder / "empty.eml")
+
+
+def test_what_is_missing_is_named(predicted, tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match=r"nowhere\.eml: no such file or folder"):
+        predicted(tmp_path / "nowhere.eml")
+    (tmp_path / "new.eml").write_bytes(raw_message().as_bytes())
+    with pytest.raises(UsageError, match="none: no such file or folder"):
+        predicted(tmp_path / "new.eml", mailbox=tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="empty: holds no mail"):
+        predicted(tmp_path / "new.eml", mailbox=tmp_path / "empty")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(UsageError, match="standard input is empty"):
+        predicted("-")
