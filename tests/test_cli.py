@@ -10,7 +10,18 @@ import pytest
 
 from enron_triage import __version__, cli
 
-QUICK = ["--set", "sft.epochs=2", "--set", "model.hidden=[16]", "--set", "workers=1", "--device", "cpu"]
+QUICK = [
+    "--set",
+    "sft.epochs=2",
+    "--set",
+    "model.hidden=[16]",
+    "--set",
+    "model.boosting=5",
+    "--set",
+    "workers=1",
+    "--device",
+    "cpu",
+]
 
 
 @pytest.fixture
@@ -206,7 +217,16 @@ def test_parse_killed_at_any_moment_and_run_again_gives_the_same_bytes(tiny_corp
 
 
 def test_an_interrupted_training_ends_with_130_and_goes_on_where_it_was(tiny_corpus, tmp_path):
-    arguments = ["--set", f"parse.source={tiny_corpus}", "--set", "model.hidden=[16]", "--device", "cpu"]
+    arguments = [
+        "--set",
+        f"parse.source={tiny_corpus}",
+        "--set",
+        "model.hidden=[16]",
+        "--set",
+        "model.boosting=5",
+        "--device",
+        "cpu",
+    ]
     data = ["--set", "pipeline.stages=[parse, label, split, sft]"]
     assert finished("run", "-q", *data, "--set", "sft.epochs=1", *arguments) == 0
     before = (tmp_path / "checkpoints" / "best_sft.pt").read_bytes()

@@ -26,7 +26,15 @@ from enron_triage.models.policy import predict_logits
 from enron_triage.predict import Triage, run
 from enron_triage.records import Email, LabeledEmail
 
-SMALL = ["sft.epochs=2", "model.hidden=[16]", "model.ensemble=2", "model.dropout=0.0", "workers=1", "device=cpu"]
+SMALL = [
+    "sft.epochs=2",
+    "model.hidden=[16]",
+    "model.ensemble=2",
+    "model.boosting=5",
+    "model.dropout=0.0",
+    "workers=1",
+    "device=cpu",
+]
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +216,12 @@ def test_integrated_gradients_add_up_to_the_change_of_the_log_probability(traine
     actions = policy(features).argmax(dim=1)
     attributions, _ = integrated_gradients(policy, features, actions)
     with torch.no_grad():
-        at_end = torch.log_softmax(policy(features), dim=1).gather(1, actions[:, None]).squeeze(1)
-        at_start = torch.log_softmax(policy(torch.zeros_like(features)), dim=1).gather(1, actions[:, None]).squeeze(1)
+        at_end = torch.log_softmax(policy.network_logits(features), dim=1).gather(1, actions[:, None]).squeeze(1)
+        at_start = (
+            torch.log_softmax(policy.network_logits(torch.zeros_like(features)), dim=1)
+            .gather(1, actions[:, None])
+            .squeeze(1)
+        )
     np.testing.assert_allclose(attributions.sum(dim=1), at_end - at_start, atol=0.05)
 
 

@@ -174,7 +174,8 @@ class ModelConfig(Section, frozen=True):
     hidden: Annotated[tuple[PositiveInt, ...], msgspec.Meta(min_length=1)] = (512, 256)
     dropout: Fraction = 0.5
     stages: DecisionStages = "one"  # two: respond or not, then which
-    ensemble: PositiveInt = 3  # members, which differ in their initial weights
+    ensemble: PositiveInt = 3  # networks, which differ in their initial weights
+    boosting: NonNegativeInt = 150  # rounds of gradient-boosted trees, a further member; 0: none
 
 
 class TrainingConfig(Section, frozen=True):
@@ -206,7 +207,7 @@ class SftConfig(TrainingConfig, frozen=True):
 
 
 class RewardsConfig(Section, frozen=True):
-    """What a decision is worth: minus its cost. See `training.rewards`."""
+    """What a decision is worth: minus its cost."""
 
     # Rows: what the owner did; columns: what is predicted; both in class order. A missed reply costs most: somebody
     # waits, and the owner does not know. Deleting is worse than archiving, as it hides more. Asking for a reply
@@ -218,8 +219,6 @@ class RewardsConfig(Section, frozen=True):
         (1.0, 0.8, 0.8, 0.0, 1.0),  # archive
         (1.0, 0.8, 0.8, 0.3, 0.0),  # delete
     )
-    partial_credit: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5  # for the other reply, near the threshold
-    confidence_penalty: NonNegativeFloat = 0.0  # grpo: of an error, times the probability that the policy gave it
 
 
 class DpoConfig(TrainingConfig, frozen=True):

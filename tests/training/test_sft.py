@@ -88,7 +88,14 @@ def folder(tmp_path, labelled):
 
 
 def config_of(folder, *overrides, checkpoints="checkpoints"):
-    small = ["model.hidden=[8]", "model.ensemble=1", "model.dropout=0.2", "sft.batch_size=32", "sft.epochs=4"]
+    small = [
+        "model.hidden=[8]",
+        "model.ensemble=1",
+        "model.boosting=0",
+        "model.dropout=0.2",
+        "sft.batch_size=32",
+        "sft.epochs=4",
+    ]
     small += ["sft.learning_rate=0.02", "features.text.epochs=1"]
     return load_config(
         [],

@@ -1,4 +1,4 @@
-"""The policy: multilayer perceptrons from a message's features to the logits of the actions."""
+"""The policy: networks, and boosted trees beside them, from a message's features to the logits of the actions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.nn.functional import log_softmax, logsigmoid
 from enron_triage.actions import ACTIONS, Action
 from enron_triage.config import DecisionStages, DeviceName
 from enron_triage.errors import UsageError
+from enron_triage.models.trees import Trees
 
 _RESPONSES = (Action.REPLY_NOW, Action.REPLY_LATER, Action.FORWARD)  # the first in class order
 
@@ -33,6 +34,8 @@ class Policy(nn.Module):
         response, or which way to put the message aside.
     ensemble : int
         The number of members, which differ in their initial weights and dropout.
+    trees, nodes : int
+        The size of a further member of gradient-boosted trees, see `set_trees`; it has half of the say.
     """
 
     def __init__(
@@ -42,11 +45,14 @@ class Policy(nn.Module):
         dropout: float,
         stages: DecisionStages = "one",
         ensemble: int = 1,
+        trees: int = 0,
+        nodes: int = 0,
     ) -> None:
         super().__init__()
         self.stages = stages
         outputs = len(ACTIONS) + (stages == "two")
         self.members = nn.ModuleList(_member(inputs, hidden, dropout, outputs) for _ in range(ensemble))
+        self.trees = Trees(trees, nodes) if trees else None
         # A calibration that has become part of the policy: see `absorb`.
         self.register_buffer("shift", torch.zeros(len(ACTIONS)))
         self.register_buffer("scale", torch.ones(()))
@@ -64,11 +70,23 @@ class Policy(nn.Module):
         -------
         Tensor of float32, shape (batch, actions)
         """
-        logits = self.member_logits(features)
-        joint = logits[0]
-        if len(logits) > 1:
-            joint = torch.logsumexp(log_softmax(logits, dim=-1), dim=0) - math.log(len(logits))
+        joint = self.network_logits(features)
+        if self.trees is not None:
+            with torch.no_grad():
+                fitted = log_softmax(self.trees(features), dim=-1)
+            joint = torch.logaddexp(log_softmax(joint, dim=-1), fitted) - math.log(2)
         return (joint + self.shift) * self.scale
+
+    def network_logits(self, features: Tensor) -> Tensor:
+        """Logits by the networks alone, shape (batch, actions): smooth in the features, as trees are not."""
+        logits = self.member_logits(features)
+        if len(logits) == 1:
+            return logits[0]
+        return torch.logsumexp(log_softmax(logits, dim=-1), dim=0) - math.log(len(logits))
+
+    def set_trees(self, trees: Trees) -> None:
+        """Take fitted trees as a member."""
+        self.trees = trees
 
     def absorb(self, shift: Sequence[float], temperature: float) -> None:
         """Make a calibration part of the policy, so that its own probabilities are the calibrated ones."""
@@ -105,13 +123,15 @@ def new_policy(
     dropout: float,
     stages: DecisionStages = "one",
     ensemble: int = 1,
+    trees: int = 0,
+    nodes: int = 0,
     *,
     seed: int,
 ) -> Policy:
     """A freshly initialised policy: the same weights for the same seed, on any device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Policy(inputs, hidden, dropout, stages, ensemble)
+        return Policy(inputs, hidden, dropout, stages, ensemble, trees, nodes)
 
 
 @torch.no_grad()

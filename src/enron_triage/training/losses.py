@@ -99,50 +99,6 @@ def preference_loss(
     return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
 
 
-def bradley_terry_loss(chosen: Tensor, rejected: Tensor, weights: Tensor) -> Tensor:
-    """The negative log-likelihood of preferences under a reward model (Bradley and Terry 1952), a weighted mean.
-
-    Parameters
-    ----------
-    chosen, rejected : Tensor, shape (pairs,)
-        Rewards of the two actions.
-    weights : Tensor, shape (pairs,)
-
-    Returns
-    -------
-    Tensor, scalar
-    """
-    losses = -logsigmoid(chosen - rejected)
-    return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
-
-
-def clipped_surrogate(
-    log_ratio: Tensor, advantages: Tensor, weights: Tensor, *, epsilon_low: float, epsilon_high: float
-) -> tuple[Tensor, Tensor]:
-    """The clipped policy-gradient loss (Schulman et al. 2017, eq. 7; the bounds as in DAPO, Yu et al. 2025).
-
-    Parameters
-    ----------
-    log_ratio : Tensor, shape (messages, actions)
-        log pi(action) - log pi_old(action).
-    advantages : Tensor, shape (messages, actions)
-    weights : Tensor, shape (messages, actions)
-        How often each action counts; each row adds up to 1: sampled shares, or pi_old itself.
-    epsilon_low, epsilon_high : float >= 0
-
-    Returns
-    -------
-    loss : Tensor, scalar
-    clipped : Tensor, scalar
-        The share of the actions whose ratio was cut.
-    """
-    ratio = log_ratio.exp()
-    cut = ratio.clamp(1 - epsilon_low, 1 + epsilon_high)
-    gains = torch.minimum(ratio * advantages, cut * advantages)
-    clipped = (weights * (cut * advantages < ratio * advantages)).sum(dim=1).mean()
-    return -(weights * gains).sum(dim=1).mean(), clipped.detach()
-
-
 def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
     """KL(p || q) over the actions, exactly; shape (messages,) from two of shape (messages, actions)."""
     return (log_p.exp() * (log_p - log_q)).sum(dim=1)

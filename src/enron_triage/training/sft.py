@@ -26,7 +26,8 @@ from enron_triage.errors import UsageError
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import Checkpoint
-from enron_triage.models.policy import choose_device, new_policy
+from enron_triage.models.policy import Policy, choose_device, new_policy
+from enron_triage.models.trees import fit_trees
 from enron_triage.stages import Result, plan
 from enron_triage.training import loop
 from enron_triage.training.balance import class_weights, epoch_order, mailbox_weights
@@ -82,12 +83,11 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
     transform, features = Transform.fit(train, config.features, of_message, config.sft_seed)
     features, val_features = features.to(device), transform.apply(val).to(device)
     targets, of_message = train.targets.to(device), of_message.to(device)
-    model: dict[str, Any] = {"inputs": features.shape[1], **provenance.plain(config.model)}
-    policy = new_policy(**model, seed=config.sft_seed).to(device)
     counts = torch.bincount(train.targets, minlength=len(ACTIONS))
     of_class = class_weights(
         counts, settings.class_weights, power=settings.class_weights_power, beta=settings.class_weights_beta
     ).to(device)
+    model, policy = _new_policy(config, features, train.targets, (of_class[targets] * of_message).cpu(), device)
     shift = None if config.decision.keep_class_weights else _shift(settings, counts, of_class.cpu())
     gamma = settings.focal_gamma if settings.loss == "focal" else 0.0
 
@@ -127,6 +127,21 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
         checkpoint=checkpoint,
         identity=identity,
     )
+
+
+def _new_policy(
+    config: Config, features: Tensor, targets: Tensor, weights: Tensor, device: torch.device
+) -> tuple[dict[str, Any], Policy]:
+    """An untrained policy, its trees fitted already, and the arguments that make one of its form."""
+    model = {"inputs": features.shape[1], **provenance.plain(config.model)}
+    rounds = model.pop("boosting")
+    policy = new_policy(**model, seed=config.sft_seed)
+    if rounds:
+        arrays = features.cpu().numpy(), targets.numpy(), weights.numpy()
+        trees = fit_trees(*arrays, iterations=rounds, seed=config.sft_seed)
+        policy.set_trees(trees)
+        model |= {"trees": len(trees.root), "nodes": len(trees.feature)}
+    return model, policy.to(device)
 
 
 def _shift(settings: SftConfig, counts: Tensor, of_class: Tensor) -> FloatArray:

@@ -1,0 +1,156 @@
+"""The preference stage: it starts at the reference, moves as the formulas say, and is honest about it."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from enron_triage import pipeline
+from enron_triage.config_files import load_config
+from enron_triage.errors import UsageError
+from enron_triage.models.checkpoint import load_checkpoint
+from enron_triage.training import dpo
+from enron_triage.training.losses import entropy, kl_divergence, preference_loss
+from enron_triage.training.start import begin
+
+SMALL = [
+    "sft.epochs=2",
+    "model.hidden=[8]",
+    "model.ensemble=2",
+    "model.boosting=3",
+    "dpo.epochs=2",
+    "dpo.batch_size=256",
+]
+SMALL += ["dpo.learning_rate=0.005", "workers=1"]
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "ipo", "hinge"])
+def test_the_losses_are_their_formulas_and_have_their_gradients(kind):
+    margin = torch.tensor([0.3, -1.2, 8.0, 0.0], dtype=torch.float64, requires_grad=True)
+    weights = torch.tensor([1.0, 2.0, 0.5, 1.0], dtype=torch.float64)
+    beta, smoothing = 0.4, 0.2
+    m, w = margin.detach().numpy(), weights.numpy()
+    formula = {
+        "sigmoid": -(1 - smoothing) * np.log(1 / (1 + np.exp(-beta * m)))
+        - smoothing * np.log(1 / (1 + np.exp(beta * m))),
+        "ipo": (m - 1 / (2 * beta)) ** 2,
+        "hinge": np.maximum(0, 1 - beta * m),
+    }[kind]
+
+    def loss(values):
+        return preference_loss(values, weights, kind, beta=beta, label_smoothing=smoothing)
+
+    assert loss(margin).item() == pytest.approx((formula * w).sum() / w.sum())
+    assert torch.autograd.gradcheck(loss, (margin,))
+
+
+def test_the_optimum_is_where_the_preferences_are_as_likely_as_they_were_given():
+    # With a share of them the wrong way round, sigmoid(beta x margin) must come to the rest of them.
+    margin = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([margin], max_iter=100)
+
+    def step():
+        optimizer.zero_grad()
+        loss = preference_loss(margin, torch.ones(1), "sigmoid", beta=0.5, label_smoothing=0.1)
+        loss.backward()
+        return loss
+
+    optimizer.step(step)
+    assert margin.item() == pytest.approx(math.log(0.9 / 0.1) / 0.5, rel=1e-3)
+
+
+def test_divergence_and_entropy_are_exact():
+    p, q = torch.tensor([[0.5, 0.5, 0.0, 0.0, 0.0]]).clamp_min(1e-30).log(), torch.full((1, 5), 0.2).log()
+    assert float(kl_divergence(p, q)) == pytest.approx(math.log(2.5))
+    assert float(entropy(p)) == pytest.approx(math.log(2))
+    assert float(kl_divergence(q, q)) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with splits of the demo corpus and a trained policy."""
+    folder = tmp_path_factory.mktemp("dpo")
+    small = ["download.source=demo", "download.demo.mailboxes=10", "download.demo.messages=1200"]
+    pipeline.run(config_of(folder, *small, "pipeline.stages=[download, parse, label, split, sft]"))
+    return folder
+
+
+def config_of(folder, *overrides):
+    return load_config(
+        [],
+        [*SMALL, *overrides],
+        data_dir=str(folder / "data"),
+        checkpoint_dir=str(folder / "checkpoints"),
+        device="cpu",
+    )
+
+
+def test_at_the_start_the_policy_is_the_reference_and_the_loss_log_2(folder):
+    config = config_of(folder)
+    start = begin(config, folder / "checkpoints" / "best_sft.pt", 0.0, torch.device("cpu"))
+    pairs, val_pairs = dpo.preference_pairs(config, start)
+    task = dpo.make_task(config, start, pairs, val_pairs, "x")
+    task.policy.train()
+    assert task.loss(torch.arange(50)).item() == pytest.approx(math.log(2), rel=1e-5)
+    metrics = dpo.preference_metrics(start, val_pairs, config.dpo)
+    assert metrics["kl"] == pytest.approx(0, abs=1e-6)
+    assert metrics["reward_margin"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_reference_is_the_calibrated_policy(folder):
+    start = begin(config_of(folder), folder / "checkpoints" / "best_sft.pt", 0.0, torch.device("cpu"))
+    calibration = start.checkpoint.calibration
+    plain = load_checkpoint(folder / "checkpoints" / "best_sft.pt").policy(torch.device("cpu"))(start.val_features)
+    expected = (plain + torch.tensor(calibration["shift"])) / calibration["temperature"]
+    torch.testing.assert_close(start.val_reference, torch.log_softmax(expected.detach(), dim=1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings", [[], ["dpo.loss=ipo"], ["dpo.loss=hinge", "dpo.sft_weight=0.5"], ["dpo.label_smoothing=0.1"]]
+)
+def test_the_stage_writes_its_files_and_says_how_far_it_went(folder, settings):
+    result = dpo.run(config_of(folder, *settings))
+    names = {path.name for path in (folder / "checkpoints").iterdir()}
+    assert {"stage_4.pt", "best_dpo.pt", "dpo_epoch_1.pt", "dpo_epoch_2.pt", "stage_4_metrics.jsonl"} <= names
+    lines = (folder / "checkpoints" / "stage_4_metrics.jsonl").read_text().splitlines()
+    fields = {"kl", "entropy", "chosen_reward", "rejected_reward", "reward_margin", "preference_accuracy"}
+    for line in map(json.loads, lines):
+        assert fields | {"accuracy", "macro_f1", "collapsed", "val_loss"} <= line.keys()
+        assert line["kl"] > 0
+    assert "preference accuracy" in result.table
+    checkpoint = load_checkpoint(folder / "checkpoints" / "best_dpo.pt")
+    assert (checkpoint.stage, checkpoint.init) == ("dpo", "best_sft")
+
+
+def test_a_policy_trained_on_the_synthetic_order_turns_to_replies_and_says_that_it_collapsed(folder, caplog):
+    init = folder / "checkpoints" / "best_sft.pt"
+    settings = ["dpo.preferences=synthetic", "dpo.epochs=20", "dpo.batch_size=256", "run=synthetic", f"dpo.init={init}"]
+    result = dpo.run(config_of(folder, *settings, "dpo.learning_rate=0.02", "dpo.beta=0.5"))
+    last = json.loads((folder / "checkpoints" / "synthetic" / "stage_4_metrics.jsonl").read_text().splitlines()[-1])
+    assert last["preference_accuracy"] > 0.8
+    assert last["predicted_share"]["reply_now"] > 0.75
+    assert not last["collapsed"] or "the policy has collapsed to reply_now" in caplog.text
+    assert result.data["pairs"] > 1000
+
+
+def test_pairs_judged_by_people_are_found_by_their_fingerprint(folder, tmp_path):
+    records = json.loads((folder / "data" / "train.json").read_text())
+    lines = [
+        json.dumps({"fingerprint": record["fingerprint"], "chosen": "forward", "rejected": "delete"})
+        for record in records[:20]
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
+    result = dpo.run(config_of(folder, f"dpo.preferences={tmp_path / 'pairs.jsonl'}"))
+    assert result.data["pairs"] >= 20
+    assert result.data["val_pairs"] == 0
+    assert result.data["validation"]["preference_accuracy"] is None
+    (tmp_path / "pairs.jsonl").write_text('{"fingerprint": "unknown", "chosen": "forward", "rejected": "delete"}')
+    with pytest.raises(UsageError, match=r"pairs\.jsonl: no pair of actions on a train message"):
+        dpo.run(config_of(folder, f"dpo.preferences={tmp_path / 'pairs.jsonl'}"))
+
+
+def test_a_missing_policy_names_the_stage_that_makes_it(folder):
+    with pytest.raises(UsageError, match=r"nowhere\.pt: no such file or folder"):
+        dpo.run(config_of(folder, "dpo.init=nowhere"))
