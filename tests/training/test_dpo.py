@@ -124,14 +124,15 @@ def test_the_stage_writes_its_files_and_says_how_far_it_went(folder, settings):
     assert (checkpoint.stage, checkpoint.init) == ("dpo", "best_sft")
 
 
-def test_a_policy_trained_on_the_synthetic_order_turns_to_replies_and_says_that_it_collapsed(folder, caplog):
+def test_a_policy_trained_on_the_synthetic_order_forgets_what_is_archived_and_deleted(folder):
     init = folder / "checkpoints" / "best_sft.pt"
-    settings = ["dpo.preferences=synthetic", "dpo.epochs=20", "dpo.batch_size=256", "run=synthetic", f"dpo.init={init}"]
+    settings = ["dpo.preferences=synthetic", "dpo.epochs=20", "dpo.patience=99", "run=synthetic", f"dpo.init={init}"]
     result = dpo.run(config_of(folder, *settings, "dpo.learning_rate=0.02", "dpo.beta=0.5"))
-    last = json.loads((folder / "checkpoints" / "synthetic" / "stage_4_metrics.jsonl").read_text().splitlines()[-1])
-    assert last["preference_accuracy"] > 0.8
-    assert last["predicted_share"]["reply_now"] > 0.75
-    assert not last["collapsed"] or "the policy has collapsed to reply_now" in caplog.text
+    lines = (folder / "checkpoints" / "synthetic" / "stage_4_metrics.jsonl").read_text().splitlines()
+    before, last = load_checkpoint(init).metrics["predicted_share"], json.loads(lines[-1])
+    assert last["preference_accuracy"] > 0.8  # a success, by this measure
+    assert before["archive"] + before["delete"] > 0.2
+    assert last["predicted_share"]["archive"] + last["predicted_share"]["delete"] < 0.1
     assert result.data["pairs"] > 1000
 
 
