@@ -170,6 +170,16 @@ def test_an_mbox_a_maildir_a_folder_and_the_standard_input_give_the_same(predict
     assert [line["path"] for line in lines] == ["-#0", "-#1", "-#2"]
 
 
+def test_a_message_that_the_mailbox_holds_is_named_as_it_was_asked_for(triage, test_records):
+    records, root = test_records
+    known = read_mailbox(root, 1)
+    (email,) = (e for e in known if e.path == records[5].path)
+    asked = msgspec.structs.replace(email, path="new.mbox#0", message_id="<other@x.example>")
+    (named,), (expected,) = triage.predict([asked], mailbox=known), triage.predict([email], mailbox=known)
+    assert (named.path, named.message_id) == ("new.mbox#0", "<other@x.example>")
+    assert named.probabilities == expected.probabilities
+
+
 def test_what_the_owner_sent_gets_no_prediction(triage):
     mine, other = (raw_message(sender=sender).as_bytes() for sender in ("Me@Home.example", "jane@x.example"))
     first, second = triage.predict([mine, other], owner=["me@home.example"])

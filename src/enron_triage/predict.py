@@ -142,7 +142,13 @@ class Triage:
             self._among(parsed, known, addresses) if known else [_without_mailbox(email, addresses) for email in parsed]
         )
         predictions = iter(self._predict([record for record in records if record is not None], reasons))
-        return [None if record is None else next(predictions) for record in records]
+        return [
+            # A copy in the mailbox may have served; what was asked about is named.
+            None
+            if record is None
+            else msgspec.structs.replace(next(predictions), path=email.path, message_id=email.message_id)
+            for email, record in zip(parsed, records, strict=True)
+        ]
 
     def _among(
         self, emails: Sequence[Email], known: list[Email], addresses: frozenset[str]
