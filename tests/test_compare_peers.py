@@ -1,0 +1,63 @@
+"""The comparison runs from the labelled messages to its tables, with the peers that need no extra."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from enron_triage import pipeline
+from enron_triage.config_files import load_config
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+SMALL = ["sft.epochs=1", "model.hidden=[8]", "model.ensemble=1", "model.boosting=2", "workers=1", "device=cpu"]
+CHEAP = ["majority", "calendar", "sender habit", "TF-IDF + logistic regression"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A data folder with the labelled messages of a small demo corpus, and splits."""
+    folder = tmp_path_factory.mktemp("peers")
+    small = ["download.source=demo", "download.demo.mailboxes=10", "download.demo.messages=900"]
+    stages = "pipeline.stages=[download, parse, label, split]"
+    pipeline.run(load_config([], [*small, *SMALL, stages], data_dir=str(folder)))
+    return folder
+
+
+def run(script, *arguments):
+    overrides = [word for setting in SMALL for word in ("--set", setting)]
+    command = [sys.executable, str(SCRIPTS / script), *overrides, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_policy_and_peers_stand_in_one_table_with_their_paired_differences(data, tmp_path):
+    done = run(
+        *("compare_peers.py", "--data-dir", str(data), "--split-seeds", "1", "2"),
+        *("--json", str(tmp_path / "all.json"), "--peers", *CHEAP),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {line.split("|")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("| ")}
+    assert {"policy", *CHEAP, "Policy minus"} <= rows.keys()
+    results = json.loads((tmp_path / "all.json").read_text())["results"]
+    assert all(len(runs) == 2 for runs in results.values())
+    for runs in results.values():
+        assert all(0 <= scores[name] <= 1 for scores in runs for name in ("accuracy", "reply_auc", "ece"))
+    assert results["majority"][0]["reply_auc"] == 0.5
+    difference = sum(a["ece"] - b["ece"] for a, b in zip(results["policy"], results["majority"], strict=True)) / 2
+    assert f"{difference:+.4f}" in done.stdout.split("Policy minus")[1]
+
+
+def test_what_is_missing_is_one_line(tmp_path):
+    done = run("compare_peers.py", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "emails_labeled.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_learning_curve_has_a_row_for_each_number_of_mailboxes(data):
+    done = run("learning_curve.py", "--data-dir", str(data), "--mailboxes", "2", "4")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|") for line in done.stdout.splitlines()[2:]]
+    assert [int(row[1]) for row in rows] == [2, 4]
+    assert int(rows[0][2]) < int(rows[1][2])
