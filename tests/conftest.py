@@ -12,7 +12,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from enron_triage.actions import Action
-from enron_triage.config import LabelConfig
+from enron_triage.config import LabelConfig, RewardsConfig
 from enron_triage.corpus.demo import write_demo
 from enron_triage.provenance import plain
 from enron_triage.records import Email, Evidence, History, LabeledEmail, Past
@@ -92,6 +92,7 @@ def checkpoint_fields() -> Callable[..., dict[str, Any]]:
             "quantiles": torch.linspace(-1, 1, 5)[:, None].repeat(1, inputs),
             "text": None,
             "embedding_model": None,
+            "fitted_on": "",
         }
         return {
             "stage": "sft",
@@ -102,7 +103,11 @@ def checkpoint_fields() -> Callable[..., dict[str, Any]]:
             "seed": 1,
             "features": features,
             "calibration": {"temperature": 1.0, "shift": [0.0] * 5},
-            "decision": {"rule": "argmax", "offsets": {r: [0.0] * 5 for r in ("argmax", "prior", "thresholds")}},
+            "decision": {
+                "rule": "argmax",
+                "offsets": {rule: [0.0] * 5 for rule in ("argmax", "prior", "thresholds")},
+                "costs": RewardsConfig().costs,
+            },
             "metrics": {},
             "resume": {},
         } | fields

@@ -36,6 +36,12 @@ MAKER = {
     "split_metadata.json": "split",
     "best_sft.pt": "sft",
     "stage_1.pt": "sft",
+    "best_reward.pt": "reward",
+    "stage_2.pt": "reward",
+    "best_grpo.pt": "grpo",
+    "stage_3.pt": "grpo",
+    "best_dpo.pt": "dpo",
+    "stage_4.pt": "dpo",
 }
 _UNLABELLED = "missing required field `action`"
 SPLITS = ("train", "val", "test")

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -31,7 +32,9 @@ HELP: dict[str, str] = {
     "label": "Label each message with what its owner did: data/emails_labeled.json.",
     "split": "Split the labelled messages into train, val and test.",
     "sft": "Train the policy by supervised fine-tuning: checkpoints/best_sft.pt.",
+    "reward": "Train a reward model on preference pairs: checkpoints/best_reward.pt.",
     "dpo": "Refine the policy by preference pairs: checkpoints/best_dpo.pt.",
+    "grpo": "Refine the policy by rewards: checkpoints/best_grpo.pt.",
     "evaluate": "Evaluate a checkpoint on a split: data/eval/*.json.",
     "run": "Run the stages of pipeline.stages, skipping those that are up to date.",
 }
@@ -97,20 +100,60 @@ def _add_command(name: str) -> None:
         loaded = load_config(
             config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device
         )
-        try:
-            with logging_redirect_tqdm([logger]):
-                result = _run(name, loaded)
-        except KeyboardInterrupt:  # typer would exit with 130, but silently
-            raise InterruptedRun(
-                "interrupted; finished artifacts are as they were, run the same command to go on"
-            ) from None
-        typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
+        _print_result(lambda: _run(name, loaded), as_json)
 
     app.command(name, help=HELP[name])(command)
 
 
 for _name in HELP:
     _add_command(_name)
+
+
+@app.command(
+    "preferences",
+    help="Write a template of preference pairs for people to judge: the messages of which the policy is least certain.",
+)
+def _preferences(
+    context: typer.Context,
+    sample_uncertain: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many messages; those of train with the closest alternatives.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write; preferences.jsonl in the data folder.")
+    ] = None,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_dir: DataOption = None,
+    checkpoint_dir: CheckpointOption = None,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
+    loaded = load_config(config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device)
+    from enron_triage.training import judgements  # imports torch
+
+    _print_result(lambda: judgements.run(loaded, sample_uncertain, output), as_json)
+
+
+@app.command("report", help="Compare evaluations: tables, and a page with pictures, in data/eval/.")
+def _report(
+    context: typer.Context,
+    log: Annotated[bool, typer.Option("--log", help="Put the results into TRAINING_LOG.md, too.")] = False,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_dir: DataOption = None,
+    checkpoint_dir: CheckpointOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
+    loaded = load_config(config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=None)
+    from enron_triage.evaluation import report
+
+    _print_result(lambda: report.run(loaded, log=log), as_json)
 
 
 @app.command(
@@ -151,6 +194,18 @@ def _predict(
             predict.run(loaded, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
     except KeyboardInterrupt:
         raise InterruptedRun("interrupted") from None
+
+
+def _print_result(work: Callable[[], Result], as_json: bool) -> None:
+    """Do the work; print its result."""
+    try:
+        with logging_redirect_tqdm([logger]):
+            result = work()
+    except KeyboardInterrupt:  # typer would exit with 130, but silently
+        raise InterruptedRun(
+            "interrupted; finished artifacts are as they were, run the same command to go on"
+        ) from None
+    typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
 
 
 def _run(name: str, config: Config) -> Result:

@@ -37,17 +37,17 @@ NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Stage = Literal["download", "parse", "label", "split", "sft", "dpo", "evaluate"]
+Stage = Literal["download", "parse", "label", "split", "sft", "reward", "dpo", "grpo", "evaluate"]
 FeatureGroupName = Literal["metadata", "history", "text", "embedding"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 DecisionStages = Literal["one", "two"]
-DecisionRule = Literal["argmax", "prior", "thresholds"]
+DecisionRule = Literal["argmax", "prior", "thresholds", "expected_reward"]
 CostRow = tuple[float, float, float, float, float]
 Costs = Annotated[
     tuple[CostRow, CostRow, CostRow, CostRow, CostRow],
     msgspec.Meta(description="5 rows of 5 numbers: what the owner did, by what is predicted"),
 ]
-SelectionMetric = Literal["macro_f1", "accuracy", "balanced_accuracy", "loss"]
+SelectionMetric = Literal["macro_f1", "accuracy", "balanced_accuracy", "loss", "mean_reward"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -219,24 +219,58 @@ class RewardsConfig(Section, frozen=True):
         (1.0, 0.8, 0.8, 0.0, 1.0),  # archive
         (1.0, 0.8, 0.8, 0.3, 0.0),  # delete
     )
+    # Shaping, for the stages that train on rewards; an evaluation counts the plain costs.
+    partial_credit: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # see `training.rewards.reward_table`
+    confidence_penalty: NonNegativeFloat = 0.0  # times the policy's probability of a wrong action
 
 
-class DpoConfig(TrainingConfig, frozen=True):
-    """Direct preference optimisation (stage 4)."""
+class RefiningConfig(TrainingConfig, frozen=True):
+    """What the stages have in common that begin with a trained policy."""
 
     epochs: PositiveInt = 5
     learning_rate: PositiveFloat = 1e-4
-    batch_size: PositiveInt = 2048  # pairs
     init: str = "best_sft"  # a name below checkpoint_dir, or a path
+    train: Literal["networks", "residual"] = "networks"  # residual: a small network on top; all below it is frozen
+    residual_width: PositiveInt = 32
+    dropout: Fraction = 0.0  # of what is trained; 0 keeps its probabilities the reference's at the start
+
+
+class PairsConfig(RefiningConfig, frozen=True):
+    """Training on preference pairs."""
+
+    batch_size: PositiveInt = 2048  # pairs
     preferences: str = "labels"  # labels | synthetic | the path of judged pairs
     synthetic_actions: Literal["present", "all"] = "present"
-    hard_negatives: NonNegativeFloat = 1.0
-    scale_by_costs: bool = False
+    hard_negatives: NonNegativeFloat = 1.0  # labels: a pair weighs the probability of the rejected action ** this
+    scale_by_costs: bool = False  # labels: and its cost
+    label_smoothing: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.0
+
+
+class RewardModelConfig(PairsConfig, frozen=True):
+    """The reward model (stage 2)."""
+
+
+class DpoConfig(PairsConfig, frozen=True):
+    """Direct preference optimisation (stage 4)."""
+
     loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
     beta: PositiveFloat = 0.1
-    label_smoothing: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.0
     sft_weight: NonNegativeFloat = 0.0  # of a supervised term on the chosen actions (RPO)
-    dropout: Fraction = 0.0
+
+
+class GrpoConfig(RefiningConfig, frozen=True):
+    """Group relative policy optimisation (stage 3)."""
+
+    select_by: SelectionMetric = "mean_reward"
+    reward: str = "costs"  # costs: rewards.costs and their shaping | a reward model's name or path, such as best_reward
+    estimator: Literal["sampled", "exact"] = "sampled"  # exact: the expectation over the five actions
+    num_generations: Annotated[int, msgspec.Meta(ge=2)] = 8  # actions drawn for each message
+    scale_rewards: bool = True  # by the group's standard deviation
+    epsilon_low: Fraction = 0.2  # the ratio is clipped at 1 - epsilon_low and 1 + epsilon_high
+    epsilon_high: NonNegativeFloat = 0.2
+    num_iterations: PositiveInt = 1  # steps on the same groups
+    beta: NonNegativeFloat = 0.04  # of the KL divergence to the reference
+    entropy_bonus: NonNegativeFloat = 0.0
 
 
 class DecisionConfig(Section, frozen=True):
@@ -276,7 +310,9 @@ class Config(Section, frozen=True):
     model: ModelConfig = ModelConfig()
     sft: SftConfig = SftConfig()
     rewards: RewardsConfig = RewardsConfig()
+    reward_model: RewardModelConfig = RewardModelConfig()
     dpo: DpoConfig = DpoConfig()
+    grpo: GrpoConfig = GrpoConfig()
     decision: DecisionConfig = DecisionConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
@@ -303,12 +339,11 @@ class Config(Section, frozen=True):
     @property
     def sft_seed(self) -> int:
         """``sft.seed``, or the seed of the whole run."""
-        return self.seed if self.sft.seed is None else self.sft.seed
+        return self.seed_of(self.sft)
 
-    @property
-    def dpo_seed(self) -> int:
-        """``dpo.seed``, or the seed of the whole run."""
-        return self.seed if self.dpo.seed is None else self.dpo.seed
+    def seed_of(self, section: TrainingConfig) -> int:
+        """The seed of a training section, or of the whole run."""
+        return self.seed if section.seed is None else section.seed
 
     @property
     def worker_count(self) -> int:

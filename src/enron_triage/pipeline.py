@@ -12,7 +12,7 @@ from typing import Any
 
 from enron_triage import artifacts
 from enron_triage.config import Config, Stage
-from enron_triage.evaluation.report import evaluation_table
+from enron_triage.evaluation.tables import evaluation_table
 from enron_triage.stages import Result, evaluation_path, plan
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,9 @@ MODULES: dict[Stage, str] = {
     "label": "enron_triage.labels.label",
     "split": "enron_triage.labels.split",
     "sft": "enron_triage.training.sft",
+    "reward": "enron_triage.training.reward_model",
     "dpo": "enron_triage.training.dpo",
+    "grpo": "enron_triage.training.grpo",
     "evaluate": "enron_triage.evaluation.evaluate",
 }
 

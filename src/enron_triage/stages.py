@@ -16,7 +16,7 @@ from typing import Any, cast
 import msgspec
 
 from enron_triage import artifacts, provenance
-from enron_triage.config import Config, Stage
+from enron_triage.config import Config, PairsConfig, RefiningConfig, Stage
 from enron_triage.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -144,28 +144,28 @@ def plan(stage: Stage, config: Config) -> Plan:
                 "model": provenance.plain(config.model),
                 "features": provenance.plain(config.features),
                 "decision": provenance.plain(config.decision),
-                "rewards": provenance.plain(config.rewards),
+                "costs": provenance.plain(config.rewards)["costs"],
                 "scheme": config.label.scheme,
                 "device": config.device,
             }
             inputs = [data / "train.json", data / "val.json"]
             outputs = [config.checkpoints / "stage_1.pt", config.checkpoints / "best_sft.pt"]
+        case "reward":
+            settings, inputs, outputs = _refining(config, config.reward_model, "reward_model", 2, "reward")
+            inputs += _judgements(config.reward_model)
         case "dpo":
-            settings = {
-                "dpo": {**provenance.plain(config.dpo), "seed": config.dpo_seed, "resume": None},
-                "rewards": provenance.plain(config.rewards),
-                "decision": provenance.plain(config.decision),
-                "scheme": config.label.scheme,
-                "device": config.device,
-            }
-            inputs = [data / "train.json", data / "val.json", named_checkpoint(config, config.dpo.init)]
-            if config.dpo.preferences not in ("labels", "synthetic"):
-                inputs.append(Path(config.dpo.preferences))
-            outputs = [config.checkpoints / "stage_4.pt", config.checkpoints / "best_dpo.pt"]
+            settings, inputs, outputs = _refining(config, config.dpo, "dpo", 4, "dpo")
+            inputs += _judgements(config.dpo)
+        case "grpo":
+            settings, inputs, outputs = _refining(config, config.grpo, "grpo", 3, "grpo")
+            settings["reply_now_within"] = config.label.reply_now_within
+            if config.grpo.reward != "costs":
+                inputs.append(named_checkpoint(config, config.grpo.reward))
         case "evaluate":
             settings = {
                 "bootstrap": config.evaluate.bootstrap,
                 "rule": config.decision.rule,
+                "costs": provenance.plain(config.rewards)["costs"],
                 "seed": config.seed,
                 "scheme": config.label.scheme,
                 "device": config.device,
@@ -177,9 +177,34 @@ def plan(stage: Stage, config: Config) -> Plan:
     return Plan(config=config, stage=stage, settings=settings, inputs=inputs, outputs=outputs)
 
 
+def _refining(
+    config: Config, section: RefiningConfig, name: str, number: int, files: str
+) -> tuple[dict[str, Any], list[Path], list[Path]]:
+    """Settings, inputs and outputs of a stage that begins with a trained policy."""
+    settings = {
+        name: {**provenance.plain(section), "seed": config.seed_of(section), "resume": None},
+        "rewards": provenance.plain(config.rewards),
+        "decision": provenance.plain(config.decision),
+        "scheme": config.label.scheme,
+        "device": config.device,
+    }
+    inputs = [config.data / "train.json", config.data / "val.json", named_checkpoint(config, section.init)]
+    return settings, inputs, [config.checkpoints / f"stage_{number}.pt", config.checkpoints / f"best_{files}.pt"]
+
+
+def _judgements(section: PairsConfig) -> list[Path]:
+    """The file of judged pairs, if pairs come from one."""
+    return [] if section.preferences in ("labels", "synthetic") else [Path(section.preferences)]
+
+
 def named_checkpoint(config: Config, name: str) -> Path:
     """A checkpoint, by a name below the run's folder or by a path."""
-    return Path(name) if name.endswith(".pt") or "/" in name else config.checkpoints / f"{name}.pt"
+    return beside(config.checkpoints / "here", name)
+
+
+def beside(path: Path, name: str) -> Path:
+    """A checkpoint that another one names: beside it, or by a path."""
+    return Path(name) if name.endswith(".pt") or "/" in name else path.with_name(f"{name}.pt")
 
 
 def checkpoint_path(config: Config) -> Path:

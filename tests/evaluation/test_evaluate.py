@@ -10,10 +10,11 @@ from sklearn import metrics as sklearn
 
 from enron_triage import artifacts
 from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, ACTIONS, Action
-from enron_triage.config import FeaturesConfig
+from enron_triage.config import FeaturesConfig, RewardsConfig
 from enron_triage.config_files import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import evaluate
+from enron_triage.evaluation.score import score
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.history import RAW_COLUMNS
 from enron_triage.features.transform import Transform
@@ -29,7 +30,8 @@ FIELDS = {  # what the design promises of every evaluation
     *("checkpoint", "split", "scheme", "count", "mailboxes", "accuracy", "balanced_accuracy", "macro_f1"),
     *("per_class", "confusion_matrix", "reply_auc", "reply_average_precision", "reply_auc_received", "ece"),
     *("ece_calibrated", "predicted_share", "collapsed", "intervals", "per_mailbox", "mailbox_mean", "baselines"),
-    *("messages_per_second", "decision_rule", "decisions", "by_earlier_actions"),
+    *("messages_per_second", "decision_rule", "decisions", "by_earlier_actions", "mean_reward", "alternative"),
+    "reliability",
 }
 
 
@@ -107,7 +109,7 @@ def write_checkpoint(folder, fields, groups=GROUPS, scheme="received", **changes
         weights={name: 2 * weight for name, weight in policy.state_dict().items()},
         features=transform.to_plain(),
         calibration={"temperature": 1.8, "shift": [0.0] * 5},
-        decision={"rule": "argmax", "offsets": OFFSETS},
+        decision={"rule": "argmax", "offsets": OFFSETS, "costs": RewardsConfig().costs},
     )
     save_checkpoint(folder / "checkpoints" / "best_sft.pt", Checkpoint(**{**values, **changes}))
 
@@ -254,13 +256,13 @@ def test_each_mailbox_counts_alike_in_the_mailbox_mean(folder):
 
 def test_intervals_are_null_under_10_mailboxes_and_hold_the_value_from_10_on(folder, labelled):
     few = evaluate.run(config_of(folder)).data["intervals"]
-    assert few == dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "reply_auc"))
+    assert few == dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "mean_reward", "reply_auc"))
     users = [f"owner-{letter}" for letter in "cdefghijklmn"]
     write(folder / "data" / "test.json", labelled(150, 5, users))
     many = evaluate.run(config_of(folder, "evaluate.bootstrap=400")).data
     for name, (low, high) in many["intervals"].items():
-        assert 0 <= low < many[name] < high <= 1
-        assert high - low < 0.4
+        assert low < many[name] < high
+        assert high - low < (0.4 if name != "mean_reward" else 1.5)  # a reward of -5 to 0
 
 
 def test_the_same_evaluation_twice_is_the_same_but_for_its_speed(folder):
@@ -318,6 +320,10 @@ def test_what_is_undefined_is_null(folder, labelled):
     assert data["macro_f1"] == pytest.approx(np.mean([data["per_class"][n]["f1"] for n in ("archive", "delete")]))
 
 
+def config_with(*overrides):
+    return load_config([], ["evaluate.bootstrap=10", *overrides])
+
+
 def test_scores_of_a_hand_made_split(checkpoint_fields):
     """Six messages whose logits are given, all sure of one action; one more without an action."""
     targets = [0, 1, 3, 3, 4, 4, -1]
@@ -330,17 +336,18 @@ def test_scores_of_a_hand_made_split(checkpoint_fields):
         raw={"history": history},
         words=None,
         targets=torch.tensor(targets),
+        response_seconds=torch.full((7,), torch.nan),
         mailbox=torch.tensor([0, 0, 0, 1, 1, 1, 2]),
         mailboxes=["owner-a", "owner-b", "owner-z"],
         scheme="received",
     )
     calibration = {"temperature": 2.0, "shift": [0.0] * 5}
-    decision = {"rule": "argmax", "offsets": {**OFFSETS, "prior": [0.0, 0.0, 0.0, 0.0, 99.0]}}
+    decision = {"rule": "argmax", "offsets": {**OFFSETS, "prior": [0.0, 0.0, 0.0, 0.0, 99.0]}, "costs": ()}
     fields = checkpoint_fields(3, calibration=calibration, decision=decision, model={}, weights={})
     checkpoint = Checkpoint(**fields)
-    by_prior = evaluate.score(checkpoint, dataset, logits, logits[-1:], "prior", 10, 1)
+    by_prior = score(checkpoint, dataset, logits, logits[-1:], config_with("decision.rule=prior"))
     assert (by_prior["decision_rule"], by_prior["accuracy"]) == ("prior", pytest.approx(2 / 6))
-    got = evaluate.score(checkpoint, dataset, logits, logits[-1:], None, 10, 1)
+    got = score(checkpoint, dataset, logits, logits[-1:], config_with())
     assert got["decision_rule"] == "argmax"
     assert got["decisions"]["prior"]["predicted_share"]["delete"] == 1
     assert got["decisions"]["argmax"]["accuracy"] == got["accuracy"]

@@ -1,104 +1,166 @@
-import io
-import struct
+"""The report: what it says of several policies, and that it leaves people's words alone."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from enron_triage.actions import ACTION_NAMES
-from enron_triage.evaluation.metrics import classification
-from enron_triage.evaluation.report import draw_confusion, evaluation_table
+from enron_triage.config_files import load_config
+from enron_triage.errors import UsageError
+from enron_triage.evaluation import report
+from enron_triage.evaluation.metrics import reliability
+from enron_triage.evaluation.score import decision_metrics
 
-TARGETS, PREDICTIONS = np.array([0, 1, 3, 3, 4, 4]), np.array([0, 3, 3, 3, 4, 3])
+COSTS = tuple(tuple(float(row != column) for column in range(5)) for row in range(5))
+TARGETS = np.array([0, 1, 1, 3, 3, 3, 4, 4])
+LATER = np.full(8, 1)
+GOOD = np.array([0, 1, 3, 3, 3, 3, 4, 3])
 
 
-def evaluation_of(**changes):
-    values = classification(TARGETS, PREDICTIONS)
+def evaluation(checkpoint, split, predictions, beaten=True, **changes):
+    values = decision_metrics(TARGETS, predictions, COSTS)
     for name in ACTION_NAMES:
-        values["per_class"][name]["auc"] = None if name == "forward" else 0.75
+        values["per_class"][name]["auc"] = None
+    alternative = {"checkpoint": "best_sft", "mean_reward": -0.3, "gain": 0.05 if beaten else -0.05}
     return {
-        "checkpoint": "best_sft",
-        "split": "test",
+        "checkpoint": checkpoint,
+        "stage": checkpoint.removeprefix("best_"),
+        "split": split,
         "scheme": "received",
-        "count": 12345,
-        "mailboxes": 19,
         **values,
-        "reply_auc": 0.8125,
-        "reply_average_precision": None,
-        "reply_auc_received": 0.7,
-        "ece": 0.1,
-        "ece_calibrated": 0.05,
-        "temperature": 1.234,
-        "intervals": {"accuracy": [0.5, 0.75], "reply_auc": None},
-        "decision_rule": "argmax",
-        "decisions": {"argmax": values, "prior": classification(TARGETS, np.array([0, 1, 3, 3, 4, 4]))},
-        "by_earlier_actions": {
-            "0": {"count": 0},
-            "1-49": {"count": 12, "accuracy": 0.5, "macro_f1": 0.25, "reply_auc": None},
-        },
-        "baselines": {"majority": classification(TARGETS, np.full(6, 4))},
+        "reply_auc": 0.9,
+        "ece_calibrated": 0.02,
+        "alternative": {**alternative, "interval": None, "beaten": beaten},
+        "reliability": reliability(np.full((8, 5), 0.2), TARGETS),
+        "per_mailbox": {"owner-a": {"count": 8, "accuracy": values["accuracy"], "macro_f1": values["macro_f1"]}},
         **changes,
     }
 
 
-def lines_of(**changes):
-    return evaluation_table(evaluation_of(**changes)).split("\n")
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
 
 
-def row(lines, name):
-    return next(line.split() for line in lines if line.startswith(f"{name} "))
+@pytest.fixture
+def config():
+    folder = Path("data/eval")
+    write(folder / "best_sft.test.json", evaluation("best_sft", "test", GOOD))
+    write(folder / "best_sft.val.json", evaluation("best_sft", "val", TARGETS))
+    write(folder / "best_grpo.test.json", evaluation("best_grpo", "test", GOOD, beaten=False))
+    write(
+        folder / "synthetic" / "best_dpo.test.json",
+        evaluation("best_dpo", "test", LATER, beaten=False, scheme="folder"),
+    )
+    write(folder / "best_sft.test.json.meta.json", {})
+    history = [
+        {"epoch": n, "train_loss": 1 / n, "val_loss": 1.0, "accuracy": 0.5, "macro_f1": 0.4, "mean_reward": -0.3}
+        | {"predicted_share": dict.fromkeys(ACTION_NAMES, 0.2), "kl": 0.1, "entropy": 1.0}
+        for n in (1, 2)
+    ]
+    files = Path("checkpoints/synthetic")
+    files.mkdir(parents=True)
+    (files / "stage_4_metrics.jsonl").write_text("\n".join(map(json.dumps, history)) + "\n")
+    return load_config([], [])
 
 
-def test_the_table_says_what_was_evaluated():
-    assert lines_of()[0] == "best_sft on test (scheme received): 12,345 messages, 19 mailboxes, decided by argmax"
+def row(markdown, name):
+    (line,) = [line for line in markdown.splitlines() if line.startswith(f"| {name} |")][:1]
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_table_has_the_policy_and_its_baselines():
-    lines = lines_of()
-    f1 = (1 + 0 + 2 / 3 + 2 / 3) / 4
-    assert row(lines, "policy") == ["policy", "0.6667", "0.6250", f"{f1:.4f}"]
-    (other,) = (line.split() for line in lines if line.startswith("  by "))
-    assert other[:3] == ["by", "prior", "1.0000"]
-    assert row(lines, "majority") == ["majority", "0.3333", "0.2500", "0.1250"]
+def test_the_comparison_has_a_row_for_each_policy_in_the_order_of_the_stages(config):
+    markdown = report.run(config).table
+    names = [line.split(" | ")[0].strip("| ") for line in markdown.splitlines() if re.match(r"\| (best|synth)", line)]
+    assert names == ["best_sft", "synthetic/best_dpo", "best_grpo"]
+    assert row(markdown, "best_sft")[1:3] == ["1.0000", "0.7500"]  # accuracy on val and test
+    assert row(markdown, "best_grpo")[1] == "-"
+    assert row(markdown, "best_sft")[7:9] == ["-0.2500", "-0.3000"]
+    assert "#### best_sft, on test" in markdown
+    assert "| reply_later | 1.0000 | 0.5000 | 0.6667 | - | 2 | 12.5% |" in markdown
 
 
-def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined():
-    lines = lines_of()
-    assert row(lines, "archive") == ["archive", "0.5000", "1.0000", "0.6667", "0.7500", "2", "66.7%"]
-    assert row(lines, "forward") == ["forward", "-", "-", "-", "-", "0", "0.0%"]
-    widths = {len(line) for line in lines if line.split()[:1] and line.split()[0] in ACTION_NAMES}
-    assert len(widths) == 1  # the columns stand in line
+def test_what_must_not_be_overlooked_stands_in_the_notes(config):
+    markdown = report.run(config).table
+    assert row(markdown, "best_sft")[-1] == ""
+    assert row(markdown, "best_grpo")[-1] == "reward not above the simple alternative's (-0.0500)"
+    notes = row(markdown, "synthetic/best_dpo")[-1]
+    assert "**collapsed** to `reply_later` on test" in notes
+    assert "leaking labels" in notes
+    assert report.LEAK_NOTE in markdown
 
 
-def test_the_table_has_the_reply_and_the_calibration_lines():
-    text = "\n".join(lines_of())
-    assert "needs a reply: AUC 0.8125, average precision -, AUC among all received 0.7000" in text
-    assert "calibration error 0.0500 (of the plain logits 0.1000; temperature 1.23)" in text
-    assert "after 1-49 earlier actions: 12 messages, accuracy 0.5000, macro-F1 0.2500, reply AUC -" in text
-    assert "after 0 earlier actions" not in text
-    assert "accuracy: 95% interval over mailboxes 0.5000 to 0.7500" in text
-    assert "reply_auc: 95%" not in text
+class Page(HTMLParser):
+    """What a browser would make of the page, as far as the test asks."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.images, self.rows, self.references = [], [], 0, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+        if tag == "img":
+            self.images.append(values["src"])
+        self.rows += tag == "tr"
+        self.references += [values[name] for name in ("href", "src") if name in values]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
 
 
-def test_a_collapse_is_named_beside_the_policy_only():
-    assert row(lines_of(collapsed=True), "policy")[-1] == "collapsed"
-    lines = lines_of()
-    assert evaluation_of()["baselines"]["majority"]["collapsed"] is True
-    assert "collapsed" not in "\n".join(lines)
+def test_the_page_holds_all_that_it_shows(config):
+    result = report.run(config)
+    page = Page(Path(result.data["html"]).read_text())
+    assert page.open == []
+    assert len(page.images) == 2 + 1 + 2 * 3  # F1 and mailboxes, one stage's curves, two pictures for each policy
+    assert all(reference.startswith("data:image/svg+xml;base64,") for reference in page.references)
+    pictures = [base64.b64decode(image.partition(",")[2]).decode() for image in page.images]
+    assert all("<svg" in picture for picture in pictures)
+    assert any("predicted on validation" in picture for picture in pictures)
+    assert page.rows == 4 + 3 * 6
+    before = Path(result.data["html"]).read_bytes()
+    report.run(config)
+    assert Path(result.data["html"]).read_bytes() == before
 
 
-def test_the_leak_is_named_under_the_folder_scheme_only():
-    assert "labels of scheme folder leak" in lines_of(scheme="folder")[-1]
-    assert "leak" not in "\n".join(lines_of())
+def test_the_log_changes_between_the_markers_only(config):
+    report.LOG.write_text("# Mine\n\nwritten by hand\n")
+    report.run(config, log=True)
+    first = report.LOG.read_text()
+    assert first.startswith("# Mine\n\nwritten by hand\n\n" + report.BEGIN + "\n### Results")
+    report.LOG.write_text(first.replace("### Results", "### Old results") + "\nwritten later: \\1 \\g<0>\n")
+    report.run(config, log=True)
+    assert report.LOG.read_text() == first + "\nwritten later: \\1 \\g<0>\n"
 
 
-def test_the_picture_is_a_png_and_the_same_bytes_for_the_same_matrix():
-    def picture(matrix):
-        file = io.BytesIO()
-        draw_confusion(np.array(matrix), "best_sft on test", file)
-        return file.getvalue()
+@pytest.mark.parametrize(
+    "text", [f"{report.BEGIN}\n", f"{report.END}\n{report.BEGIN}\n", f"{report.BEGIN}{report.END}" * 2]
+)
+def test_damaged_markers_are_refused_and_nothing_is_lost(config, text):
+    report.LOG.write_text(text)
+    with pytest.raises(UsageError, match=r"TRAINING_LOG\.md: needs one"):
+        report.run(config, log=True)
+    assert report.LOG.read_text() == text
 
-    matrix = np.diag([5, 0, 3, 2000, 1])  # one row without any message
-    first = picture(matrix)
-    assert first.startswith(b"\x89PNG\r\n\x1a\n")
-    assert struct.unpack(">II", first[16:24]) == (720, 600)
-    assert first == picture(matrix)
-    assert first != picture(matrix + 1)
+
+def test_without_an_evaluation_the_stage_that_makes_one_is_named():
+    with pytest.raises(UsageError, match=r"eval: holds no evaluation; run `triage evaluate` first"):
+        report.run(load_config([], []))
+
+
+def test_what_is_no_evaluation_is_left_out_with_a_warning(config, caplog):
+    Path("data/eval/notes.json").write_text("{}")
+    Path("data/eval/broken.json").write_text("{")
+    Path("checkpoints/stage_1_metrics.jsonl").write_text("no json\n")
+    assert len(report.run(config).data["policies"]) == 3
+    assert "notes.json: no evaluation of this version" in caplog.text
+    assert "broken.json" in caplog.text
+    assert "stage_1_metrics.jsonl: not what training writes" in caplog.text

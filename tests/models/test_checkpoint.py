@@ -133,7 +133,7 @@ def test_a_checkpoint_whose_parts_do_not_fit_is_refused(tmp_path, checkpoint_of,
 
 
 def test_a_checkpoint_that_lacks_a_field_is_refused(tmp_path, checkpoint_of):
-    content = {"format": "enron_triage checkpoint 2", **msgspec.structs.asdict(checkpoint_of())}
+    content = {"format": "enron_triage checkpoint 3", **msgspec.structs.asdict(checkpoint_of())}
     del content["seed"]
     torch.save(content, tmp_path / "best_sft.pt")
     with pytest.raises(UsageError, match=r"a damaged checkpoint \('seed'\)"):

@@ -111,3 +111,20 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch, name):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(UsageError, match=f"--device {name}: not available on this machine; use --device auto"):
         choose_device(name)
+
+
+def test_a_residual_changes_nothing_at_first_and_is_all_that_is_trained():
+    policy, features = policy_of().eval(), features_of(4)
+    policy.absorb([0.1, 0.0, 0.0, 0.0, -0.1], 1.5)
+    before = policy(features)
+    residual = policy.add_residual(6, 0.0)
+    torch.testing.assert_close(policy(features), before)
+    policy(features).square().sum().backward()
+    assert {p for p in policy.parameters() if p.requires_grad} == set(residual.parameters())
+    assert all(p.grad is None for p in policy.members.parameters())
+    assert residual.network[-1].weight.grad.abs().sum() > 0
+    policy.absorb([0.0] * 5, 2.0)  # comes after the residual
+    torch.testing.assert_close(policy(features), before / 2)
+    again = new_policy(inputs=7, hidden=(6, 4), dropout=0.5, residuals=[6], seed=1)
+    again.load_state_dict(policy.state_dict())
+    torch.testing.assert_close(again.eval()(features), policy(features))

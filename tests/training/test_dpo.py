@@ -13,6 +13,7 @@ from enron_triage.errors import UsageError
 from enron_triage.models.checkpoint import load_checkpoint
 from enron_triage.training import dpo
 from enron_triage.training.losses import entropy, kl_divergence, preference_loss
+from enron_triage.training.preferences import preference_pairs
 from enron_triage.training.start import begin
 
 SMALL = [
@@ -89,18 +90,19 @@ def config_of(folder, *overrides):
 
 def test_at_the_start_the_policy_is_the_reference_and_the_loss_log_2(folder):
     config = config_of(folder)
-    start = begin(config, folder / "checkpoints" / "best_sft.pt", 0.0, torch.device("cpu"))
-    pairs, val_pairs = dpo.preference_pairs(config, start)
+    start = begin(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
+    pairs, val_pairs = preference_pairs(config, config.dpo, start)
     task = dpo.make_task(config, start, pairs, val_pairs, "x")
     task.policy.train()
-    assert task.loss(torch.arange(50)).item() == pytest.approx(math.log(2), rel=1e-5)
-    metrics = dpo.preference_metrics(start, val_pairs, config.dpo)
+    (loss,) = task.losses(torch.arange(50))
+    assert loss.item() == pytest.approx(math.log(2), rel=1e-5)
+    metrics = task.validate()
     assert metrics["kl"] == pytest.approx(0, abs=1e-6)
     assert metrics["reward_margin"] == pytest.approx(0, abs=1e-6)
 
 
 def test_the_reference_is_the_calibrated_policy(folder):
-    start = begin(config_of(folder), folder / "checkpoints" / "best_sft.pt", 0.0, torch.device("cpu"))
+    start = begin(config_of(folder), folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
     calibration = start.checkpoint.calibration
     plain = load_checkpoint(folder / "checkpoints" / "best_sft.pt").policy(torch.device("cpu"))(start.val_features)
     expected = (plain + torch.tensor(calibration["shift"])) / calibration["temperature"]
@@ -148,7 +150,7 @@ def test_pairs_judged_by_people_are_found_by_their_fingerprint(folder, tmp_path)
     assert result.data["val_pairs"] == 0
     assert result.data["validation"]["preference_accuracy"] is None
     (tmp_path / "pairs.jsonl").write_text('{"fingerprint": "unknown", "chosen": "forward", "rejected": "delete"}')
-    with pytest.raises(UsageError, match=r"pairs\.jsonl: no pair of actions on a train message"):
+    with pytest.raises(UsageError, match=r"pairs\.jsonl: no pair of actions on a message of train"):
         dpo.run(config_of(folder, f"dpo.preferences={tmp_path / 'pairs.jsonl'}"))
 
 

@@ -36,6 +36,7 @@ def metrics_of(accuracy, loss=1.0, shares=(0.2,) * 5, collapsed=False):
         "accuracy": accuracy,
         "balanced_accuracy": accuracy,
         "macro_f1": accuracy,
+        "mean_reward": accuracy,
         "predicted_share": dict(zip(ACTION_NAMES, shares, strict=True)),
         "collapsed": collapsed,
         "temperature": 1.0,
@@ -69,7 +70,7 @@ def task_of(validations=None, loss=None, identity="same"):
     return Task(
         policy=policy,
         order=lambda generator: torch.randperm(len(TARGETS), generator=generator),
-        loss=loss or (lambda batch: cross_entropy(policy(FEATURES[batch]), TARGETS[batch])),
+        losses=lambda batch: [loss(batch) if loss else cross_entropy(policy(FEATURES[batch]), TARGETS[batch])],
         validate=validate,
         checkpoint=checkpoint,
         identity=identity,
@@ -195,7 +196,7 @@ def test_the_best_by_loss_is_the_lowest(tmp_path):
     assert history[-1]["best_epoch"] == 2
 
 
-@pytest.mark.parametrize("name", ["macro_f1", "accuracy", "balanced_accuracy"])
+@pytest.mark.parametrize("name", ["macro_f1", "accuracy", "balanced_accuracy", "mean_reward"])
 def test_the_best_is_selected_by_the_named_metric(tmp_path, name):
     validations = [{**metrics_of(0.5), name: value} for value in (0.6, 0.8, 0.7)]
     _, files = run(tmp_path, task_of(validations), epochs=3, select_by=name)
@@ -300,13 +301,13 @@ def test_an_interrupted_run_leaves_the_stages_files_as_they_were(tmp_path):
 
 def test_a_loss_that_is_no_longer_finite_ends_the_run(tmp_path):
     task = task_of()
-    ordinary, calls = task.loss, []
+    ordinary, calls = task.losses, []
 
-    def loss(batch):
+    def losses(batch):
         calls.append(1)
-        return ordinary(batch) * (math.nan if len(calls) > 7 else 1)
+        return [loss * (math.nan if len(calls) > 7 else 1) for loss in ordinary(batch)]
 
-    task.loss = loss
+    task.losses = losses
     with pytest.raises(TriageError, match=r"the loss is no longer finite in epoch 2; lower learning_rate") as error:
         run(tmp_path, task)
     assert error.value.exit_status == 1
@@ -335,6 +336,26 @@ def test_an_epoch_of_uneven_batches_has_the_mean_loss_over_the_examples(tmp_path
     values = torch.arange(40.0)
     task = task_of()
     parameter = next(task.policy.parameters())
-    task.loss = lambda batch: values[batch].mean() + 0 * parameter.sum()
+    task.losses = lambda batch: [values[batch].mean() + 0 * parameter.sum()]
     history, _ = run(tmp_path, task, epochs=1, batch_size=32)
     assert history[0]["train_loss"] == pytest.approx(np.arange(40).mean())
+
+
+def test_several_steps_on_a_batch_share_the_schedule_and_the_mean_loss(tmp_path):
+    parameter_values = []
+    task = task_of()
+    parameter = next(task.policy.parameters())
+
+    def losses(batch):
+        for number in (1.0, 3.0):
+            parameter_values.append(parameter.detach().clone())
+            yield number + 0 * parameter.sum() + (parameter.sum() - parameter.sum().detach())
+
+    task.losses, task.steps_per_batch = losses, 2
+    history, _ = run(tmp_path, task, epochs=2, batch_size=8)
+    assert history[0]["train_loss"] == pytest.approx(2.0)
+    assert len(parameter_values) == 2 * 5 * 2
+    assert not torch.equal(parameter_values[0], parameter_values[1])  # each loss was stepped on before the next
+    rates = [0.01 * learning_rate_factor(step, 20, 0.05) for step in range(20)]
+    assert history[0]["learning_rate"] == pytest.approx(rates[9])
+    assert history[1]["learning_rate"] == pytest.approx(rates[19])

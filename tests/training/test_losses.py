@@ -4,7 +4,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.training.losses import cross_entropy, focal_loss
+from enron_triage.training.losses import (
+    bradley_terry_loss,
+    clipped_surrogate,
+    cross_entropy,
+    focal_loss,
+    group_advantages,
+)
 
 GENERATOR = np.random.default_rng(4)
 LOGITS = torch.tensor(GENERATOR.normal(size=(12, 5)) * 3)
@@ -83,3 +89,42 @@ def test_a_batch_without_any_weight_is_worth_nothing():
     loss.backward()
     assert loss.item() == 0
     assert logits.grad.abs().max() == 0
+
+
+def test_bradley_terry_is_minus_the_log_likelihood_of_the_preferences():
+    margin = torch.tensor([0.3, -2.0, 5.0], dtype=torch.float64, requires_grad=True)
+    weights = torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64)
+    p = 1 / (1 + np.exp(-margin.detach().numpy()))
+    expected = -(weights.numpy() * (0.9 * np.log(p) + 0.1 * np.log(1 - p))).sum() / 3.5
+    assert bradley_terry_loss(margin, weights, 0.1).item() == pytest.approx(expected)
+    assert torch.autograd.gradcheck(lambda m: bradley_terry_loss(m, weights, 0.1), (margin,))
+
+
+def test_advantages_are_rewards_against_the_mean_of_their_group():
+    rewards = torch.tensor([[1.0, 0.0, -3.0], [2.0, 2.0, 2.0]], dtype=torch.float64)
+    weights = torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.3, 0.5]], dtype=torch.float64)
+    plain = group_advantages(rewards, weights, scale=False)
+    assert plain[0].tolist() == pytest.approx([1.25, 0.25, -2.75])
+    assert plain[1].tolist() == pytest.approx([0, 0, 0])  # a group without signal
+    scaled = group_advantages(rewards, weights, scale=True)
+    deviation = np.sqrt(np.average((rewards[0].numpy() + 0.25) ** 2, weights=weights[0].numpy()))
+    assert scaled[0].tolist() == pytest.approx((plain[0].numpy() / (deviation + 1e-4)).tolist())
+    assert scaled[1].tolist() == pytest.approx([0, 0, 0])
+
+
+def test_the_clipped_surrogate_is_the_papers_formula():
+    generator = np.random.default_rng(1)
+    log_ratio = torch.tensor(generator.normal(size=(6, 4)), requires_grad=True)
+    advantages = torch.tensor(generator.normal(size=(6, 4)))
+    ratio, advantage = np.exp(log_ratio.detach().numpy()), advantages.numpy()
+    expected = np.minimum(ratio * advantage, np.clip(ratio, 0.9, 1.3) * advantage)
+    np.testing.assert_allclose(clipped_surrogate(log_ratio, advantages, 0.1, 0.3).detach(), expected)
+    assert torch.autograd.gradcheck(lambda r: clipped_surrogate(r, advantages, 0.1, 0.3), (log_ratio,))
+
+
+def test_what_is_clipped_has_no_gradient_any_more():
+    log_ratio = torch.tensor([1.0, -1.0, 1.0, -1.0], requires_grad=True)
+    clipped_surrogate(log_ratio, torch.tensor([2.0, 2.0, -2.0, -2.0]), 0.2, 0.2).sum().backward()
+    # A good action that has gained enough and a bad one that has lost enough; the other two have gone astray.
+    assert log_ratio.grad[[0, 3]].tolist() == [0, 0]
+    assert log_ratio.grad[1] > 0 > log_ratio.grad[2]

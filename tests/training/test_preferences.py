@@ -5,7 +5,8 @@ import torch
 
 from enron_triage.config import RewardsConfig
 from enron_triage.errors import UsageError
-from enron_triage.training.preferences import Judgement, from_labels, from_people, read_judgements, synthetic
+from enron_triage.training.judgements import Judgement, read_judgements
+from enron_triage.training.preferences import from_labels, from_people, synthetic
 
 TARGETS = torch.tensor([3, 4, 1, 3])  # nothing was answered at once or forwarded
 
@@ -28,17 +29,17 @@ def test_the_synthetic_order_prefers_a_reply_whatever_the_owner_did():
 
 
 def test_labels_are_chosen_over_every_other_action_that_occurs():
-    pairs = from_labels(TARGETS, torch.log(torch.full((4, 5), 0.2)))
+    pairs = from_labels(TARGETS, torch.log(torch.full((4, 5), 0.2)), torch.ones(4))
     assert triples(pairs)[:4] == [(0, 3, 1), (0, 3, 4), (1, 4, 1), (1, 4, 3)]
     assert pairs.weight.tolist() == pytest.approx([1.0] * 8)
 
 
 def test_hard_negatives_weigh_what_the_reference_takes_for_likely_and_costs_what_is_dear():
     reference = torch.log(torch.tensor([[0.1, 0.4, 0.1, 0.3, 0.1]]).repeat(4, 1))
-    weight = from_labels(TARGETS, reference, hard_negatives=1.0).weight
+    weight = from_labels(TARGETS, reference, torch.ones(4), hard_negatives=1.0).weight
     assert float(weight.mean()) == pytest.approx(1)
     assert float(weight[0] / weight[1]) == pytest.approx(0.4 / 0.1)  # message 0: reply_later against delete
-    dear = from_labels(TARGETS, reference, costs=RewardsConfig().costs).weight
+    dear = from_labels(TARGETS, reference, torch.ones(4), costs=RewardsConfig().costs).weight
     costs = RewardsConfig().costs
     assert float(dear[0] / dear[1]) == pytest.approx(costs[3][1] / costs[3][4])
 

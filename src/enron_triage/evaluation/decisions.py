@@ -1,7 +1,7 @@
 """Decision rules: which action to take, given its probabilities.
 
-Every rule here adds an offset per action to the log-probabilities and takes the largest, so that a
-checkpoint keeps five numbers per rule.
+A rule adds an offset per action to the log-probabilities and takes the largest, so that a checkpoint keeps
+five numbers for it; the rule ``expected_reward`` takes the action of least expected cost.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ class Decision(msgspec.Struct, kw_only=True, frozen=True):
     rule : str
         The rule that the policy is meant to be used with.
     offsets : dict of str to list of float, length 5
-        Of every rule, in class order.
+        Of every rule that has them, in class order.
+    costs : 5 rows of 5 numbers
+        Rows what the owner did, columns what is predicted.
     """
 
     rule: DecisionRule
     offsets: dict[DecisionRule, list[float]]
+    costs: Costs
 
     @classmethod
     def fit(
@@ -66,11 +69,15 @@ class Decision(msgspec.Struct, kw_only=True, frozen=True):
             if config.objective == "macro_f1"
             else tuned_offsets(log_probabilities, targets, np.zeros(len(prior)), costs),
         }
-        return cls(rule=config.rule or "argmax", offsets={name: value.tolist() for name, value in offsets.items()})
+        plain = {name: value.tolist() for name, value in offsets.items()}
+        return cls(rule=config.rule or "argmax", offsets=plain, costs=costs)
 
     def decide(self, log_probabilities: FloatArray, rule: DecisionRule | None = None) -> IntArray:
         """The action of each message, shape (messages,), by a rule (by default, the policy's own)."""
-        return decide(log_probabilities, self.offsets[rule or self.rule])
+        chosen = rule or self.rule
+        if chosen == "expected_reward":
+            return least_expected_cost(np.exp(log_probabilities), self.costs)
+        return decide(log_probabilities, self.offsets[chosen])
 
 
 def decide(log_probabilities: FloatArray, offsets: npt.ArrayLike) -> IntArray:
@@ -82,6 +89,23 @@ def decide(log_probabilities: FloatArray, offsets: npt.ArrayLike) -> IntArray:
     offsets : array-like, shape (actions,)
     """
     return np.asarray((log_probabilities + np.asarray(offsets)).argmax(axis=1), dtype=np.int64)
+
+
+def least_expected_cost(probabilities: FloatArray, costs: Costs) -> IntArray:
+    """The Bayes decision: the action whose cost is least in expectation (Elkan 2001, eq. 1).
+
+    Parameters
+    ----------
+    probabilities : array, shape (messages, actions)
+        Calibrated.
+    costs : 5 rows of 5 numbers
+        Rows what the owner did, columns what is predicted.
+
+    Returns
+    -------
+    array of int, shape (messages,)
+    """
+    return np.asarray((probabilities @ np.asarray(costs)).argmin(axis=1), dtype=np.int64)
 
 
 def prior_offsets(prior: FloatArray, strength: float) -> FloatArray:

@@ -8,28 +8,31 @@ Writes ``data/eval/<checkpoint>.<split>.json`` and a picture of the confusion ma
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import log_softmax
 
 from enron_triage import artifacts, provenance
 from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config, DecisionRule
+from enron_triage.config import Config
 from enron_triage.errors import UsageError
-from enron_triage.evaluation import baselines, metrics, report
+from enron_triage.evaluation import baselines
+from enron_triage.evaluation.alternative import (
+    alternative_decisions,
+    compare_rewards,
+    supervised_ancestor,
+)
 from enron_triage.evaluation.calibration import Calibration
-from enron_triage.evaluation.decisions import Decision
+from enron_triage.evaluation.pictures import draw_confusion
+from enron_triage.evaluation.score import decision_metrics, decision_of, score
+from enron_triage.evaluation.tables import evaluation_table
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.extract import UNACTED
-from enron_triage.features.history import earlier_actions
 from enron_triage.features.transform import Transform
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
 from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
@@ -45,11 +48,6 @@ from enron_triage.stages import (
 )
 
 logger = logging.getLogger(__name__)
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-
-_EARLIER_ACTIONS = (0, 1, 50, 500, np.inf)  # bounds: a new user's first day to a year
 
 
 def run(config: Config) -> Result:
@@ -86,118 +84,51 @@ def run(config: Config) -> Result:
         unacted = np.concatenate([logits[~acted.numpy()], unacted])
         evaluation = {
             "checkpoint": path.stem,
+            "stage": checkpoint.stage,
             "split": evaluated_split(config) or str(source),
             "scheme": dataset.scheme,
-            **score(checkpoint, dataset, logits, unacted, config.decision.rule, config.evaluate.bootstrap, config.seed),
+            **score(checkpoint, dataset, logits, unacted, config),
+            "alternative": _alternative(config, path, checkpoint, dataset, logits, device),
             "baselines": _baselines(config, checkpoint, dataset, features, source),
             "messages_per_second": round(len(dataset) / seconds),
         }
         output = evaluation_path(config)
         artifacts.write_json(output, evaluation)
         with artifacts.atomic_open(output.with_suffix(".png")) as file:
-            report.draw_confusion(np.array(evaluation["confusion_matrix"]), f"{path.stem} on {source.stem}", file)
+            draw_confusion(np.array(evaluation["confusion_matrix"]), f"{path.stem} on {source.stem}", file)
         counts.update(count=evaluation["count"], accuracy=evaluation["accuracy"])
     if evaluation["collapsed"]:
         logger.warning("the policy has collapsed: nearly all its predictions are one action")
-    return Result(stage="evaluate", table=report.evaluation_table(evaluation), data=evaluation)
+    return Result(stage="evaluate", table=evaluation_table(evaluation), data=evaluation)
 
 
-def score(
+def _alternative(
+    config: Config,
+    path: Path,
     checkpoint: Checkpoint,
     dataset: Dataset,
     logits: npt.NDArray[np.float32],
-    unacted: npt.NDArray[np.float32],
-    rule: DecisionRule | None,
-    resamples: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Everything that an evaluation says of the policy itself.
-
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-        Gives the calibration and the decision rules.
-    dataset : Dataset
-    logits : array, shape (messages, actions)
-        Of every message of `dataset`.
-    unacted : array, shape (unacted messages, actions)
-        Logits of the received messages that got no action.
-    rule : str, optional
-        The decision rule, by default the checkpoint's own.
-    resamples : int
-        Of the bootstrap.
-    seed : int
-        Of the bootstrap.
-    """
+    device: torch.device,
+) -> dict[str, Any] | None:
+    """The reward of calibrated SFT probabilities and the action of highest expected reward; None without them."""
+    found = supervised_ancestor(path, checkpoint)
+    if found is None or found[1].features["groups"] != checkpoint.features["groups"]:
+        return None
     acted = dataset.targets.numpy() != UNACTED
-    targets, mailbox = dataset.targets.numpy()[acted], dataset.mailbox.numpy()[acted]
-    calibration, decision = Calibration(**checkpoint.calibration), Decision(**checkpoint.decision)
-    log_p = calibration.log_probabilities(logits[acted])
-    probabilities = np.exp(log_p)
-    predictions = decision.decide(log_p, rule)
-    result = metrics.classification(targets, predictions)
-    for index, name in enumerate(ACTION_NAMES):
-        result["per_class"][name]["auc"] = metrics.area_under_curve(targets == index, probabilities[:, index])
-    positive, reply = metrics.needs_reply(targets), metrics.reply_probability(probabilities)
-    unacted_reply = metrics.reply_probability(calibration.probabilities(unacted))
-    received = np.concatenate([positive, np.zeros(len(unacted_reply), dtype=bool)])
-    per_mailbox = _per_mailbox(dataset.mailboxes, mailbox, targets, predictions)
+    log_p = Calibration(**checkpoint.calibration).log_probabilities(logits)
+    predictions = decision_of(checkpoint, config).decide(log_p)
+    costs = config.rewards.costs
     return {
-        "count": len(targets),
-        "mailboxes": len(per_mailbox),
-        **result,
-        "reply_auc": metrics.area_under_curve(positive, reply),
-        "reply_average_precision": metrics.average_precision(positive, reply),
-        # Without the messages that got no action, "all received" would be something else.
-        "reply_auc_received": metrics.area_under_curve(received, np.concatenate([reply, unacted_reply]))
-        if len(unacted)
-        else None,
-        "received": len(received),
-        "ece": metrics.expected_calibration_error(np.exp(log_softmax(logits[acted].astype(float), axis=1)), targets),
-        "ece_calibrated": metrics.expected_calibration_error(probabilities, targets),
-        "temperature": calibration.temperature,
-        "decision_rule": rule or decision.rule,
-        "decisions": {name: _decision(targets, decision.decide(log_p, name)) for name in decision.offsets},
-        "by_earlier_actions": _by_earlier_actions(dataset, acted, targets, predictions, reply),
-        "intervals": _intervals(mailbox, targets, predictions, reply, resamples, seed),
-        "per_mailbox": per_mailbox,
-        "mailbox_mean": {
-            name: float(np.mean([values[name] for values in per_mailbox.values()])) for name in ("accuracy", "macro_f1")
-        },
-    }
-
-
-def _by_earlier_actions(
-    dataset: Dataset,
-    acted: npt.NDArray[np.bool_],
-    targets: IntArray,
-    predictions: IntArray,
-    reply: FloatArray,
-) -> dict[str, Any]:
-    """How good the policy is for a new user, and how good once it knows them; empty without history."""
-    if "history" not in dataset.raw:
-        return {}
-    known = earlier_actions(dataset.raw["history"].numpy())[acted]
-    result: dict[str, dict[str, Any]] = {}
-    for first, last in itertools.pairwise(_EARLIER_ACTIONS):
-        rows = (known >= first) & (known < last)
-        name = f"{first}+" if last == np.inf else str(first) if last == first + 1 else f"{first}-{int(last) - 1}"
-        result[name] = {"count": int(rows.sum())}
-        if rows.any():
-            confusion = metrics.confusion_matrix(targets[rows], predictions[rows])
-            result[name] |= {
-                "accuracy": float(metrics.accuracy(confusion)),
-                "macro_f1": float(metrics.macro_f1(confusion)),
-                "reply_auc": metrics.area_under_curve(metrics.needs_reply(targets[rows]), reply[rows]),
-            }
-    return result
-
-
-def _decision(targets: IntArray, predictions: IntArray) -> dict[str, Any]:
-    """What one decision rule gives, in short."""
-    result = metrics.classification(targets, predictions)
-    return {
-        name: result[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "predicted_share", "collapsed")
+        "checkpoint": found[0].stem,
+        **compare_rewards(
+            predictions[acted],
+            alternative_decisions(found[1], dataset, costs, device)[acted],
+            dataset.targets.numpy()[acted],
+            dataset.mailbox.numpy()[acted],
+            costs,
+            config.evaluate.bootstrap,
+            config.seed,
+        ),
     }
 
 
@@ -239,40 +170,4 @@ def _baselines(
     }
     if dataset.scheme == "folder":
         predictions["subject_rule"] = baselines.subject_rule(artifacts.read_records(source, LabeledEmail))
-    return {name: metrics.classification(targets, predicted) for name, predicted in predictions.items()}
-
-
-def _per_mailbox(names: list[str], mailbox: IntArray, targets: IntArray, predictions: IntArray) -> dict[str, Any]:
-    result = {}
-    for index, name in enumerate(names):
-        rows = mailbox == index
-        if rows.any():
-            confusion = metrics.confusion_matrix(targets[rows], predictions[rows])
-            result[name] = {
-                "count": int(rows.sum()),
-                "accuracy": float(metrics.accuracy(confusion)),
-                "macro_f1": float(metrics.macro_f1(confusion)),
-            }
-    return result
-
-
-def _intervals(
-    mailbox: IntArray, targets: IntArray, predictions: IntArray, reply: FloatArray, resamples: int, seed: int
-) -> dict[str, list[float] | None]:
-    """95% intervals over mailboxes: the people are the sample, not their messages."""
-    _, group = np.unique(mailbox, return_inverse=True)
-    confusions = np.stack(
-        [metrics.confusion_matrix(targets[group == g], predictions[group == g]) for g in range(group.max() + 1)]
-    )
-
-    def of_confusion(statistic: Callable[[Any], FloatArray]) -> Callable[[IntArray], FloatArray]:
-        return lambda drawn: statistic(np.tensordot(drawn, confusions, axes=1))
-
-    positive = metrics.needs_reply(targets)
-    statistics: dict[str, Callable[[IntArray], FloatArray]] = {
-        "accuracy": of_confusion(metrics.accuracy),
-        "balanced_accuracy": of_confusion(metrics.balanced_accuracy),
-        "macro_f1": of_confusion(metrics.macro_f1),
-        "reply_auc": lambda drawn: metrics.weighted_areas(positive, reply, drawn[:, group]),
-    }
-    return metrics.bootstrap_intervals(group, statistics, resamples=resamples, generator=np.random.default_rng(seed))
+    return {name: decision_metrics(targets, predicted, config.rewards.costs) for name, predicted in predictions.items()}

@@ -62,6 +62,19 @@ def balanced_accuracy(confusion: npt.NDArray[Any]) -> FloatArray:
     return _mean_of_known(precision_recall_f1(confusion)[1])
 
 
+def mean_reward(confusion: npt.NDArray[Any], costs: npt.ArrayLike) -> FloatArray:
+    """Minus the mean cost of the decisions, shape (...).
+
+    Parameters
+    ----------
+    confusion : array, shape (..., classes, classes)
+    costs : array-like, shape (classes, classes)
+        Rows true classes, columns predicted.
+    """
+    cost = (confusion * np.asarray(costs)).sum(axis=(-2, -1))
+    return np.asarray(-cost / np.maximum(confusion.sum(axis=(-2, -1)), 1))
+
+
 def predicted_share(confusion: IntArray) -> dict[str, float]:
     """Share of the predictions that each action takes."""
     shares = confusion.sum(axis=0) / max(int(confusion.sum()), 1)
@@ -83,11 +96,28 @@ def expected_calibration_error(probabilities: FloatArray, targets: IntArray) -> 
     probabilities : array, shape (messages, classes)
     targets : array of int, shape (messages,)
     """
+    bins = reliability(probabilities, targets)
+    return sum(bin_["count"] * abs(bin_["confidence"] - bin_["accuracy"]) for bin_ in bins) / len(targets)
+
+
+def reliability(probabilities: FloatArray, targets: IntArray) -> list[dict[str, float]]:
+    """Confidence and accuracy of the top class in each of 15 equal bins that holds messages.
+
+    Parameters
+    ----------
+    probabilities : array, shape (messages, classes)
+    targets : array of int, shape (messages,)
+    """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == targets
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.bincount(bins, right - confidence, minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / len(targets))
+    counts = np.bincount(bins, minlength=ECE_BINS)
+    of_bins = zip(counts.tolist(), *(np.bincount(bins, v, ECE_BINS).tolist() for v in (confidence, right)), strict=True)
+    return [
+        {"count": count, "confidence": total / count, "accuracy": hits / count}
+        for count, total, hits in of_bins
+        if count
+    ]
 
 
 def reply_probability(probabilities: FloatArray) -> FloatArray:

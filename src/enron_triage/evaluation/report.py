@@ -1,99 +1,218 @@
-"""Evaluations for people: the table on stdout, the picture of a confusion matrix."""
+"""``triage report``: the evaluations and the course of training, side by side.
+
+    triage report --log
+
+Reads every evaluation below ``data/eval/`` and every ``stage_N_metrics.jsonl`` below the checkpoints' folder; writes
+``data/eval/report.md`` and ``report.html``, which holds its pictures; with ``--log`` it also puts the results into
+``TRAINING_LOG.md``, between two markers, and leaves the rest of that file alone.
+"""
 
 from __future__ import annotations
 
-from typing import IO, Any
+import logging
+import re
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
 
+from enron_triage import artifacts
 from enron_triage.actions import ACTION_NAMES
+from enron_triage.config import Config
+from enron_triage.errors import UsageError
+from enron_triage.evaluation import page
+from enron_triage.stages import Result
 
-_LEAK_NOTE = "The labels of scheme folder leak: subject_rule, a rule on sender and subject, reads them off sent mail."
+logger = logging.getLogger(__name__)
+
+LOG = Path("TRAINING_LOG.md")
+BEGIN, END = "<!-- triage report: begin -->", "<!-- triage report: end -->"
+LEAK_NOTE = (
+    "The labels of scheme `folder` leak: a rule on sender and subject reads them off sent mail (see the README)."
+)
+
+Evaluation = dict[str, Any]
+_REQUIRED = {"checkpoint", "split", "accuracy", "per_class", "confusion_matrix", "alternative", "reliability"}
+_ORDER = ("sft", "dpo", "grpo", "reward")
 
 
-def evaluation_table(evaluation: dict[str, Any]) -> str:
-    """An evaluation as a short table.
+class Policy(msgspec.Struct, kw_only=True):
+    """A checkpoint with its evaluations.
+
+    Attributes
+    ----------
+    name : str
+        ``<run>/<checkpoint>``, or the checkpoint's name.
+    evaluations : dict of str to dict
+        By split.
+    """
+
+    name: str
+    evaluations: dict[str, Evaluation]
+
+    @property
+    def shown(self) -> Evaluation:
+        """The evaluation on test, or the first there is."""
+        return self.evaluations.get("test") or next(iter(self.evaluations.values()))
+
+
+def run(config: Config, *, log: bool = False) -> Result:
+    """Write the report.
 
     Parameters
     ----------
-    evaluation : dict
-        As ``triage evaluate --json`` prints it.
+    config : Config
+    log : bool
+        Whether to put the results section into ``TRAINING_LOG.md`` of the working folder.
+
+    Raises
+    ------
+    UsageError
+        If there is no evaluation, or the log's markers are damaged.
     """
-    rule = evaluation["decision_rule"]
+    folder = config.data / "eval"
+    policies = read_evaluations(folder)
+    if not policies:
+        raise UsageError(f"{folder}: holds no evaluation; run `triage evaluate` first")
+    histories = read_histories(Path(config.checkpoint_dir))
+    results = markdown(policies)
+    if log:
+        _write_log(results)
+    with artifacts.atomic_open(folder / "report.md") as file:
+        file.write(f"# Report\n\n{results}\n".encode())
+    with artifacts.atomic_open(folder / "report.html") as file:
+        file.write(page.html_page(results, policies, histories).encode())
+    data = {
+        "policies": {
+            policy.name: {split: _summary(values) for split, values in policy.evaluations.items()}
+            for policy in policies
+        },
+        "histories": sorted(histories),
+        "markdown": str(folder / "report.md"),
+        "html": str(folder / "report.html"),
+    }
+    written = f"-> {data['markdown']}, {data['html']}" + (f", {LOG}" if log else "")
+    return Result(stage="report", table=f"{results}\n\n{written}", data=data)
+
+
+def read_evaluations(folder: Path) -> list[Policy]:
+    """The evaluations below a folder, by policy; what is none is left out, with a warning."""
+    found: dict[str, Policy] = {}
+    for path in sorted(folder.rglob("*.json")):
+        if path.name.endswith(".meta.json"):
+            continue
+        try:
+            evaluation = artifacts.read_json(path, dict)
+        except UsageError as error:
+            logger.warning("left out: %s", error)
+            continue
+        if not evaluation.keys() >= _REQUIRED:
+            logger.warning("left out: %s: no evaluation of this version; run `triage evaluate` again", path)
+            continue
+        parent = path.parent.relative_to(folder)
+        name = (parent / evaluation["checkpoint"]).as_posix()
+        found.setdefault(name, Policy(name=name, evaluations={})).evaluations[evaluation["split"]] = evaluation
+
+    def key(policy: Policy) -> tuple[int, str]:
+        stage = policy.shown["stage"]
+        return _ORDER.index(stage) if stage in _ORDER else len(_ORDER), policy.name
+
+    return sorted(found.values(), key=key)
+
+
+def read_histories(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """The metrics of every training stage below a folder, epoch by epoch, by ``<run>/stage_N``."""
+    histories = {}
+    for path in sorted(folder.rglob("stage_*_metrics.jsonl")):
+        name = path.relative_to(folder).as_posix().removesuffix("_metrics.jsonl")
+        try:
+            lines = [msgspec.json.decode(line, type=dict) for line in path.read_bytes().splitlines()]
+        except msgspec.DecodeError as error:
+            logger.warning("left out: %s: not what training writes (%s)", path, error)
+            continue
+        if lines:
+            histories[name] = lines
+    return histories
+
+
+def markdown(policies: list[Policy]) -> str:
+    """The comparison as Markdown: a table of the policies, then one of the actions for each, on test.
+
+    Where a policy was not evaluated on test, the split of its first evaluation stands in.
+    """
     lines = [
-        f"{evaluation['checkpoint']} on {evaluation['split']} (scheme {evaluation['scheme']}): "
-        f"{evaluation['count']:,} messages, {evaluation['mailboxes']} mailboxes, decided by {rule}",
+        "### Results",
         "",
-        f"{'':<14}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}",
+        "| Stage | Val accuracy | Test accuracy | Val macro-F1 | Test macro-F1 | Test reply AUC | Test calibration "
+        "error | Test mean reward | Simple alternative's | Notes |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    others = {f"  by {name}": values for name, values in evaluation["decisions"].items() if name != rule}
-    rows = {"policy": evaluation, **others, **evaluation["baselines"]}
-    for name, values in rows.items():
-        lines.append(
-            f"{name:<14}{values['accuracy']:>10.4f}{values['balanced_accuracy']:>10.4f}{values['macro_f1']:>10.4f}"
-            + ("  collapsed" if values["collapsed"] and name == "policy" else "")
-        )
-    lines += [
-        "",
-        f"{'action':<14}{'precision':>10}{'recall':>10}{'F1':>10}{'AUC':>10}{'support':>10}{'predicted':>11}",
-    ]
-    for name, values in evaluation["per_class"].items():
-        cells = "".join(_cell(values[key]) for key in ("precision", "recall", "f1", "auc"))
-        lines.append(f"{name:<14}{cells}{values['support']:>10,}{evaluation['predicted_share'][name]:>11.1%}")
-    lines += [
-        "",
-        f"needs a reply: AUC {_number(evaluation['reply_auc'])}, "
-        f"average precision {_number(evaluation['reply_average_precision'])}, "
-        f"AUC among all received {_number(evaluation['reply_auc_received'])}",
-        f"calibration error {_number(evaluation['ece_calibrated'])} "
-        f"(of the plain logits {_number(evaluation['ece'])}; temperature {evaluation['temperature']:.2f})",
-    ]
-    lines += [
-        f"after {name} earlier actions: {values['count']:,} messages, accuracy {_number(values['accuracy'])}, "
-        f"macro-F1 {_number(values['macro_f1'])}, reply AUC {_number(values['reply_auc'])}"
-        for name, values in evaluation["by_earlier_actions"].items()
-        if values["count"]
-    ]
-    lines += [
-        f"{name}: 95% interval over mailboxes {interval[0]:.4f} to {interval[1]:.4f}"
-        for name, interval in evaluation["intervals"].items()
-        if interval is not None
-    ]
-    if evaluation["scheme"] == "folder":
-        lines += ["", _LEAK_NOTE]
+    for policy in policies:
+        val, test = (policy.evaluations.get(split, {}) for split in ("val", "test"))
+        values = [source.get(key) for key in ("accuracy", "macro_f1") for source in (val, test)]
+        values += [test.get(key) for key in ("reply_auc", "ece_calibrated", "mean_reward")]
+        values.append((test.get("alternative") or {}).get("mean_reward"))
+        cells = [policy.name, *map(_cell, values), "; ".join(_notes(policy))]
+        lines.append(f"| {' | '.join(cells)} |")
+    if any(policy.shown["scheme"] == "folder" for policy in policies):
+        lines += ["", LEAK_NOTE]
+    for policy in policies:
+        shown = policy.shown
+        lines += [
+            "",
+            f"#### {policy.name}, on {shown['split']}",
+            "",
+            "| Action | Precision | Recall | F1 | AUC | Support | Predicted |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for action in ACTION_NAMES:
+            values = shown["per_class"][action]
+            cells = [_cell(values[key]) for key in ("precision", "recall", "f1", "auc")]
+            share = f"{shown['predicted_share'][action]:.1%}"
+            lines.append(f"| {action} | {' | '.join(cells)} | {values['support']:,} | {share} |")
     return "\n".join(lines)
 
 
-def draw_confusion(confusion: npt.NDArray[np.int64], title: str, file: IO[bytes]) -> None:
-    """Draw a confusion matrix as PNG: rows are true actions, shaded by their share of the row.
+def _notes(policy: Policy) -> list[str]:
+    """What must not be overlooked: collapse, leaking labels, no gain over the simple alternative."""
+    notes = []
+    for split, evaluation in policy.evaluations.items():
+        if evaluation["collapsed"]:
+            shares = evaluation["predicted_share"]
+            notes.append(f"**collapsed** to `{max(shares, key=shares.__getitem__)}` on {split}")
+    shown = policy.shown
+    if shown["scheme"] == "folder":
+        notes.append("leaking labels")
+    alternative = shown["alternative"]
+    if alternative is not None and not alternative["beaten"]:
+        notes.append(f"reward not above the simple alternative's ({alternative['gain']:+.4f})")
+    return notes
 
-    Parameters
-    ----------
-    confusion : array of int, shape (actions, actions)
-    title : str
-    file : binary file
-    """
-    from matplotlib.figure import Figure  # takes a second to import, which the table should not cost
 
-    figure = Figure(figsize=(6, 5), layout="constrained")
-    axes = figure.subplots()
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(*confusion.shape):
-        color = "white" if shares[row, column] > 0.6 else "black"
-        axes.text(column, row, f"{confusion[row, column]:,}", ha="center", va="center", color=color)
-    axes.set_xticks(range(len(ACTION_NAMES)), ACTION_NAMES, rotation=30, ha="right")
-    axes.set_yticks(range(len(ACTION_NAMES)), ACTION_NAMES)
-    axes.set(xlabel="predicted", ylabel="true", title=title)
-    figure.colorbar(image, label="share of the true action")
-    # Without the version in it, the same matrix gives the same bytes.
-    figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    names = ("accuracy", "macro_f1", "reply_auc", "ece_calibrated", "mean_reward", "collapsed", "alternative")
+    return {name: evaluation[name] for name in names}
 
 
 def _cell(value: float | None) -> str:
-    return f"{_number(value):>10}"
-
-
-def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
+
+
+def _write_log(results: str) -> None:
+    """Put the results between the markers; without any, at the end; nothing else of the file changes.
+
+    Raises
+    ------
+    UsageError
+        If only one of the markers is there, or one of them twice.
+    """
+    section = f"{BEGIN}\n{results}\n{END}"
+    text = LOG.read_text() if LOG.exists() else "# Training log\n"
+    if (text.count(BEGIN), text.count(END)) == (0, 0):
+        text = f"{text.rstrip()}\n\n{section}\n"
+    elif (text.count(BEGIN), text.count(END)) == (1, 1) and text.index(BEGIN) < text.index(END):
+        text = re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda match: section, text, flags=re.DOTALL)
+    else:
+        raise UsageError(f"{LOG}: needs one `{BEGIN}` with one `{END}` after it, or neither; put them right by hand")
+    with artifacts.atomic_open(LOG) as file:
+        file.write(text.encode())

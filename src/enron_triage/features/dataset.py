@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 _CHUNK = 1000  # records: some 100 ms of work
-_CACHE_FORMAT = 4  # raise it when a group's extraction changes
+_CACHE_FORMAT = 5  # raise it when a group's extraction changes
 
 
 class Dataset(msgspec.Struct, kw_only=True):
@@ -42,6 +42,8 @@ class Dataset(msgspec.Struct, kw_only=True):
         Of the group ``text``.
     targets : Tensor of int64, shape (messages,)
         Class index; `UNACTED` where there was no action.
+    response_seconds : Tensor of float32, shape (messages,)
+        NaN where the message was not answered.
     mailbox : Tensor of int64, shape (messages,)
         Index into `mailboxes`.
     mailboxes : list of str
@@ -51,6 +53,7 @@ class Dataset(msgspec.Struct, kw_only=True):
     raw: dict[str, Tensor]
     words: Bags | None
     targets: Tensor
+    response_seconds: Tensor
     mailbox: Tensor
     mailboxes: list[str]
     scheme: Scheme
@@ -207,6 +210,7 @@ def _joined(parts: Sequence[Extracted]) -> Dataset:
         if words
         else None,
         targets=torch.tensor([target for part in parts for target in part.targets], dtype=torch.int64),
+        response_seconds=torch.tensor([value for part in parts for value in part.response_seconds]),
         mailbox=torch.tensor(mailbox, dtype=torch.int64),
         mailboxes=list(mailboxes),
         scheme=schemes.pop() if schemes else "received",

@@ -7,6 +7,7 @@ The group ``text`` is ragged: it has words, and a model that scores them (see `t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -66,6 +67,8 @@ class Extracted(msgspec.Struct):
         Of the group ``text``: see `text.extract`.
     targets : list of int
         Class indices; `UNACTED` where there was no action.
+    response_seconds : list of float
+        NaN where the message was not answered.
     users : list of str
     schemes : set of str
     """
@@ -73,6 +76,7 @@ class Extracted(msgspec.Struct):
     raw: dict[str, FloatArray]
     words: tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]] | None
     targets: list[int]
+    response_seconds: list[float]
     users: list[str]
     schemes: set[Scheme]
 
@@ -95,6 +99,9 @@ def extract_records(records: Sequence[LabeledEmail], groups: Sequence[FeatureGro
         raw={group: DENSE[group].extract(records, parts) for group in groups if group in DENSE},
         words=text.extract(records, parts) if "text" in groups else None,
         targets=[UNACTED if record.action is None else ACTION_INDEX[record.action] for record in records],
+        response_seconds=[
+            math.nan if record.response_seconds is None else float(record.response_seconds) for record in records
+        ],
         users=[record.user for record in records],
         schemes={record.scheme for record in records},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -30,6 +31,8 @@ class Transform(msgspec.Struct, kw_only=True):
     text : TextModel or None
     embedding_model : str or None
         The path or name of the model behind the group ``embedding``.
+    fitted_on : str
+        A digest of the messages that it was fitted on.
     """
 
     groups: list[FeatureGroupName]
@@ -37,6 +40,7 @@ class Transform(msgspec.Struct, kw_only=True):
     quantiles: Tensor
     text: TextModel | None
     embedding_model: str | None
+    fitted_on: str
 
     @classmethod
     def fit(
@@ -77,6 +81,7 @@ class Transform(msgspec.Struct, kw_only=True):
             quantiles=quantiles,
             text=text,
             embedding_model=config.embedding_model if "embedding" in config.groups else None,
+            fitted_on=_digest(train),
         )
         return transform, features
 
@@ -93,11 +98,13 @@ class Transform(msgspec.Struct, kw_only=True):
         return torch.cat([features, self.text.features(dataset.words)], dim=1)
 
     def apply_to_train(self, train: Dataset, settings: TextConfig, weights: Tensor, seed: int) -> Tensor:
-        """The policy's inputs for the messages that the transform was fitted on.
+        """The policy's inputs for messages to train on.
 
-        Their text scores are cross-fitted anew, as the table has seen these messages; the parameters
-        are those of `fit`, the result is its second value if they are equal.
+        If the transform was fitted on just these, their text scores are cross-fitted anew, as the table
+        has seen them: the parameters are those of `fit`, the result is its second value if they are equal.
         """
+        if self.fitted_on != _digest(train):
+            return self.apply(train)
         features = ranks(derive_dense(train, self.groups, self.population), self.quantiles)
         if self.text is None or train.words is None:
             return features
@@ -122,6 +129,12 @@ class Transform(msgspec.Struct, kw_only=True):
         """The transform that `to_plain` took apart."""
         text = content["text"]
         return cls(**content | {"text": text and TextModel(**text)})
+
+
+def _digest(dataset: Dataset) -> str:
+    """Which messages these are, as far as telling train apart needs."""
+    content = b"".join(values.numpy().tobytes() for values in (dataset.targets, dataset.mailbox, *dataset.raw.values()))
+    return hashlib.sha256(content).hexdigest()
 
 
 def ranks(values: Tensor, quantiles: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from enron_triage.features.text import BUCKETS
 from enron_triage.models.policy import Policy, new_policy
 from enron_triage.records import Scheme
 
-_FORMAT = "enron_triage checkpoint 2"
+_FORMAT = "enron_triage checkpoint 3"
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -96,7 +96,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
             content = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises what pickle, zipfile or it itself think of
             raise UsageError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    made_by = str(content.get("format")) if isinstance(content, dict) else ""
+    if made_by != _FORMAT and made_by.startswith(_FORMAT.rstrip("0123456789")):
+        raise UsageError(f"{path}: written by another version of this program; train again with `triage sft`")
+    if made_by != _FORMAT:
         raise UsageError(f"{path}: not a checkpoint of this program; train one with `triage sft`")
     try:
         checkpoint = Checkpoint(**{name: content[name] for name in Checkpoint.__struct_fields__})
@@ -162,9 +165,9 @@ def _check_decision(calibration: dict[str, Any], decision: dict[str, Any]) -> No
     if not (calibration["temperature"] > 0 and len(calibration["shift"]) == len(ACTIONS)):
         raise ValueError("an impossible calibration")
     offsets = decision["offsets"]
-    if set(offsets) != set(get_args(DecisionRule)) or decision["rule"] not in offsets:
+    if {*offsets, "expected_reward"} != set(get_args(DecisionRule)) or decision["rule"] not in get_args(DecisionRule):
         raise ValueError("decision rules that this version does not have")
-    if any(len(values) != len(ACTIONS) for values in offsets.values()):
+    if any(len(values) != len(ACTIONS) for values in (*offsets.values(), decision["costs"], *decision["costs"])):
         raise ValueError("decision rules that do not fit the actions")
 
 

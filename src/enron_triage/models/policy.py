@@ -36,6 +36,8 @@ class Policy(nn.Module):
         The number of members, which differ in their initial weights and dropout.
     trees, nodes : int
         The size of a further member of gradient-boosted trees, see `set_trees`; it has half of the say.
+    residuals : sequence of int
+        The widths of what refining stages put on top, see `Residual`.
     """
 
     def __init__(
@@ -47,35 +49,43 @@ class Policy(nn.Module):
         ensemble: int = 1,
         trees: int = 0,
         nodes: int = 0,
+        residuals: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        self.inputs = inputs
         self.stages = stages
         outputs = len(ACTIONS) + (stages == "two")
         self.members = nn.ModuleList(_member(inputs, hidden, dropout, outputs) for _ in range(ensemble))
         self.trees = Trees(trees, nodes) if trees else None
-        # A calibration that has become part of the policy: see `absorb`.
-        self.register_buffer("shift", torch.zeros(len(ACTIONS)))
-        self.register_buffer("scale", torch.ones(()))
-        self.shift: Tensor
-        self.scale: Tensor
+        self.calibration = Absorbed()
+        self.residuals = nn.ModuleList(Residual(inputs, width, dropout) for width in residuals)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, fitted: Tensor | None = None) -> Tensor:
         """Logits of the actions.
 
         Parameters
         ----------
         features : Tensor of float32, shape (batch, inputs)
+        fitted : Tensor, shape (batch, actions), optional
+            What `tree_log_probabilities` gives for these features, if it is at hand.
 
         Returns
         -------
         Tensor of float32, shape (batch, actions)
         """
         joint = self.network_logits(features)
-        if self.trees is not None:
-            with torch.no_grad():
-                fitted = log_softmax(self.trees(features), dim=-1)
+        fitted = self.tree_log_probabilities(features) if fitted is None else fitted
+        if fitted is not None:
             joint = torch.logaddexp(log_softmax(joint, dim=-1), fitted) - math.log(2)
-        return (joint + self.shift) * self.scale
+        logits: Tensor = self.calibration(joint)
+        for residual in self.residuals:
+            logits = residual(features, logits)
+        return logits
+
+    @torch.no_grad()
+    def tree_log_probabilities(self, features: Tensor) -> Tensor | None:
+        """Log-probabilities by the trees, shape (batch, actions): they never change, and cost most; None without."""
+        return None if self.trees is None else log_softmax(self.trees(features), dim=-1)
 
     def network_logits(self, features: Tensor) -> Tensor:
         """Logits by the networks alone, shape (batch, actions): smooth in the features, as trees are not."""
@@ -90,13 +100,84 @@ class Policy(nn.Module):
 
     def absorb(self, shift: Sequence[float], temperature: float) -> None:
         """Make a calibration part of the policy, so that its own probabilities are the calibrated ones."""
-        self.shift += torch.tensor(shift, dtype=torch.float32, device=self.shift.device) / self.scale
-        self.scale /= temperature
+        last = self.residuals[-1].calibration if len(self.residuals) else self.calibration
+        assert isinstance(last, Absorbed)
+        last.absorb(shift, temperature)
+
+    def add_residual(self, width: int, dropout: float) -> Residual:
+        """Put a residual on top, which changes nothing until it is trained; all else is frozen."""
+        self.requires_grad_(requires_grad=False)
+        device = next(self.parameters()).device
+        residual = Residual(self.inputs, width, dropout).to(device)
+        self.residuals.append(residual)
+        return residual
 
     def member_logits(self, features: Tensor) -> Tensor:
         """Logits by each member for itself, shape (members, batch, actions): what training optimises."""
         logits = torch.stack([member(features) for member in self.members])
         return logits if self.stages == "one" else _two_stages(logits)
+
+
+class Absorbed(nn.Module):
+    """A calibration that has become part of a policy: logits are shifted, then scaled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(len(ACTIONS)))
+        self.register_buffer("scale", torch.ones(()))
+        self.shift: Tensor
+        self.scale: Tensor
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Calibrated logits, shape (batch, actions)."""
+        return (logits + self.shift) * self.scale
+
+    def absorb(self, shift: Sequence[float], temperature: float) -> None:
+        """Take a further calibration in, after what is there already."""
+        self.shift += torch.tensor(shift, dtype=torch.float32, device=self.shift.device) / self.scale
+        self.scale /= temperature
+
+
+class Residual(nn.Module):
+    """A small network on top of a policy, which adds to its logits: nothing at first.
+
+    It sees the features and the policy's probabilities. Training it alone refines a policy without losing what
+    trees and networks know together (adapters: Houlsby et al. 2019).
+
+    Parameters
+    ----------
+    inputs : int
+        The number of features.
+    width : int
+        Of the hidden layer.
+    dropout : float, 0 <= dropout < 1
+    """
+
+    def __init__(self, inputs: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.network = _member(inputs + len(ACTIONS), [width], dropout, len(ACTIONS))
+        last = self.network[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.calibration = Absorbed()
+
+    def forward(self, features: Tensor, logits: Tensor) -> Tensor:
+        """The policy's logits, refined.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, inputs)
+        logits : Tensor, shape (batch, actions)
+
+        Returns
+        -------
+        Tensor, shape (batch, actions)
+        """
+        refined: Tensor = self.calibration(
+            logits + self.network(torch.cat([features, torch.softmax(logits, dim=-1)], dim=-1))
+        )
+        return refined
 
 
 def _member(inputs: int, hidden: Sequence[int], dropout: float, outputs: int) -> nn.Sequential:
@@ -125,17 +206,18 @@ def new_policy(
     ensemble: int = 1,
     trees: int = 0,
     nodes: int = 0,
+    residuals: Sequence[int] = (),
     *,
     seed: int,
 ) -> Policy:
     """A freshly initialised policy: the same weights for the same seed, on any device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Policy(inputs, hidden, dropout, stages, ensemble, trees, nodes)
+        return Policy(inputs, hidden, dropout, stages, ensemble, trees, nodes, residuals)
 
 
 @torch.no_grad()
-def predict_logits(policy: Policy, features: Tensor, batch_size: int = 8192) -> Tensor:
+def predict_logits(policy: Policy, features: Tensor, fitted: Tensor | None = None, batch_size: int = 8192) -> Tensor:
     """Logits for all features, in batches, without dropout.
 
     Parameters
@@ -143,6 +225,8 @@ def predict_logits(policy: Policy, features: Tensor, batch_size: int = 8192) -> 
     policy : Policy
     features : Tensor, shape (messages, inputs)
         On the policy's device.
+    fitted : Tensor, shape (messages, actions), optional
+        See `Policy.forward`.
     batch_size : int
         Bounds the memory of the hidden layers.
 
@@ -153,7 +237,10 @@ def predict_logits(policy: Policy, features: Tensor, batch_size: int = 8192) -> 
     """
     was_training = policy.training
     policy.eval()
-    logits = [policy(batch).float().cpu() for batch in torch.split(features, batch_size)]
+    logits = [
+        policy(features[rows], None if fitted is None else fitted[rows]).float().cpu()
+        for rows in torch.split(torch.arange(len(features), device=features.device), batch_size)
+    ]
     policy.train(was_training)
     return torch.cat(logits)
 

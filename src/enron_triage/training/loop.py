@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from enron_triage import artifacts
-from enron_triage.config import TrainingConfig
+from enron_triage.config import SelectionMetric, TrainingConfig
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from enron_triage.models.policy import Policy
@@ -40,22 +40,25 @@ class Task(msgspec.Struct, kw_only=True):
         On its device.
     order : callable
         Takes a generator; gives the indices of an epoch's examples, shape (examples,).
-    loss : callable
-        Takes the indices of a batch; gives the scalar to minimise.
+    losses : callable
+        Takes the indices of a batch; yields the scalar to minimise, once for every step on the batch.
     validate : callable
         The policy's metrics on validation; the selection metric among them.
     checkpoint : callable
         Takes the epoch and the metrics; gives a checkpoint of the policy as it is now.
     identity : str
         Equal for runs that would do the same: what may be resumed.
+    steps_per_batch : int
+        How many losses a batch yields.
     """
 
     policy: Policy
     order: Callable[[torch.Generator], Tensor]
-    loss: Callable[[Tensor], Tensor]
+    losses: Callable[[Tensor], Iterable[Tensor]]
     validate: Callable[[], Metrics]
     checkpoint: Callable[[int, Metrics], Checkpoint]
     identity: str
+    steps_per_batch: int = 1
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -95,9 +98,8 @@ def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *,
         If the loss is no longer finite.
     """
     device = next(task.policy.parameters()).device
-    optimizer = torch.optim.AdamW(
-        task.policy.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    trained = [parameter for parameter in task.policy.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     generator = torch.Generator().manual_seed(seed)
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -133,22 +135,22 @@ def _run_epoch(
     """One pass over the examples; the mean loss and the last learning rate."""
     state.epoch += 1
     batches = torch.split(task.order(generator), settings.batch_size)
-    total_steps = settings.epochs * len(batches)
+    total_steps = settings.epochs * len(batches) * task.steps_per_batch
     task.policy.train()
     losses = []
     rate = 0.0
     for batch in progress(batches, description=f"epoch {state.epoch}/{settings.epochs}", unit=" batches"):
-        rate = settings.learning_rate * learning_rate_factor(state.step, total_steps, settings.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = task.loss(batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(task.policy.parameters(), settings.gradient_clip)
-        optimizer.step()
-        losses.append(loss.detach() * len(batch))
-        state.step += 1
-    mean = float(torch.stack(losses).sum()) / sum(len(batch) for batch in batches)
+        for loss in task.losses(batch):
+            rate = settings.learning_rate * learning_rate_factor(state.step, total_steps, settings.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(task.policy.parameters(), settings.gradient_clip)
+            optimizer.step()
+            losses.append(loss.detach() * len(batch))
+            state.step += 1
+    mean = float(torch.stack(losses).sum()) / (task.steps_per_batch * sum(len(batch) for batch in batches))
     return mean, rate
 
 
@@ -169,10 +171,14 @@ def _check_finite(loss: float, epoch: int) -> None:
         raise TriageError(f"the loss is no longer finite in epoch {epoch}; lower learning_rate")
 
 
+def selection_score(metrics: Metrics, select_by: SelectionMetric) -> float:
+    """What an epoch is selected by: the more, the better."""
+    return -float(metrics["val_loss"]) if select_by == "loss" else float(metrics[select_by])
+
+
 def _judge(state: _State, metrics: Metrics, settings: TrainingConfig) -> None:
-    """Whether this epoch is the best so far; a loss counts the other way round."""
-    value = metrics["val_loss" if settings.select_by == "loss" else settings.select_by]
-    score = -value if settings.select_by == "loss" else value
+    """Whether this epoch is the best so far."""
+    score = selection_score(metrics, settings.select_by)
     if not state.best_epoch or score > state.best_value:
         state.best_epoch, state.best_value = state.epoch, score
     metrics["best_epoch"] = state.best_epoch

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+_LEAST_DEVIATION = 1e-4  # added to a group's deviation, as TRL does
+
 
 def cross_entropy(
     logits: Tensor, targets: Tensor, class_weights: Tensor | None = None, weights: Tensor | None = None
@@ -97,6 +99,65 @@ def preference_loss(
         case "hinge":
             losses = torch.relu(1 - beta * margin)
     return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
+
+
+def bradley_terry_loss(margin: Tensor, weights: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Negative log-likelihood of preferences, of rewards (Bradley and Terry 1952), a weighted mean over the pairs.
+
+    Parameters
+    ----------
+    margin : Tensor, shape (pairs,)
+        The reward of the chosen action less that of the rejected one.
+    weights : Tensor, shape (pairs,)
+    label_smoothing : float, 0 <= label_smoothing < 0.5
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    return preference_loss(margin, weights, "sigmoid", beta=1.0, label_smoothing=label_smoothing)
+
+
+def group_advantages(rewards: Tensor, weights: Tensor, *, scale: bool) -> Tensor:
+    """Rewards against the mean of their group (Shao et al. 2024, section 4.1.2).
+
+    Parameters
+    ----------
+    rewards : Tensor, shape (messages, actions of a group)
+    weights : Tensor, shape (messages, actions of a group)
+        Summing to 1 in each group.
+    scale : bool
+        Whether to divide by the group's standard deviation. Without it, the advantages are those of
+        a policy gradient with a baseline (Liu et al. 2025, section 3).
+
+    Returns
+    -------
+    Tensor, shape (messages, actions of a group)
+    """
+    centred = rewards - (weights * rewards).sum(dim=1, keepdim=True)
+    if not scale:
+        return centred
+    deviation = (weights * centred**2).sum(dim=1, keepdim=True).sqrt()
+    return centred / (deviation + _LEAST_DEVIATION)
+
+
+def clipped_surrogate(log_ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+    """What the clipped policy gradient maximises (Schulman et al. 2017, eq. 7).
+
+    Parameters
+    ----------
+    log_ratio : Tensor, any shape
+        log pi(action) less that of the policy that drew the action.
+    advantages : Tensor, the same shape
+    low, high : float >= 0
+        The ratio counts only as far as 1 - low and 1 + high (Yu et al. 2025, section 3.1, for two bounds).
+
+    Returns
+    -------
+    Tensor, the same shape
+    """
+    ratio = log_ratio.exp()
+    return torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
 
 
 def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:

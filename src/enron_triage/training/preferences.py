@@ -6,6 +6,7 @@ They come from the labels, from the reference log's fixed order of the actions, 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,16 @@ import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage.actions import ACTION_INDEX, ACTIONS, Action
-from enron_triage.config import Costs
+from enron_triage import artifacts
+from enron_triage.actions import ACTION_INDEX, ACTIONS
+from enron_triage.config import Config, Costs, PairsConfig
 from enron_triage.errors import UsageError
+from enron_triage.records import Fingerprinted
+from enron_triage.training.balance import mailbox_weights
+from enron_triage.training.judgements import Judgement, read_judgements
+from enron_triage.training.start import Start
+
+logger = logging.getLogger(__name__)
 
 _LEAST_PROBABILITY = 1e-6
 
@@ -43,31 +51,52 @@ class Pairs(msgspec.Struct):
     def __len__(self) -> int:
         return len(self.message)
 
+    def take(self, rows: Tensor) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(self.message[rows], self.chosen[rows], self.rejected[rows], self.weight[rows])
 
-class Judgement(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
-    """One line of a file of preferences.
+    def to(self, device: torch.device) -> Pairs:
+        """The pairs on a device."""
+        return Pairs(*(values.to(device) for values in (self.message, self.chosen, self.rejected, self.weight)))
 
-    Attributes
-    ----------
-    fingerprint : str
-        Of the message.
-    user : str
-        Whose mailbox; empty for every mailbox that holds the message.
-    chosen, rejected : Action or None
-        None on both sides: not judged yet.
-    tie : bool
-        Judged to be equally good.
-    annotator, time : str or None
-        Who judged, and when (ISO 8601).
+    def margins(self, values: Tensor) -> Tensor:
+        """The chosen action's value less the rejected one's, shape (pairs,).
+
+        Parameters
+        ----------
+        values : Tensor, shape (pairs, actions)
+            Of each pair's message.
+        """
+        return (values.gather(1, self.chosen[:, None]) - values.gather(1, self.rejected[:, None])).squeeze(1)
+
+
+def preference_pairs(config: Config, settings: PairsConfig, start: Start) -> tuple[Pairs, Pairs]:
+    """The pairs that a stage's settings ask for, on train and on validation.
+
+    Raises
+    ------
+    UsageError
+        If a file of judgements is missing or damaged, or gives no pair on train.
     """
-
-    fingerprint: str
-    user: str = ""
-    chosen: Action | None = None
-    rejected: Action | None = None
-    tie: bool = False
-    annotator: str | None = None
-    time: str | None = None
+    data = {"train": (start.train, start.reference), "val": (start.val, start.val_reference)}
+    pairs = []
+    if settings.preferences == "synthetic":
+        pairs = [synthetic(dataset.targets, settings.synthetic_actions) for dataset, _ in data.values()]
+    elif settings.preferences == "labels":
+        costs = config.rewards.costs if settings.scale_by_costs else None
+        for dataset, reference in data.values():
+            weights = mailbox_weights(dataset.mailbox, config.sft.mailbox_weights_power)
+            pairs.append(from_labels(dataset.targets, reference.cpu(), weights, settings.hard_negatives, costs))
+    else:
+        path = Path(settings.preferences)
+        judgements = read_judgements(path)
+        for name in data:
+            found, counts = from_people(judgements, _rows_by_fingerprint(config.data / f"{name}.json"))
+            pairs.append(found)
+            logger.info("%s: on %s %s", path, name, ", ".join(f"{key} {value}" for key, value in counts.items()))
+    if not len(pairs[0]):
+        raise UsageError(f"{settings.preferences}: no pair of actions on a message of train")
+    return pairs[0], pairs[1]
 
 
 def synthetic(targets: Tensor, actions: Literal["present", "all"]) -> Pairs:
@@ -87,7 +116,7 @@ def synthetic(targets: Tensor, actions: Literal["present", "all"]) -> Pairs:
 
 
 def from_labels(
-    targets: Tensor, reference: Tensor, *, hard_negatives: float = 0.0, costs: Costs | None = None
+    targets: Tensor, reference: Tensor, weights: Tensor, hard_negatives: float = 0.0, costs: Costs | None = None
 ) -> Pairs:
     """What the owner did against every other action that occurs.
 
@@ -96,6 +125,8 @@ def from_labels(
     targets : LongTensor, shape (messages,)
     reference : Tensor, shape (messages, actions)
         Log-probabilities of the reference policy.
+    weights : Tensor, shape (messages,)
+        How much each message counts.
     hard_negatives : float >= 0
         A pair weighs the reference's probability of the rejected action to this power: 0 weighs all
         alike, 1 asks most where the policy errs most.
@@ -103,10 +134,28 @@ def from_labels(
         Weigh a pair by the cost of the rejected action, too.
     """
     message, label, other = _against_others(targets, "present")
-    weight = reference[message, other].exp().clamp_min(_LEAST_PROBABILITY) ** hard_negatives
+    weight = weights[message] * reference[message, other].exp().clamp_min(_LEAST_PROBABILITY) ** hard_negatives
     if costs is not None:
         weight = weight * torch.tensor(costs, dtype=torch.float32)[label, other]
     return Pairs(message, label, other, _mean_one(weight))
+
+
+def preference_metrics(rewards: Tensor, pairs: Pairs) -> dict[str, float | None]:
+    """What the pairs say of rewards, as TRL names it; None without pairs.
+
+    Parameters
+    ----------
+    rewards : Tensor, shape (messages, actions)
+        A reward model's, or the implicit ones of a policy: beta x (log pi - log reference).
+    pairs : Pairs
+    """
+    names = ("chosen_reward", "rejected_reward", "reward_margin", "preference_accuracy")
+    if not len(pairs):
+        return dict.fromkeys(names)
+    chosen = rewards[pairs.message, pairs.chosen]
+    rejected = rewards[pairs.message, pairs.rejected]
+    values = (chosen.mean(), rejected.mean(), (chosen - rejected).mean(), (chosen > rejected).float().mean())
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
 def _against_others(targets: Tensor, actions: Literal["present", "all"]) -> tuple[Tensor, Tensor, Tensor]:
@@ -168,28 +217,13 @@ def from_people(judgements: Sequence[Judgement], messages: Mapping[str, Sequence
     return Pairs(columns[:, 0], columns[:, 1], columns[:, 2], _mean_one(columns[:, 3].float())), dict(counts)
 
 
-def read_judgements(path: Path) -> list[Judgement]:
-    """Read a file of preferences: JSON Lines.
-
-    Raises
-    ------
-    UsageError
-        If it is missing, or a line is no judgement.
-    """
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; `triage preferences` writes a template") from None
-    decode = msgspec.json.Decoder(Judgement).decode
-    judgements = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            judgements.append(decode(line))
-        except msgspec.DecodeError as error:
-            raise UsageError(f"{path}, line {number}: not a judgement ({error}); see `triage preferences`") from None
-    return judgements
+def _rows_by_fingerprint(path: Path) -> dict[str, list[int]]:
+    """Where the messages of a split stand, by fingerprint, and by user and fingerprint."""
+    rows: dict[str, list[int]] = {}
+    for row, record in enumerate(artifacts.read_records(path, Fingerprinted)):
+        for key in (record.fingerprint, f"{record.user} {record.fingerprint}"):
+            rows.setdefault(key, []).append(row)
+    return rows
 
 
 def _mean_one(weight: Tensor) -> Tensor:

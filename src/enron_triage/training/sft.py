@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from enron_triage.errors import UsageError
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import Checkpoint
-from enron_triage.models.policy import Policy, choose_device, new_policy
+from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
 from enron_triage.models.trees import fit_trees
 from enron_triage.stages import Result, plan
 from enron_triage.training import loop
@@ -88,19 +89,21 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
         counts, settings.class_weights, power=settings.class_weights_power, beta=settings.class_weights_beta
     ).to(device)
     model, policy = _new_policy(config, features, train.targets, (of_class[targets] * of_message).cpu(), device)
+    val_fitted = policy.tree_log_probabilities(val_features)
     shift = None if config.decision.keep_class_weights else _shift(settings, counts, of_class.cpu())
     gamma = settings.focal_gamma if settings.loss == "focal" else 0.0
 
-    def loss(batch: Tensor) -> Tensor:
+    def losses(batch: Tensor) -> Iterator[Tensor]:
         batch = batch.to(device)
         logits = policy.member_logits(features[batch])
         members = len(logits)
-        return focal_loss(
+        yield focal_loss(
             logits.flatten(0, 1), targets[batch].repeat(members), gamma, of_class, of_message[batch].repeat(members)
         )
 
     def judge() -> loop.Metrics:
-        return validate(policy, val_features, val.targets, shift, config, transform.population.numpy())
+        logits = predict_logits(policy, val_features, val_fitted)
+        return validate(logits, val.targets, shift, config, transform.population.numpy())
 
     def checkpoint(epoch: int, validation: loop.Metrics) -> Checkpoint:
         return Checkpoint(
@@ -122,7 +125,7 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
     return loop.Task(
         policy=policy,
         order=lambda generator: epoch_order(train.targets, config.sft.sampler, generator),
-        loss=loss,
+        losses=losses,
         validate=judge,
         checkpoint=checkpoint,
         identity=identity,

@@ -9,13 +9,13 @@ import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage.config import Config
+from enron_triage.config import Config, RefiningConfig
 from enron_triage.errors import UsageError
 from enron_triage.evaluation.calibration import Calibration
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
-from enron_triage.models.policy import Policy, predict_logits
+from enron_triage.models.policy import Policy, Residual, predict_logits
 from enron_triage.training.balance import mailbox_weights
 
 
@@ -32,6 +32,12 @@ class Start(msgspec.Struct, kw_only=True):
     train, val : Dataset
     features, val_features : Tensor, shape (messages, features)
         On the policy's device.
+    residual : Residual or None
+        What alone is trained, if it is not the networks.
+    fitted, val_fitted : Tensor, shape (messages, actions), or None
+        Log-probabilities by the policy's trees.
+    weights : Tensor, shape (messages,)
+        How much each train message counts, on the policy's device; see `mailbox_weights`.
     reference, val_reference : Tensor, shape (messages, actions)
         Log-probabilities of the policy as it was, on its device: the reference never changes.
     """
@@ -43,11 +49,27 @@ class Start(msgspec.Struct, kw_only=True):
     val: Dataset
     features: Tensor
     val_features: Tensor
+    residual: Residual | None
+    fitted: Tensor | None
+    val_fitted: Tensor | None
+    weights: Tensor
     reference: Tensor
     val_reference: Tensor
 
+    def logits(self, rows: Tensor) -> Tensor:
+        """The policy's logits for some train messages, shape (rows, actions)."""
+        if self.residual is not None:
+            refined: Tensor = self.residual(self.features[rows], self.reference[rows])
+            return refined
+        logits: Tensor = self.policy(self.features[rows], None if self.fitted is None else self.fitted[rows])
+        return logits
 
-def begin(config: Config, init: Path, dropout: float, device: torch.device) -> Start:
+    def val_logits(self) -> Tensor:
+        """The policy's logits for validation, shape (messages, actions), on the CPU, without dropout."""
+        return predict_logits(self.policy, self.val_features, self.val_fitted)
+
+
+def begin(config: Config, init: Path, device: torch.device, settings: RefiningConfig | None = None) -> Start:
     """Load a policy and the data for it.
 
     Parameters
@@ -55,9 +77,9 @@ def begin(config: Config, init: Path, dropout: float, device: torch.device) -> S
     config : Config
     init : Path
         The checkpoint to begin with.
-    dropout : float
-        While refining. 0 keeps the policy's probabilities exactly the reference's at the start.
     device : torch.device
+    settings : RefiningConfig, optional
+        What is to be trained, and how.
 
     Raises
     ------
@@ -71,13 +93,23 @@ def begin(config: Config, init: Path, dropout: float, device: torch.device) -> S
     weights = mailbox_weights(train.mailbox, config.sft.mailbox_weights_power)
     features = transform.apply_to_train(train, config.features.text, weights, config.sft_seed).to(device)
     val_features = transform.apply(val).to(device)
-    checkpoint = msgspec.structs.replace(checkpoint, model={**checkpoint.model, "dropout": dropout})
+    settings = settings or RefiningConfig()
+    checkpoint = msgspec.structs.replace(checkpoint, model={**checkpoint.model, "dropout": settings.dropout})
     policy = checkpoint.policy(device)
     calibration = Calibration(**checkpoint.calibration)
     policy.absorb(calibration.shift, calibration.temperature)
+    fitted, val_fitted = (policy.tree_log_probabilities(inputs) for inputs in (features, val_features))
     reference, val_reference = (
-        torch.log_softmax(predict_logits(policy, inputs), dim=1).to(device) for inputs in (features, val_features)
+        torch.log_softmax(predict_logits(policy, inputs, by_trees), dim=1).to(device)
+        for inputs, by_trees in ((features, fitted), (val_features, val_fitted))
     )
+    residual = None
+    if settings.train == "residual":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed_of(settings))
+            residual = policy.add_residual(settings.residual_width, settings.dropout)
+        residuals = [*checkpoint.model.get("residuals", ()), settings.residual_width]
+        checkpoint = msgspec.structs.replace(checkpoint, model={**checkpoint.model, "residuals": residuals})
     return Start(
         checkpoint=checkpoint,
         policy=policy,
@@ -86,6 +118,10 @@ def begin(config: Config, init: Path, dropout: float, device: torch.device) -> S
         val=val,
         features=features,
         val_features=val_features,
+        residual=residual,
+        fitted=fitted,
+        val_fitted=val_fitted,
+        weights=weights.to(device),
         reference=reference,
         val_reference=val_reference,
     )

@@ -7,20 +7,21 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from enron_triage.config import Config
 from enron_triage.evaluation import metrics
 from enron_triage.evaluation.calibration import Calibration
 from enron_triage.evaluation.decisions import Decision
-from enron_triage.models.policy import Policy, predict_logits
+from enron_triage.training.losses import entropy, kl_divergence
+from enron_triage.training.start import Start
 
 FloatArray = npt.NDArray[np.float64]
 
 
 def validate(
-    policy: Policy,
-    features: Tensor,
+    logits: Tensor,
     targets: Tensor,
     shift: FloatArray | None,
     config: Config,
@@ -30,29 +31,42 @@ def validate(
 
     Parameters
     ----------
-    policy : Policy
-    features : Tensor, shape (messages, features)
-        On the policy's device.
+    logits : Tensor, shape (messages, actions)
     targets : LongTensor, shape (messages,)
-        On the CPU.
+        Both on the CPU.
     shift : array, shape (actions,), or None
         See `Calibration`.
     config : Config
     train_shares : array, shape (actions,)
         Of the actions in train.
     """
-    logits, actions = predict_logits(policy, features).numpy(), targets.numpy()
-    calibration = Calibration.fit(logits, actions, shift)
-    log_p = calibration.log_probabilities(logits)
+    actions = targets.numpy()
+    calibration = Calibration.fit(logits.numpy(), actions, shift)
+    log_p = calibration.log_probabilities(logits.numpy())
     decision = Decision.fit(
         config.decision, config.rewards.costs, np.asarray(train_shares, dtype=np.float64), log_p, actions
     )
-    report = metrics.classification(actions, decision.decide(log_p))
+    predictions = decision.decide(log_p)
+    report = metrics.classification(actions, predictions)
+    confusion = metrics.confusion_matrix(actions, predictions)
     names = ("accuracy", "balanced_accuracy", "macro_f1", "predicted_share", "collapsed")
     return {
         "val_loss": float(-log_p[np.arange(len(actions)), actions].mean()),
         **{name: report[name] for name in names},
+        "mean_reward": float(metrics.mean_reward(confusion, config.rewards.costs)),
         "reply_auc": metrics.area_under_curve(metrics.needs_reply(actions), metrics.reply_probability(np.exp(log_p))),
         "calibration": msgspec.structs.asdict(calibration),
         "decision": msgspec.structs.asdict(decision),
+    }
+
+
+def validate_refined(logits: Tensor, start: Start, config: Config) -> dict[str, Any]:
+    """`validate`, and how far the policy has moved: KL to the reference and entropy, exact over the actions.
+
+    Both are of the policy's own probabilities, before any calibration, and means over validation.
+    """
+    log_p, reference = torch.log_softmax(logits, dim=1), start.val_reference.cpu()
+    return validate(logits, start.val.targets, None, config, start.transform.population.numpy()) | {
+        "kl": float(kl_divergence(log_p, reference).mean()),
+        "entropy": float(entropy(log_p).mean()),
     }

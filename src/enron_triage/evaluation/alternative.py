@@ -1,0 +1,105 @@
+"""The simple alternative to a refined policy: calibrated SFT probabilities, the action of highest expected reward."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from enron_triage.config import Costs
+from enron_triage.errors import UsageError
+from enron_triage.evaluation import metrics
+from enron_triage.evaluation.calibration import Calibration
+from enron_triage.evaluation.decisions import least_expected_cost
+from enron_triage.features.dataset import Dataset
+from enron_triage.features.transform import Transform
+from enron_triage.models.checkpoint import Checkpoint, load_checkpoint
+from enron_triage.models.policy import predict_logits
+from enron_triage.stages import beside
+
+logger = logging.getLogger(__name__)
+
+IntArray = npt.NDArray[np.int64]
+_LONGEST_LINE = 20  # refined policies between a checkpoint and its SFT policy
+
+
+def supervised_ancestor(path: Path, checkpoint: Checkpoint) -> tuple[Path, Checkpoint] | None:
+    """The SFT policy that a policy was refined from: itself, if it is one; None if it is not to be found."""
+    for _ in range(_LONGEST_LINE):
+        if checkpoint.stage == "sft":
+            return path, checkpoint
+        path = beside(path, checkpoint.init)
+        try:
+            checkpoint = load_checkpoint(path)
+        except UsageError as error:
+            logger.warning("no comparison with the policy that this one was refined from: %s", error)
+            return None
+    return None
+
+
+def alternative_decisions(checkpoint: Checkpoint, dataset: Dataset, costs: Costs, device: torch.device) -> IntArray:
+    """The action of highest expected reward for every message, by calibrated probabilities.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The SFT policy.
+    dataset : Dataset
+        With the feature groups of the policy.
+    costs : 5 rows of 5 numbers
+        Rows what the owner did, columns what is predicted.
+    device : torch.device
+
+    Returns
+    -------
+    array of int, shape (messages,)
+    """
+    features = Transform.from_plain(checkpoint.features).apply(dataset).to(device)
+    logits = predict_logits(checkpoint.policy(device), features).numpy()
+    return least_expected_cost(Calibration(**checkpoint.calibration).probabilities(logits), costs)
+
+
+def compare_rewards(
+    predictions: IntArray,
+    alternative: IntArray,
+    targets: IntArray,
+    mailbox: IntArray,
+    costs: Costs,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Whether decisions are worth more than the alternative's.
+
+    Parameters
+    ----------
+    predictions, alternative, targets, mailbox : arrays of int, shape (messages,)
+    costs : 5 rows of 5 numbers
+    resamples, seed : int
+        Of the bootstrap over mailboxes.
+
+    Returns
+    -------
+    dict
+        ``mean_reward`` of the alternative, ``gain`` of the decisions over it, its 95% ``interval`` (None under 10
+        mailboxes), and whether it is ``beaten``.
+    """
+    matrix = np.asarray(costs)
+    gain = matrix[targets, alternative] - matrix[targets, predictions]
+    _, group = np.unique(mailbox, return_inverse=True)
+    sums, sizes = np.bincount(group, gain), np.bincount(group)
+    intervals = metrics.bootstrap_intervals(
+        group,
+        {"gain": lambda drawn: (drawn @ sums) / (drawn @ sizes)},
+        resamples=resamples,
+        generator=np.random.default_rng(seed),
+    )
+    return {
+        "mean_reward": float(-matrix[targets, alternative].mean()),
+        "gain": float(gain.mean()),
+        "interval": intervals["gain"],
+        "beaten": bool(gain.mean() > 0),
+    }

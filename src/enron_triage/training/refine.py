@@ -1,0 +1,88 @@
+"""What the stages that refine a policy have in common: from the configuration to the result."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from enron_triage import __version__, provenance
+from enron_triage.config import Config, RefiningConfig, Stage
+from enron_triage.models.policy import choose_device
+from enron_triage.stages import Result, plan
+from enron_triage.training import loop
+from enron_triage.training.stage_files import StageFiles
+from enron_triage.training.start import Start, begin
+
+logger = logging.getLogger(__name__)
+
+Prepare = Callable[[Config, Start, str], tuple[loop.Task, dict[str, int]]]
+
+
+def refine(name: Stage, number: int, config: Config, settings: RefiningConfig, prepare: Prepare) -> Result:
+    """Run a stage that begins with a trained policy.
+
+    Parameters
+    ----------
+    name : str
+    number : int
+        Of the stage: ``stage_<number>.pt``.
+    config : Config
+    settings : RefiningConfig
+        The stage's section.
+    prepare : callable
+        Takes the configuration, the start and the run's identity (see `loop.Task`); gives the task and
+        what is counted.
+
+    Raises
+    ------
+    UsageError
+        If an input is missing or damaged, or does not fit the others.
+    TriageError
+        If the loss is no longer finite.
+    """
+    stage = plan(name, config)
+    device = choose_device(config.device)
+    files = StageFiles(config.checkpoints, number, name)
+    may_resume = settings.resume and not stage.is_up_to_date()
+    with stage.recorded() as counts:
+        states = provenance.input_states(stage.inputs).values()
+        content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
+        start = begin(config, stage.inputs[2], device, settings)
+        task, sizes = prepare(config, start, hashlib.sha256(content).hexdigest())
+        before = task.validate()
+        history = loop.train(task, settings, files, config.seed_of(settings), may_resume=may_resume)
+        best = history[history[-1]["best_epoch"] - 1]
+        counts.update(sizes, epochs=len(history), best_epoch=best["epoch"])
+    improved = loop.selection_score(best, settings.select_by) > loop.selection_score(before, settings.select_by)
+    if not improved:
+        logger.warning(
+            "%s: no epoch is better on validation, by %s, than the policy it began with", name, settings.select_by
+        )
+    data = {**counts, "before": before, "validation": best, "improved": improved, "checkpoint": str(files.best)}
+    return Result(stage=name, table=_table(data, before, best), data=data)
+
+
+_SHOWN = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "mean_reward": "mean reward",
+    "val_loss": "loss",
+    "kl": "KL",
+    "preference_accuracy": "preference accuracy",
+}
+
+
+def _table(data: dict[str, object], before: loop.Metrics, best: loop.Metrics) -> str:
+    shown = [
+        f"{words} {before[key]:.4f} -> {best[key]:.4f}"
+        for key, words in _SHOWN.items()
+        if before.get(key) is not None and best.get(key) is not None
+    ]
+    return (
+        f"best of {data['epochs']} epochs: {data['best_epoch']}, on validation: {', '.join(shown)}"
+        f"{'; collapsed' if best['collapsed'] else ''}{'' if data['improved'] else '; no better than its start'} "
+        f"-> {data['checkpoint']}"
+    )

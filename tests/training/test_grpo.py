@@ -1,0 +1,350 @@
+"""GRPO: what it maximises on a problem whose optimum is known, its files, and the reward model before it."""
+
+import json
+
+import pytest
+import torch
+
+from enron_triage import pipeline
+from enron_triage.actions import ACTIONS
+from enron_triage.config_files import load_config
+from enron_triage.errors import UsageError
+from enron_triage.features.dataset import Dataset
+from enron_triage.models.checkpoint import load_checkpoint
+from enron_triage.models.policy import new_policy
+from enron_triage.stages import plan
+from enron_triage.training import dpo, grpo, reward_model
+from enron_triage.training.grpo import draw_groups
+from enron_triage.training.preferences import Pairs
+from enron_triage.training.start import Start, begin
+
+REWARDS = torch.tensor([[0.0, 1.0, -1.0, 0.5, 0.2], [2.0, 0.0, 0.0, -1.0, 1.5], [-0.5, 0.0, 0.3, 0.1, -2.0]])
+
+
+class Table(torch.nn.Module):
+    """A policy that can be anything: the logits of each message are its parameters."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = torch.nn.Parameter(logits.clone())
+
+    def forward(self, features, fitted=None):
+        return self.logits[features[:, 0].long()]
+
+
+@pytest.fixture
+def toy():
+    """Three messages, each its own feature; a policy and a frozen reference that are equal at first."""
+    logits = torch.randn(3, len(ACTIONS), generator=torch.Generator().manual_seed(3))
+    rows = torch.arange(3.0)[:, None]
+    dataset = Dataset(
+        raw={},
+        words=None,
+        targets=torch.tensor([1, 0, 2]),
+        response_seconds=torch.full((3,), torch.nan),
+        mailbox=torch.zeros(3, dtype=torch.int64),
+        mailboxes=["owner-a"],
+        scheme="received",
+    )
+    reference = torch.log_softmax(logits, dim=1)
+    return Start(
+        checkpoint=None,
+        policy=Table(logits),
+        transform=None,
+        train=dataset,
+        val=dataset,
+        features=rows,
+        val_features=rows,
+        residual=None,
+        fitted=None,
+        val_fitted=None,
+        weights=torch.ones(3),
+        reference=reference,
+        val_reference=reference,
+    )
+
+
+def maximise(start, losses, steps, learning_rate, batch=None):
+    """Follow the task's losses; the probabilities that they lead to."""
+    optimizer = torch.optim.Adam(start.policy.parameters(), lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        for loss in losses(torch.arange(3) if batch is None else batch):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        schedule.step()
+    return torch.softmax(start.policy.logits, dim=1).detach()
+
+
+def grpo_losses(start, *overrides):
+    config = load_config([], ["grpo.scale_rewards=false", *overrides])
+    return grpo.make_task(config, start, REWARDS, "x").losses
+
+
+@pytest.mark.parametrize("beta", [0.3, 1.0])
+def test_exact_grpo_reaches_the_optimum_that_the_kl_weight_sets(toy, beta):
+    # max E[r] - beta KL(pi || reference) is at pi proportional to reference x exp(r / beta).
+    expected = torch.softmax(toy.reference + REWARDS / beta, dim=1)
+    reached = maximise(toy, grpo_losses(toy, "grpo.estimator=exact", f"grpo.beta={beta}"), 1500, 0.05)
+    torch.testing.assert_close(reached, expected, atol=2e-3, rtol=0)
+
+
+def test_sampled_grpo_reaches_the_same_optimum(toy):
+    torch.manual_seed(0)
+    expected = torch.softmax(toy.reference + REWARDS / 0.5, dim=1)
+    losses = grpo_losses(toy, "grpo.num_generations=64", "grpo.beta=0.5")
+    torch.testing.assert_close(maximise(toy, losses, 1500, 0.02), expected, atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("estimator", ["exact", "sampled"])
+@pytest.mark.parametrize("scaled", ["true", "false"])
+def test_without_a_divergence_grpo_takes_the_action_of_highest_reward(toy, estimator, scaled):
+    torch.manual_seed(0)
+    losses = grpo_losses(toy, f"grpo.estimator={estimator}", "grpo.beta=0", f"grpo.scale_rewards={scaled}")
+    reached = maximise(toy, losses, 600, 0.05)
+    assert reached.argmax(dim=1).tolist() == REWARDS.argmax(dim=1).tolist()
+    assert (reached.max(dim=1).values > 0.95).all()
+
+
+def test_the_entropy_bonus_keeps_the_policy_open(toy):
+    # max E[r] + bonus x H(pi) is at pi proportional to exp(r / bonus).
+    losses = grpo_losses(toy, "grpo.estimator=exact", "grpo.beta=0", "grpo.entropy_bonus=0.7")
+    torch.testing.assert_close(
+        maximise(toy, losses, 1500, 0.05), torch.softmax(REWARDS / 0.7, dim=1), atol=2e-3, rtol=0
+    )
+
+
+def test_the_sampled_gradient_is_the_exact_one_in_the_mean(toy):
+    def gradient(losses, draws):
+        total = torch.zeros_like(toy.policy.logits)
+        for _ in range(draws):
+            (loss,) = losses(torch.arange(3))
+            total += torch.autograd.grad(loss, toy.policy.logits)[0]
+        return total / draws
+
+    torch.manual_seed(1)
+    exact = gradient(grpo_losses(toy, "grpo.estimator=exact"), 1)
+    one, many = (gradient(grpo_losses(toy, f"grpo.num_generations={n}"), 200) for n in (4, 256))
+    assert (many - exact).abs().max() < 0.01
+    # A group's own mean among its rewards shrinks the expectation by (n - 1) / n.
+    torch.testing.assert_close(one, exact * 3 / 4, atol=0.05, rtol=0)
+
+
+def test_further_steps_on_a_group_are_clipped(toy):
+    losses = grpo_losses(toy, "grpo.estimator=exact", "grpo.beta=0", "grpo.num_iterations=30", "grpo.epsilon_high=0.1")
+    before = torch.softmax(toy.policy.logits, dim=1).detach()
+    optimizer = torch.optim.SGD(toy.policy.parameters(), lr=0.3)
+    for loss in losses(torch.arange(3)):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    ratio = torch.softmax(toy.policy.logits, dim=1).detach() / before
+    best = REWARDS.argmax(dim=1)
+    assert (ratio[torch.arange(3), best] > 1.05).all()
+    clipped_loss = ratio[torch.arange(3), best].max()
+    assert clipped_loss < 1.3  # without clipping, 30 steps go far beyond
+    free = grpo_losses(toy, "grpo.estimator=exact", "grpo.beta=0", "grpo.num_iterations=30", "grpo.epsilon_high=99")
+    for loss in free(torch.arange(3)):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (torch.softmax(toy.policy.logits, dim=1) / before).max() > 1.3
+
+
+def test_a_sampled_group_is_drawn_from_the_policy():
+    torch.manual_seed(2)
+    log_p = torch.tensor([[0.5, 0.2, 0.2, 0.1, 0.0]]).clamp_min(1e-12).log()
+    groups = draw_groups(log_p, load_config([], ["grpo.num_generations=20000"]).grpo)
+    shares = torch.bincount(groups.actions[0], minlength=5) / 20000
+    torch.testing.assert_close(shares, log_p[0].exp(), atol=0.02, rtol=0)
+    assert float(groups.weights.sum()) == pytest.approx(1, rel=1e-4)
+    exact = draw_groups(log_p, load_config([], ["grpo.estimator=exact"]).grpo)
+    assert exact.actions.tolist() == [[0, 1, 2, 3, 4]]
+    torch.testing.assert_close(exact.weights, log_p.exp())
+
+
+def test_dpo_reaches_the_policy_of_the_closed_form(toy):
+    """Pairs in Bradley and Terry's shares lead to reference x exp(r / beta) (Rafailov et al., eq. 4)."""
+    beta = 0.7
+    pairs = [(m, a, b) for m in range(3) for a in range(5) for b in range(5) if a != b]
+    message, chosen, rejected = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    share = torch.sigmoid(REWARDS[message, chosen] - REWARDS[message, rejected])
+    config = load_config([], [f"dpo.beta={beta}"])
+    task = dpo.make_task(config, toy, Pairs(message, chosen, rejected, share), Pairs(*[message[:0]] * 3, share[:0]), "")
+    reached = maximise(toy, task.losses, 1500, 0.05, batch=torch.arange(len(pairs)))
+    torch.testing.assert_close(reached, torch.softmax(toy.reference + REWARDS / beta, dim=1), atol=2e-3, rtol=0)
+
+
+def test_a_reward_model_recovers_the_rewards_behind_the_preferences(toy):
+    pairs = [(m, a, b) for m in range(3) for a in range(5) for b in range(5) if a != b]
+    message, chosen, rejected = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    share = torch.sigmoid(REWARDS[message, chosen] - REWARDS[message, rejected])
+    none = Pairs(*[message[:0]] * 3, share[:0])
+    task = reward_model.make_task(load_config([], []), toy, Pairs(message, chosen, rejected, share), none, "")
+    maximise(toy, task.losses, 1500, 0.05, batch=torch.arange(len(pairs)))
+    learned = toy.policy.logits.detach()
+    centred = [values - values.mean(dim=1, keepdim=True) for values in (learned, REWARDS)]  # known up to a constant
+    torch.testing.assert_close(centred[0], centred[1], atol=5e-3, rtol=0)
+
+
+SMALL = ["sft.epochs=2", "model.hidden=[8]", "model.ensemble=2", "model.boosting=3", "workers=1"]
+SMALL += [f"{section}.epochs=3" for section in ("grpo", "reward_model", "dpo")]
+SMALL += [f"{section}.learning_rate=0.005" for section in ("grpo", "reward_model", "dpo")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with splits of the demo corpus and a trained policy."""
+    folder = tmp_path_factory.mktemp("grpo")
+    small = ["download.source=demo", "download.demo.mailboxes=10", "download.demo.messages=1200"]
+    pipeline.run(config_of(folder, *small, "pipeline.stages=[download, parse, label, split, sft]"))
+    return folder
+
+
+def config_of(folder, *overrides, run=None):
+    chosen = [f"run={run}", *(f"{s}.init={folder}/checkpoints/best_sft.pt" for s in ("grpo", "dpo", "reward_model"))]
+    return load_config(
+        [],
+        [*SMALL, *(chosen if run else []), *overrides],
+        data_dir=str(folder / "data"),
+        checkpoint_dir=str(folder / "checkpoints"),
+        device="cpu",
+    )
+
+
+FIELDS = {
+    *("mean_reward", "train_reward", "clip_fraction", "share_without_signal", "kl", "entropy"),
+    *("accuracy", "macro_f1", "collapsed", "val_loss", "predicted_share"),
+}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["grpo.estimator=exact"],
+        ["grpo.num_iterations=8", "grpo.epsilon_high=0.01", "grpo.batch_size=64", "rewards.partial_credit=0.5"],
+        ["rewards.confidence_penalty=0.5", "grpo.dropout=0.1"],
+    ],
+)
+def test_the_stage_writes_its_files_and_raises_the_reward(folder, settings):
+    result = grpo.run(config_of(folder, *settings))
+    names = {path.name for path in (folder / "checkpoints").iterdir()}
+    assert {"stage_3.pt", "best_grpo.pt", *(f"grpo_epoch_{n}.pt" for n in (1, 2, 3)), "stage_3_metrics.jsonl"} <= names
+    lines = (folder / "checkpoints" / "stage_3_metrics.jsonl").read_text().splitlines()
+    for line in map(json.loads, lines):
+        assert line.keys() >= FIELDS
+        assert line["kl"] > 0
+        assert 0 <= line["share_without_signal"] <= 1
+    before, best = result.data["before"], result.data["validation"]
+    assert best["mean_reward"] > before["mean_reward"]
+    assert result.data["improved"]
+    assert f"mean reward {before['mean_reward']:.4f} -> {best['mean_reward']:.4f}" in result.table
+    checkpoint = load_checkpoint(folder / "checkpoints" / "best_grpo.pt")
+    assert (checkpoint.stage, checkpoint.init) == ("grpo", "best_sft")
+    clipped = [json.loads(line)["clip_fraction"] for line in lines]
+    assert (max(clipped) > 0) == ("grpo.num_iterations=8" in settings)  # the first step on a group is never clipped
+
+
+@pytest.mark.parametrize("name", ["grpo", "dpo", "reward"])
+def test_a_stage_that_was_killed_goes_on_to_the_same_result(folder, name, monkeypatch):
+    module, number = {"grpo": (grpo, 3), "dpo": (dpo, 4), "reward": (reward_model, 2)}[name]
+    module.run(config_of(folder, run=f"{name}-whole"))
+    ordinary, calls = module.make_task, []
+
+    def interrupted(*arguments):
+        task = ordinary(*arguments)
+        validate = task.validate
+
+        def stop():
+            calls.append(1)
+            if len(calls) == 3:  # once before training, then after each epoch
+                raise KeyboardInterrupt
+            return validate()
+
+        task.validate = stop
+        return task
+
+    monkeypatch.setattr(module, "make_task", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        module.run(config_of(folder, run=f"{name}-killed"))
+    monkeypatch.setattr(module, "make_task", ordinary)
+    assert not (folder / "checkpoints" / f"{name}-killed" / f"stage_{number}.pt").exists()
+    torch.manual_seed(99)
+    module.run(config_of(folder, run=f"{name}-killed"))
+    whole, killed = (
+        load_checkpoint(folder / "checkpoints" / f"{name}-{end}" / f"stage_{number}.pt") for end in ("whole", "killed")
+    )
+    assert all(torch.equal(whole.weights[key], killed.weights[key]) for key in whole.weights)
+    assert whole.metrics.keys() == killed.metrics.keys()
+    assert whole.metrics["mean_reward"] == killed.metrics["mean_reward"]
+    config = config_of(folder, run=f"{name}-killed")
+    assert plan(name, config).is_up_to_date()
+
+
+def test_a_reward_model_takes_the_place_of_the_costs(folder):
+    result = reward_model.run(config_of(folder, run="learned"))
+    files = folder / "checkpoints" / "learned"
+    names = {"stage_2.pt", "best_reward.pt", "reward_epoch_3.pt", "stage_2_metrics.jsonl"}
+    assert names <= {path.name for path in files.iterdir()}
+    assert load_checkpoint(files / "best_reward.pt").stage == "reward"
+    assert result.data["validation"]["preference_accuracy"] > 0.5
+    assert result.data["validation"]["val_loss"] < result.data["before"]["val_loss"]
+    config = config_of(
+        folder, "grpo.reward=best_reward", "grpo.estimator=exact", "grpo.scale_rewards=false", run="learned"
+    )
+    assert files / "best_reward.pt" in plan("grpo", config).inputs
+    learned = grpo.run(config).data
+    assert learned["before"]["mean_reward"] != learned["validation"]["mean_reward"]
+    assert learned["validation"]["entropy"] < learned["before"]["entropy"]  # log-probabilities as rewards sharpen
+
+
+def test_what_is_no_reward_model_or_grew_from_another_policy_is_refused(folder):
+    with pytest.raises(
+        UsageError, match=r"best_sft\.pt: a policy of the stage sft, not a reward model; run `triage re"
+    ):
+        grpo.run(config_of(folder, "grpo.reward=best_sft"))
+    with pytest.raises(UsageError, match=r"nowhere\.pt: no such file"):
+        grpo.run(config_of(folder, "grpo.reward=nowhere"))
+    other = config_of(folder, "features.groups=[metadata]", "run=other")
+    pipeline.run_stage("sft", other)
+    reward_model.run(other)
+    with pytest.raises(UsageError, match=r"sees other features than the policy; run `triage reward` with reward_model"):
+        grpo.run(config_of(folder, f"grpo.reward={folder}/checkpoints/other/best_reward.pt"))
+
+
+def test_a_policy_can_be_refined_on_another_mailbox_than_it_was_trained_on(folder):
+    """Then nothing of the policy has seen the messages, and their text scores are those that it will predict by."""
+    config = config_of(folder)
+    start = begin(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
+    cross_fitted = start.transform.apply_to_train(start.train, config.features.text, start.weights, config.sft_seed)
+    torch.testing.assert_close(start.features, cross_fitted)
+    assert not torch.equal(start.features, start.transform.apply(start.train))
+    assert torch.equal(
+        start.transform.apply_to_train(start.val, config.features.text, torch.ones(len(start.val)), 1),
+        start.transform.apply(start.val),
+    )
+
+
+def test_a_policy_on_a_gpu_would_be_fed_from_the_gpu(toy):
+    """On the device that is called meta every operation is checked for its placement, without any data."""
+    policy = new_policy(4, [6], 0.0, seed=0).to("meta")
+    start = begin_on_meta(toy, policy)
+    for module, arguments in ((grpo, (REWARDS.to("meta"), "x")),):
+        task = module.make_task(load_config([], ["grpo.estimator=exact"]), start, *arguments)
+        (loss,) = task.losses(torch.arange(3))
+        assert loss.device.type == "meta"
+    pairs = Pairs(torch.arange(3), torch.tensor([1, 0, 2]), torch.tensor([0, 1, 3]), torch.ones(3))
+    for module in (dpo, reward_model):
+        (loss,) = module.make_task(load_config([], []), start, pairs, pairs, "x").losses(torch.arange(3))
+        assert loss.device.type == "meta"
+
+
+def begin_on_meta(toy, policy):
+    on_meta = {name: getattr(toy, name).to("meta") for name in ("weights", "reference", "val_reference")}
+    features = torch.zeros(3, 4, device="meta")
+    fields = {
+        name: getattr(toy, name)
+        for name in ("checkpoint", "transform", "train", "val", "residual", "fitted", "val_fitted")
+    }
+    return Start(**fields, **on_meta, policy=policy, features=features, val_features=features)
