@@ -43,8 +43,9 @@ def triage(monkeypatch, capsys):
 def test_help_names_every_stage(triage):
     status, out, _ = triage("--help")
     assert status == 0
-    for name in ("download", "parse", "label", "split", "sft", "dpo", "evaluate", "predict", "run"):
-        assert name in out
+    stages = ("download", "parse", "label", "split", "sft", "reward", "dpo", "grpo", "evaluate", "run")
+    for name in (*stages, "predict", "preferences", "report"):
+        assert f" {name} " in out
     assert triage()[1] == out  # without arguments likewise
 
 
@@ -68,6 +69,13 @@ def test_the_version_is_printed(triage):
         (["predict", "new.eml"], "best_sft.pt: no such file; run `triage sft`"),
         (["predict"], "Missing argument 'PATH...'"),
         (["predict", "--reasons", "-1", "new.eml"], "--reasons"),
+        (["preferences"], "Missing option '--sample-uncertain'"),
+        (["preferences", "--sample-uncertain", "0"], "--sample-uncertain"),
+        (["preferences", "--sample-uncertain", "5"], "best_sft.pt: no such file; run `triage sft`"),
+        (["report"], "holds no evaluation; run `triage evaluate` first"),
+        (["grpo"], "train.json: no such file or folder; run `triage split` first"),
+        (["grpo", "--set", "grpo.estimator=both"], "grpo.estimator"),
+        (["dpo", "--set", "dpo.label_smoothing=0.5"], "dpo.label_smoothing"),
         (["evaluate"], "best_sft.pt: no such file or folder; run `triage sft` first"),
         (["evaluate", "--set", "evaluate.checkpoint=other.pt"], "other.pt: no such file or folder"),
         (["sft", "--device", "tpu"], "allowed: auto, cpu, cuda, mps"),
@@ -129,6 +137,28 @@ def test_the_whole_pipeline_runs_then_skips_what_is_up_to_date(triage, tiny_corp
     assert third["split"] == "up to date"
     assert third["sft"]["epochs"] == 2
     assert third["evaluate"]["count"] == first["evaluate"]["count"]
+
+
+def test_the_refining_stages_run_from_the_command_line_and_end_in_a_report(triage, tiny_corpus):
+    stages = "pipeline.stages=[parse, label, split, sft, reward, grpo, dpo, evaluate]"
+    short = [word for name in ("reward_model", "grpo", "dpo") for word in ("--set", f"{name}.epochs=1")]
+    options = [*QUICK, *short, "--set", f"parse.source={tiny_corpus}", "--set", "evaluate.checkpoint=best_grpo"]
+    status, out, _ = triage("run", *options, "--set", stages)
+    assert status == 0
+    assert "mean reward" in out
+    status, out, err = triage("run", *options, "--set", stages, "--json")
+    assert json.loads(out)["stages"]["evaluate"]["checkpoint"] == "best_grpo"  # shown all the same
+    assert err.count("up to date") == 8
+    _, out, err = triage("run", *options, "--set", stages, "--set", "grpo.beta=0.5")
+    assert "grpo: running" in err
+    assert "reward: up to date" in err
+    assert "dpo: up to date" in err
+    status, out, _ = triage("report", "--log", "--json")
+    assert status == 0
+    assert list(json.loads(out)["policies"]) == ["best_grpo"]
+    assert "best_grpo" in Path("TRAINING_LOG.md").read_text()
+    status, out, _ = triage("preferences", "--sample-uncertain", "4", *QUICK)
+    assert (status, len(Path("data/preferences.jsonl").read_text().splitlines())) == (0, 4)
 
 
 def test_stdout_carries_the_table_alone_and_quiet_silences_the_rest(triage, tiny_corpus):

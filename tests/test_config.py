@@ -7,6 +7,7 @@ import yaml
 from enron_triage.config import Config, seconds
 from enron_triage.config_files import check_config, load_config
 from enron_triage.errors import UsageError
+from enron_triage.stages import named_checkpoint
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -182,6 +183,12 @@ def test_the_shipped_configurations_are_what_their_names_say():
     assert (by_name["sft_focal_balanced"].sft.loss, by_name["sft_focal_balanced"].sft.sampler) == ("focal", "balanced")
     assert by_name["log_2026_01"].label.scheme == "folder"
     assert by_name["log_2026_01"].features.groups == ("metadata",)
+    assert by_name["dpo_synthetic"].dpo.preferences == "synthetic"
+    assert named_checkpoint(by_name["dpo_synthetic"], by_name["dpo_synthetic"].dpo.init) == Path(
+        "checkpoints/sft_weighted/best_sft.pt"
+    )
+    assert by_name["dpo"].dpo.scale_by_costs
+    assert by_name["grpo"].grpo.scale_rewards is False
 
 
 def test_nested_unknown_sections_are_named_with_their_path():

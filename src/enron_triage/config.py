@@ -229,7 +229,7 @@ class RefiningConfig(TrainingConfig, frozen=True):
 
     epochs: PositiveInt = 5
     learning_rate: PositiveFloat = 1e-4
-    init: str = "best_sft"  # a name below checkpoint_dir, or a path
+    init: str = "best_sft"  # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt
     train: Literal["networks", "residual"] = "networks"  # residual: a small network on top; all below it is frozen
     residual_width: PositiveInt = 32
     dropout: Fraction = 0.0  # of what is trained; 0 keeps its probabilities the reference's at the start
@@ -287,7 +287,7 @@ class DecisionConfig(Section, frozen=True):
 class EvaluateConfig(Section, frozen=True):
     """What is evaluated on what."""
 
-    checkpoint: str = "best_sft"  # a name below checkpoint_dir, or a path
+    checkpoint: str = "best_sft"  # NAME, RUN/NAME or a path, as above
     split: str = "test"  # a split's name, or the path of labelled records
     bootstrap: PositiveInt = 1000  # resamples of the mailboxes, for the intervals
 

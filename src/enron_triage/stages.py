@@ -198,13 +198,10 @@ def _judgements(section: PairsConfig) -> list[Path]:
 
 
 def named_checkpoint(config: Config, name: str) -> Path:
-    """A checkpoint, by a name below the run's folder or by a path."""
-    return beside(config.checkpoints / "here", name)
-
-
-def beside(path: Path, name: str) -> Path:
-    """A checkpoint that another one names: beside it, or by a path."""
-    return Path(name) if name.endswith(".pt") or "/" in name else path.with_name(f"{name}.pt")
+    """A checkpoint, by a name in the run's folder, by another run's and its name (``RUN/NAME``), or by its path."""
+    if name.endswith(".pt"):
+        return Path(name)
+    return (Path(config.checkpoint_dir) if "/" in name else config.checkpoints) / f"{name}.pt"
 
 
 def checkpoint_path(config: Config) -> Path:

@@ -19,7 +19,6 @@ from enron_triage.features.dataset import Dataset
 from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import Checkpoint, load_checkpoint
 from enron_triage.models.policy import predict_logits
-from enron_triage.stages import beside
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +31,20 @@ def supervised_ancestor(path: Path, checkpoint: Checkpoint) -> tuple[Path, Check
     for _ in range(_LONGEST_LINE):
         if checkpoint.stage == "sft":
             return path, checkpoint
-        path = beside(path, checkpoint.init)
+        path = _beside(path, checkpoint.init)
         try:
             checkpoint = load_checkpoint(path)
         except UsageError as error:
             logger.warning("no comparison with the policy that this one was refined from: %s", error)
             return None
     return None
+
+
+def _beside(path: Path, name: str) -> Path:
+    """The checkpoint that another one's ``init`` names: see `stages.named_checkpoint`."""
+    if name.endswith(".pt"):
+        return Path(name)
+    return (path.parent.parent if "/" in name else path.parent) / f"{name}.pt"
 
 
 def alternative_decisions(checkpoint: Checkpoint, dataset: Dataset, costs: Costs, device: torch.device) -> IntArray:

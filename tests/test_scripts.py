@@ -1,4 +1,4 @@
-"""The comparison runs from the labelled messages to its tables, with the peers that need no extra."""
+"""The scripts that compare run from the labelled messages to their tables, with what needs no extra."""
 
 import json
 import subprocess
@@ -61,3 +61,37 @@ def test_the_learning_curve_has_a_row_for_each_number_of_mailboxes(data):
     rows = [line.split("|") for line in done.stdout.splitlines()[2:]]
     assert [int(row[1]) for row in rows] == [2, 4]
     assert int(rows[0][2]) < int(rows[1][2])
+
+
+def test_refined_policies_stand_beside_their_start_and_the_simple_alternative(data, tmp_path):
+    small = [word for name in ("dpo", "grpo") for word in ("--set", f"{name}.epochs=1")]
+    done = run(
+        *("compare_refined.py", "--data-dir", str(data), "--checkpoint-dir", str(tmp_path / "checkpoints")),
+        *("--seeds", "2", *small),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()[2:]]
+    names = [row[0] for row in rows]
+    assert names[0] == "SFT"
+    assert "SFT + GRPO exact" in names
+    assert "SFT focal + balanced + DPO (dpo.yaml)" in names
+    for row in rows:
+        reward, alternative, gain = (float(row[i].split(" ")[0]) for i in (8, 9, 10))
+        assert gain == pytest.approx(reward - alternative, abs=2e-4)
+        assert row[11].startswith("beats the alternative in ")
+    assert len({row[9] for row in rows if row[0].startswith("SFT focal")}) == 1  # one start, one alternative
+
+
+def test_a_few_preferences_are_set_against_none_and_against_labels(data, tmp_path):
+    overrides = [*SMALL, "features.groups=[metadata]"]
+    config = load_config([], overrides, data_dir=str(data), checkpoint_dir=str(tmp_path))
+    pipeline.run_stage("sft", config)
+    script = [sys.executable, str(SCRIPTS / "adapt_mailbox.py"), "--data-dir", str(data), "--split", "val"]
+    options = ["--checkpoint", str(tmp_path / "best_sft.pt"), "--pairs", "10", "--later", "5", "--steps", "5"]
+    done = subprocess.run([*script, *options], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()[2:]]
+    assert [row[2] for row in rows] == ["none", "preferences (DPO)", "labels (SFT)"]
+    assert len({row[1] for row in rows}) == 1
+    assert int(rows[0][1]) >= 1
+    assert len({row[5] for row in rows}) == 3  # each has a log loss of its own
