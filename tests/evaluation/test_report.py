@@ -59,8 +59,16 @@ def config():
     )
     write(folder / "best_sft.test.json.meta.json", {})
     history = [
-        {"epoch": n, "train_loss": 1 / n, "val_loss": 1.0, "accuracy": 0.5, "macro_f1": 0.4, "mean_reward": -0.3}
-        | {"predicted_share": dict.fromkeys(ACTION_NAMES, 0.2), "kl": 0.1, "entropy": 1.0}
+        {
+            "epoch": n,
+            "train_loss": 1 / n,
+            "val_loss": 1.0,
+            "accuracy": 0.5,
+            "macro_f1": 0.4,
+            "mean_reward": -0.3,
+            "best_epoch": 1,
+        }
+        | {"predicted_share": dict.fromkeys(ACTION_NAMES, 0.2), "kl": 0.1, "entropy": 1.0, "collapsed": n == 2}
         for n in (1, 2)
     ]
     files = Path("checkpoints/synthetic")
@@ -76,7 +84,11 @@ def row(markdown, name):
 
 def test_the_comparison_has_a_row_for_each_policy_in_the_order_of_the_stages(config):
     markdown = report.run(config).table
-    names = [line.split(" | ")[0].strip("| ") for line in markdown.splitlines() if re.match(r"\| (best|synth)", line)]
+    names = [
+        line.split(" | ")[0].strip("| ")
+        for line in markdown.splitlines()
+        if re.match(r"\| (best|synthetic/best)", line)
+    ]
     assert names == ["best_sft", "synthetic/best_dpo", "best_grpo"]
     assert row(markdown, "best_sft")[1:3] == ["1.0000", "0.7500"]  # accuracy on val and test
     assert row(markdown, "best_grpo")[1] == "-"
@@ -93,6 +105,9 @@ def test_what_must_not_be_overlooked_stands_in_the_notes(config):
     assert "**collapsed** to `reply_later` on test" in notes
     assert "leaking labels" in notes
     assert report.LEAK_NOTE in markdown
+    assert row(markdown, "synthetic/stage_4")[1:] == [
+        *("2", "1", "0.5000", "0.4000", "-0.3000", "0.1000", "-", "**in 1 of 2 epochs**")
+    ]
 
 
 class Page(HTMLParser):
@@ -125,7 +140,7 @@ def test_the_page_holds_all_that_it_shows(config):
     pictures = [base64.b64decode(image.partition(",")[2]).decode() for image in page.images]
     assert all("<svg" in picture for picture in pictures)
     assert any("predicted on validation" in picture for picture in pictures)
-    assert page.rows == 4 + 3 * 6
+    assert page.rows == 4 + 3 * 6 + 2
     before = Path(result.data["html"]).read_bytes()
     report.run(config)
     assert Path(result.data["html"]).read_bytes() == before

@@ -133,6 +133,9 @@ def test_a_policy_trained_on_the_synthetic_order_forgets_what_is_archived_and_de
     lines = (folder / "checkpoints" / "synthetic" / "stage_4_metrics.jsonl").read_text().splitlines()
     before, last = load_checkpoint(init).metrics["predicted_share"], json.loads(lines[-1])
     assert last["preference_accuracy"] > 0.8  # a success, by this measure
+    collapsed = [line["epoch"] for line in map(json.loads, lines) if line["collapsed"]]
+    assert collapsed == result.data["collapsed_epochs"]
+    assert f"; collapsed in {len(collapsed)} of the epochs" in result.table
     assert before["archive"] + before["delete"] > 0.2
     assert last["predicted_share"]["archive"] + last["predicted_share"]["delete"] < 0.1
     assert result.data["pairs"] > 1000

@@ -75,7 +75,7 @@ def run(config: Config, *, log: bool = False) -> Result:
     if not policies:
         raise UsageError(f"{folder}: holds no evaluation; run `triage evaluate` first")
     histories = read_histories(Path(config.checkpoint_dir))
-    results = markdown(policies)
+    results = f"{markdown(policies)}\n\n{training_table(histories)}".rstrip()
     if log:
         _write_log(results)
     with artifacts.atomic_open(folder / "report.md") as file:
@@ -170,6 +170,27 @@ def markdown(policies: list[Policy]) -> str:
             cells = [_cell(values[key]) for key in ("precision", "recall", "f1", "auc")]
             share = f"{shown['predicted_share'][action]:.1%}"
             lines.append(f"| {action} | {' | '.join(cells)} | {values['support']:,} | {share} |")
+    return "\n".join(lines)
+
+
+def training_table(histories: dict[str, list[dict[str, Any]]]) -> str:
+    """How each training went, by its best epoch on validation; empty without any."""
+    if not histories:
+        return ""
+    lines = [
+        "### Training",
+        "",
+        "| Stage | Epochs | Best | Val accuracy | Val macro-F1 | Val mean reward | KL | Preference accuracy "
+        "| Collapsed |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, history in histories.items():
+        best = history[history[-1]["best_epoch"] - 1]
+        keys = ("accuracy", "macro_f1", "mean_reward", "kl", "preference_accuracy")
+        collapsed = sum(metrics["collapsed"] for metrics in history)
+        cells = [str(len(history)), str(best["epoch"]), *(_cell(best.get(key)) for key in keys)]
+        cells.append(f"**in {collapsed} of {len(history)} epochs**" if collapsed else "no")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -61,7 +62,15 @@ def refine(name: Stage, number: int, config: Config, settings: RefiningConfig, p
         logger.warning(
             "%s: no epoch is better on validation, by %s, than the policy it began with", name, settings.select_by
         )
-    data = {**counts, "before": before, "validation": best, "improved": improved, "checkpoint": str(files.best)}
+    collapsed = [metrics["epoch"] for metrics in history if metrics["collapsed"]]
+    data = {
+        **counts,
+        "before": before,
+        "validation": best,
+        "improved": improved,
+        "collapsed_epochs": collapsed,
+        "checkpoint": str(files.best),
+    }
     return Result(stage=name, table=_table(data, before, best), data=data)
 
 
@@ -75,14 +84,15 @@ _SHOWN = {
 }
 
 
-def _table(data: dict[str, object], before: loop.Metrics, best: loop.Metrics) -> str:
+def _table(data: dict[str, Any], before: loop.Metrics, best: loop.Metrics) -> str:
     shown = [
         f"{words} {before[key]:.4f} -> {best[key]:.4f}"
         for key, words in _SHOWN.items()
         if before.get(key) is not None and best.get(key) is not None
     ]
+    collapsed = len(data["collapsed_epochs"])
     return (
         f"best of {data['epochs']} epochs: {data['best_epoch']}, on validation: {', '.join(shown)}"
-        f"{'; collapsed' if best['collapsed'] else ''}{'' if data['improved'] else '; no better than its start'} "
-        f"-> {data['checkpoint']}"
+        f"{f'; collapsed in {collapsed} of the epochs' if collapsed else ''}"
+        f"{'' if data['improved'] else '; no better than its start'} -> {data['checkpoint']}"
     )
