@@ -8,7 +8,7 @@
 # fetches the archive. Run again, it skips the data stages that are up to date.
 set -euo pipefail
 source=${1:?usage: scripts/full_pipeline.sh ARCHIVE|cmu|demo [FOLDER]}
-[[ -e $source ]] && source=$(realpath "$source")
+if [[ $source != cmu && $source != demo && -e $source ]]; then source=$(realpath "$source"); fi
 folder=$(realpath -m "${2:-full_pipeline}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/install.sh

@@ -97,6 +97,7 @@ def checkpoint_fields() -> Callable[..., dict[str, Any]]:
         return {
             "stage": "sft",
             "init": "",
+            "init_digest": "",
             "epoch": 2,
             "scheme": "received",
             "label": plain(LabelConfig()),

@@ -164,7 +164,8 @@ def _predict(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
     checkpoint: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A name below --checkpoint-dir, or a path; best_sft.")
+        str | None,
+        typer.Option(metavar="NAME", help="A name below --checkpoint-dir, or a path ending in .pt; best_sft."),
     ] = None,
     mailbox: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The owner's earlier mail: a Maildir, an mbox, a folder.")

@@ -185,6 +185,9 @@ def _refining(
         name: {**provenance.plain(section), "seed": config.seed_of(section), "resume": None},
         "rewards": provenance.plain(config.rewards),
         "decision": provenance.plain(config.decision),
+        "text": provenance.plain(config.features.text),  # and the next two: train's features and weights anew
+        "sft_seed": config.sft_seed,
+        "mailbox_weights_power": config.sft.mailbox_weights_power,
         "scheme": config.label.scheme,
         "device": config.device,
     }
@@ -221,9 +224,12 @@ def evaluated_records(config: Config) -> Path:
 
 
 def evaluation_path(config: Config) -> Path:
-    """``data/eval/<checkpoint>.<split>.json``."""
-    name = evaluated_split(config) or Path(config.evaluate.split).stem
-    return config.evaluations / f"{checkpoint_path(config).stem}.{name}.json"
+    """``data/eval/<checkpoint>.<split>.json``; another run's checkpoint (``RUN/NAME``) gets that run's folder."""
+    split = evaluated_split(config) or Path(config.evaluate.split).stem
+    name = config.evaluate.checkpoint
+    if "/" in name and not name.endswith(".pt"):
+        return config.data / "eval" / f"{name}.{split}.json"
+    return config.evaluations / f"{checkpoint_path(config).stem}.{split}.json"
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -17,7 +17,8 @@ from enron_triage.errors import TriageError
 Item = TypeVar("Item")
 Out = TypeVar("Out")
 
-_PRELOADED = ("corpus.parse", "labels.label", "features.extract")  # none of them imports torch
+# What worker processes will need; none of it imports torch.
+_PRELOADED = ["enron_triage.corpus.parse", "enron_triage.labels.label", "enron_triage.features.extract"]
 _AHEAD = 2  # items in flight per worker: enough to keep it busy, few enough to bound memory
 
 
@@ -44,9 +45,7 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
     pending: deque[Future[Out]] = deque()
     # "spawn" would import afresh for every stage; "fork" is unsafe once torch has started threads.
     context = get_context("forkserver")
-    context.set_forkserver_preload(
-        ["enron_triage.corpus.parse", "enron_triage.labels.label", "enron_triage.features.extract"]
-    )
+    context.set_forkserver_preload(_PRELOADED)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_the_parent) as pool:
         try:
             for item in items:

@@ -1,5 +1,7 @@
 """The simple alternative to a refined policy."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -46,21 +48,31 @@ def test_decisions_are_compared_message_by_message_and_mailbox_by_mailbox():
 
 
 def test_a_policys_sft_ancestor_is_found_beside_it_or_by_its_path(tmp_path, checkpoint_fields, caplog):
-    def save(path, stage, init):
+    def save(path, stage, init, of=None):
         path.parent.mkdir(exist_ok=True)
+        digest = hashlib.sha256(of.read_bytes()).hexdigest() if of else ""
         model = {"inputs": 3, "hidden": [4], "dropout": 0.0}
         weights = new_policy(**model, seed=1).state_dict()
-        checkpoint = Checkpoint(**checkpoint_fields(3, stage=stage, init=init, model=model, weights=weights))
+        checkpoint = Checkpoint(
+            **checkpoint_fields(3, stage=stage, init=init, init_digest=digest, model=model, weights=weights)
+        )
         save_checkpoint(path, checkpoint)
         return path, checkpoint
 
     save(tmp_path / "best_sft.pt", "sft", "")
-    save(tmp_path / "best_dpo.pt", "dpo", "best_sft")
-    last = save(tmp_path / "run" / "best_grpo.pt", "grpo", str(tmp_path / "best_dpo.pt"))
+    save(tmp_path / "best_dpo.pt", "dpo", "best_sft", tmp_path / "best_sft.pt")
+    last = save(tmp_path / "run" / "best_grpo.pt", "grpo", str(tmp_path / "best_dpo.pt"), tmp_path / "best_dpo.pt")
     path, found = supervised_ancestor(*last)
     assert (path, found.stage) == (tmp_path / "best_sft.pt", "sft")
     orphan = save(tmp_path / "run" / "best_dpo.pt", "dpo", "best_sft")
     assert supervised_ancestor(*orphan) is None
     assert "no comparison with the policy that this one was refined from" in caplog.text
+    for place in (tmp_path / "best_reward.pt", tmp_path / "run" / "best_reward.pt"):
+        save(tmp_path / "weighted" / "best_sft.pt", "sft", "")
+        named = save(place, "reward", "weighted/best_sft", tmp_path / "weighted" / "best_sft.pt")
+        assert supervised_ancestor(*named)[0] == tmp_path / "weighted" / "best_sft.pt"
+    save(tmp_path / "best_sft.pt", "sft", "another")  # trained anew meanwhile
+    assert supervised_ancestor(*last) is None
+    assert "best_sft.pt is not what this policy was refined from any more" in caplog.text
     (tmp_path / "best_sft.pt").unlink()
     assert supervised_ancestor(*last) is None

@@ -89,7 +89,7 @@ def test_the_comparison_has_a_row_for_each_policy_in_the_order_of_the_stages(con
         for line in markdown.splitlines()
         if re.match(r"\| (best|synthetic/best)", line)
     ]
-    assert names == ["best_sft", "synthetic/best_dpo", "best_grpo"]
+    assert names == ["best_sft", "best_grpo", "synthetic/best_dpo"]
     assert row(markdown, "best_sft")[1:3] == ["1.0000", "0.7500"]  # accuracy on val and test
     assert row(markdown, "best_grpo")[1] == "-"
     assert row(markdown, "best_sft")[7:9] == ["-0.2500", "-0.3000"]
@@ -166,6 +166,16 @@ def test_damaged_markers_are_refused_and_nothing_is_lost(config, text):
     assert report.LOG.read_text() == text
 
 
+def test_the_logs_own_bytes_stay_as_they_are(config):
+    report.LOG.write_bytes("# Mine ± 1\r\n\r\nby hand\r\n".encode())
+    report.run(config, log=True)
+    assert report.LOG.read_bytes().startswith("# Mine ± 1\r\n\r\nby hand".encode())
+    report.LOG.write_bytes(b"M\xfcller\n")
+    with pytest.raises(UsageError, match=r"TRAINING_LOG\.md: not UTF-8"):
+        report.run(config, log=True)
+    assert report.LOG.read_bytes() == b"M\xfcller\n"
+
+
 def test_without_an_evaluation_the_stage_that_makes_one_is_named():
     with pytest.raises(UsageError, match=r"eval: holds no evaluation; run `triage evaluate` first"):
         report.run(load_config([], []))
@@ -174,8 +184,14 @@ def test_without_an_evaluation_the_stage_that_makes_one_is_named():
 def test_what_is_no_evaluation_is_left_out_with_a_warning(config, caplog):
     Path("data/eval/notes.json").write_text("{}")
     Path("data/eval/broken.json").write_text("{")
+    write(Path("data/eval/best_sft.test.old.json"), evaluation("best_sft", "test", LATER))
+    Path("checkpoints/stage_3_metrics.jsonl").write_text('{"epoch": 2, "best_epoch": 9}\n')
     Path("checkpoints/stage_1_metrics.jsonl").write_text("no json\n")
-    assert len(report.run(config).data["policies"]) == 3
+    result = report.run(config)
+    assert len(result.data["policies"]) == 3
+    assert result.data["policies"]["best_sft"]["test"]["accuracy"] == 0.75
+    assert "best_sft.test.old.json: a second evaluation of best_sft on test" in caplog.text
+    assert "stage_3_metrics.jsonl: not what training writes" in caplog.text
     assert "notes.json: no evaluation of this version" in caplog.text
     assert "broken.json" in caplog.text
     assert "stage_1_metrics.jsonl: not what training writes" in caplog.text

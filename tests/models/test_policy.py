@@ -128,3 +128,12 @@ def test_a_residual_changes_nothing_at_first_and_is_all_that_is_trained():
     again = new_policy(inputs=7, hidden=(6, 4), dropout=0.5, residuals=[6], seed=1)
     again.load_state_dict(policy.state_dict())
     torch.testing.assert_close(again.eval()(features), policy(features))
+
+
+def test_what_explains_a_refined_policy_is_refined_too():
+    policy, features = policy_of().eval(), features_of(4)
+    residual = policy.add_residual(6, 0.0)
+    torch.nn.init.normal_(residual.network[-1].weight)
+    policy.absorb([0.1, 0.0, 0.0, 0.0, 0.0], 1.5)
+    torch.testing.assert_close(policy.smooth_logits(features), policy(features))  # without trees they are the same
+    assert not torch.allclose(policy.smooth_logits(features), policy.network_logits(features))

@@ -49,6 +49,7 @@ def toy():
     reference = torch.log_softmax(logits, dim=1)
     return Start(
         checkpoint=None,
+        init_digest="",
         policy=Table(logits),
         transform=None,
         train=dataset,
@@ -345,6 +346,6 @@ def begin_on_meta(toy, policy):
     features = torch.zeros(3, 4, device="meta")
     fields = {
         name: getattr(toy, name)
-        for name in ("checkpoint", "transform", "train", "val", "residual", "fitted", "val_fitted")
+        for name in ("checkpoint", "init_digest", "transform", "train", "val", "residual", "fitted", "val_fitted")
     }
     return Start(**fields, **on_meta, policy=policy, features=features, val_features=features)

@@ -39,6 +39,8 @@ def test_hard_negatives_weigh_what_the_reference_takes_for_likely_and_costs_what
     weight = from_labels(TARGETS, reference, torch.ones(4), hard_negatives=1.0).weight
     assert float(weight.mean()) == pytest.approx(1)
     assert float(weight[0] / weight[1]) == pytest.approx(0.4 / 0.1)  # message 0: reply_later against delete
+    free = tuple(tuple(0.0 if other == 4 else 1.0 for other in range(5)) for _ in range(5))
+    assert 4 not in from_labels(TARGETS, reference, torch.ones(4), costs=free).rejected  # costs nothing: no error
     dear = from_labels(TARGETS, reference, torch.ones(4), costs=RewardsConfig().costs).weight
     costs = RewardsConfig().costs
     assert float(dear[0] / dear[1]) == pytest.approx(costs[3][1] / costs[3][4])
@@ -75,3 +77,6 @@ def test_a_file_of_judgements_is_read_line_by_line(tmp_path):
         read_judgements(path)
     with pytest.raises(UsageError, match=r"none\.jsonl: No such file or directory; "):
         read_judgements(tmp_path / "none.jsonl")
+    path.write_bytes('{"fingerprint": "a", "annotator": "Jürgen"}\n'.encode("latin-1"))
+    with pytest.raises(UsageError, match=r"pairs\.jsonl, line 1: not a judgement"):
+        read_judgements(path)

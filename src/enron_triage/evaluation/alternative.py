@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from enron_triage import provenance
 from enron_triage.config import Costs
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import metrics
@@ -27,16 +28,20 @@ _LONGEST_LINE = 20  # refined policies between a checkpoint and its SFT policy
 
 
 def supervised_ancestor(path: Path, checkpoint: Checkpoint) -> tuple[Path, Checkpoint] | None:
-    """The SFT policy that a policy was refined from: itself, if it is one; None if it is not to be found."""
+    """The SFT policy that a policy was refined from: itself, if it is one; None, with a warning, if it is not there."""
     for _ in range(_LONGEST_LINE):
         if checkpoint.stage == "sft":
             return path, checkpoint
-        path = _beside(path, checkpoint.init)
+        path, digest = _beside(path, checkpoint.init), checkpoint.init_digest
         try:
             checkpoint = load_checkpoint(path)
         except UsageError as error:
             logger.warning("no comparison with the policy that this one was refined from: %s", error)
             return None
+        if provenance.file_state(path, None).sha256 != digest:
+            logger.warning("no comparison: %s is not what this policy was refined from any more", path)
+            return None
+    logger.warning("no comparison: %s was refined from too many policies, one after the other", path)
     return None
 
 
@@ -44,7 +49,9 @@ def _beside(path: Path, name: str) -> Path:
     """The checkpoint that another one's ``init`` names: see `stages.named_checkpoint`."""
     if name.endswith(".pt"):
         return Path(name)
-    return (path.parent.parent if "/" in name else path.parent) / f"{name}.pt"
+    here = path.parent / f"{name}.pt"
+    # RUN/NAME is below the folder of all checkpoints, which is the parent's where this one belongs to a run.
+    return path.parent.parent / f"{name}.pt" if "/" in name and not here.exists() else here
 
 
 def alternative_decisions(checkpoint: Checkpoint, dataset: Dataset, costs: Costs, device: torch.device) -> IntArray:

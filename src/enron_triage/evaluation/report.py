@@ -32,8 +32,12 @@ LEAK_NOTE = (
 )
 
 Evaluation = dict[str, Any]
-_REQUIRED = {"checkpoint", "split", "accuracy", "per_class", "confusion_matrix", "alternative", "reliability"}
-_ORDER = ("sft", "dpo", "grpo", "reward")
+_REQUIRED = {
+    *("checkpoint", "stage", "split", "scheme", "accuracy", "macro_f1", "reply_auc", "ece_calibrated", "mean_reward"),
+    *("per_class", "confusion_matrix", "predicted_share", "collapsed", "per_mailbox", "alternative", "reliability"),
+}
+_REQUIRED_OF_AN_EPOCH = {"epoch", "best_epoch", "collapsed", "predicted_share"}
+_ORDER = ("sft", "reward", "grpo", "dpo")
 
 
 class Policy(msgspec.Struct, kw_only=True):
@@ -98,7 +102,7 @@ def run(config: Config, *, log: bool = False) -> Result:
 def read_evaluations(folder: Path) -> list[Policy]:
     """The evaluations below a folder, by policy; what is none is left out, with a warning."""
     found: dict[str, Policy] = {}
-    for path in sorted(folder.rglob("*.json")):
+    for path in sorted(folder.rglob("*.json"), key=lambda path: (len(path.name), path)):  # the plain name first
         if path.name.endswith(".meta.json"):
             continue
         try:
@@ -111,7 +115,11 @@ def read_evaluations(folder: Path) -> list[Policy]:
             continue
         parent = path.parent.relative_to(folder)
         name = (parent / evaluation["checkpoint"]).as_posix()
-        found.setdefault(name, Policy(name=name, evaluations={})).evaluations[evaluation["split"]] = evaluation
+        evaluations = found.setdefault(name, Policy(name=name, evaluations={})).evaluations
+        if evaluation["split"] in evaluations:
+            logger.warning("left out: %s: a second evaluation of %s on %s", path, name, evaluation["split"])
+            continue
+        evaluations[evaluation["split"]] = evaluation
 
     def key(policy: Policy) -> tuple[int, str]:
         stage = policy.shown["stage"]
@@ -127,11 +135,14 @@ def read_histories(folder: Path) -> dict[str, list[dict[str, Any]]]:
         name = path.relative_to(folder).as_posix().removesuffix("_metrics.jsonl")
         try:
             lines = [msgspec.json.decode(line, type=dict) for line in path.read_bytes().splitlines()]
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             logger.warning("left out: %s: not what training writes (%s)", path, error)
             continue
-        if lines:
-            histories[name] = lines
+        whole = all(line.keys() >= _REQUIRED_OF_AN_EPOCH for line in lines)
+        if not (lines and whole and 1 <= lines[-1]["best_epoch"] <= len(lines)):
+            logger.warning("left out: %s: not what training writes; train again", path)
+            continue
+        histories[name] = lines
     return histories
 
 
@@ -225,10 +236,13 @@ def _write_log(results: str) -> None:
     Raises
     ------
     UsageError
-        If only one of the markers is there, or one of them twice.
+        If only one of the markers is there, or one of them twice, or the file is not UTF-8.
     """
     section = f"{BEGIN}\n{results}\n{END}"
-    text = LOG.read_text() if LOG.exists() else "# Training log\n"
+    try:
+        text = LOG.read_bytes().decode() if LOG.exists() else "# Training log\n"
+    except UnicodeDecodeError:
+        raise UsageError(f"{LOG}: not UTF-8; convert it first") from None
     if (text.count(BEGIN), text.count(END)) == (0, 0):
         text = f"{text.rstrip()}\n\n{section}\n"
     elif (text.count(BEGIN), text.count(END)) == (1, 1) and text.index(BEGIN) < text.index(END):

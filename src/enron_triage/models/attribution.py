@@ -111,7 +111,7 @@ def _rounded(reason: Reason) -> Reason:
 def integrated_gradients(policy: Policy, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
     """What each feature adds to the log-probability of an action, compared with the median message.
 
-    It is the networks that are asked: trees are piecewise constant, and have no gradients.
+    It is the networks that are asked, with what refines them: trees are piecewise constant, and have no gradients.
     The baseline is 0 everywhere, which `transform.ranks` gives to train's median and `TextModel` to its
     mean. The attributions of a message add up to the difference of its log-probability to the baseline's.
 
@@ -131,7 +131,7 @@ def integrated_gradients(policy: Policy, features: Tensor, actions: Tensor) -> t
     total = torch.zeros_like(features)
     for step in range(_STEPS):
         point = (features * ((step + 0.5) / _STEPS)).requires_grad_()
-        log_p = torch.log_softmax(policy.network_logits(point), dim=1).gather(1, actions[:, None]).sum()
+        log_p = torch.log_softmax(policy.smooth_logits(point), dim=1).gather(1, actions[:, None]).sum()
         total += torch.autograd.grad(log_p, point)[0]
     gradients = total / _STEPS
     return gradients * features, gradients

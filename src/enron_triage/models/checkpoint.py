@@ -32,6 +32,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
         Which stage trained it.
     init : str
         The checkpoint that training began with; empty where it began anew.
+    init_digest : str
+        SHA-256 of that file.
     epoch : int
         After how many epochs.
     scheme : str
@@ -57,6 +59,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
 
     stage: str
     init: str
+    init_digest: str
     epoch: int
     scheme: Scheme
     label: dict[str, Any]

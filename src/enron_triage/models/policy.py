@@ -77,10 +77,11 @@ class Policy(nn.Module):
         fitted = self.tree_log_probabilities(features) if fitted is None else fitted
         if fitted is not None:
             joint = torch.logaddexp(log_softmax(joint, dim=-1), fitted) - math.log(2)
-        logits: Tensor = self.calibration(joint)
-        for residual in self.residuals:
-            logits = residual(features, logits)
-        return logits
+        return self._refined(features, joint)
+
+    def smooth_logits(self, features: Tensor) -> Tensor:
+        """Logits without the trees, shape (batch, actions): smooth in the features, as trees are not."""
+        return self._refined(features, self.network_logits(features))
 
     @torch.no_grad()
     def tree_log_probabilities(self, features: Tensor) -> Tensor | None:
@@ -88,11 +89,18 @@ class Policy(nn.Module):
         return None if self.trees is None else log_softmax(self.trees(features), dim=-1)
 
     def network_logits(self, features: Tensor) -> Tensor:
-        """Logits by the networks alone, shape (batch, actions): smooth in the features, as trees are not."""
+        """Logits by the networks alone, shape (batch, actions)."""
         logits = self.member_logits(features)
         if len(logits) == 1:
             return logits[0]
         return torch.logsumexp(log_softmax(logits, dim=-1), dim=0) - math.log(len(logits))
+
+    def _refined(self, features: Tensor, logits: Tensor) -> Tensor:
+        """What calibration and residuals make of the members' logits."""
+        logits = self.calibration(logits)
+        for residual in self.residuals:
+            logits = residual(features, logits)
+        return logits
 
     def set_trees(self, trees: Trees) -> None:
         """Take fitted trees as a member."""

@@ -137,6 +137,6 @@ def read_judgements(path: Path) -> list[Judgement]:
             continue
         try:
             judgements.append(decode(line))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}, line {number}: not a judgement ({error}); see `triage preferences`") from None
     return judgements

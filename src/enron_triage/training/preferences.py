@@ -137,7 +137,8 @@ def from_labels(
     weight = weights[message] * reference[message, other].exp().clamp_min(_LEAST_PROBABILITY) ** hard_negatives
     if costs is not None:
         weight = weight * torch.tensor(costs, dtype=torch.float32)[label, other]
-    return Pairs(message, label, other, _mean_one(weight))
+    counts = weight > 0  # an error that costs nothing is none
+    return Pairs(message[counts], label[counts], other[counts], _mean_one(weight[counts]))
 
 
 def preference_metrics(rewards: Tensor, pairs: Pairs) -> dict[str, float | None]:

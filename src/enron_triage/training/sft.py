@@ -109,6 +109,7 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
         return Checkpoint(
             stage="sft",
             init="",
+            init_digest="",
             epoch=epoch,
             scheme=train.scheme,
             label=provenance.plain(config.label),

@@ -9,6 +9,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from enron_triage import provenance
 from enron_triage.config import Config, RefiningConfig
 from enron_triage.errors import UsageError
 from enron_triage.evaluation.calibration import Calibration
@@ -26,6 +27,8 @@ class Start(msgspec.Struct, kw_only=True):
     ----------
     checkpoint : Checkpoint
         What the policy was.
+    init_digest : str
+        SHA-256 of its file.
     policy : Policy
         To be trained; its calibration is part of it now.
     transform : Transform
@@ -43,6 +46,7 @@ class Start(msgspec.Struct, kw_only=True):
     """
 
     checkpoint: Checkpoint
+    init_digest: str
     policy: Policy
     transform: Transform
     train: Dataset
@@ -112,6 +116,7 @@ def begin(config: Config, init: Path, device: torch.device, settings: RefiningCo
         checkpoint = msgspec.structs.replace(checkpoint, model={**checkpoint.model, "residuals": residuals})
     return Start(
         checkpoint=checkpoint,
+        init_digest=provenance.file_state(init, None).sha256,
         policy=policy,
         transform=transform,
         train=train,
@@ -134,6 +139,7 @@ def refined_checkpoint(
     return Checkpoint(
         stage=stage,
         init=init,
+        init_digest=start.init_digest,
         epoch=epoch,
         scheme=start.train.scheme,
         label=start.checkpoint.label,
