@@ -9,6 +9,7 @@ from enron_triage import pipeline
 from enron_triage.actions import ACTIONS
 from enron_triage.config_files import load_config
 from enron_triage.errors import UsageError
+from enron_triage.evaluation import evaluate
 from enron_triage.features.dataset import Dataset
 from enron_triage.models.checkpoint import load_checkpoint
 from enron_triage.models.policy import new_policy
@@ -245,6 +246,27 @@ def test_the_stage_writes_its_files_and_raises_the_reward(folder, settings):
     assert (checkpoint.stage, checkpoint.init) == ("grpo", "best_sft")
     clipped = [json.loads(line)["clip_fraction"] for line in lines]
     assert (max(clipped) > 0) == ("grpo.num_iterations=8" in settings)  # the first step on a group is never clipped
+
+
+def test_a_residual_alone_is_trained_on_top_of_a_frozen_policy_again_and_again(folder):
+    init = folder / "checkpoints" / "best_sft.pt"
+    settings = [f"{name}.{key}" for name in ("grpo", "dpo") for key in ("train=residual", "residual_width=6")]
+    grpo.run(config_of(folder, *settings, run="residual"))
+    first = load_checkpoint(folder / "checkpoints" / "residual" / "best_grpo.pt")
+    start = load_checkpoint(init)
+    below = {name for name in start.weights if not name.startswith("calibration")}
+    assert all(torch.equal(first.weights[name], start.weights[name]) for name in below)
+    assert first.model["residuals"] == [6]
+    assert any(name.startswith("residuals.0.network") for name in first.weights)
+    dpo.run(config_of(folder, *settings, "dpo.init=residual/best_grpo", "dpo.batch_size=64", run="residual"))
+    second = load_checkpoint(folder / "checkpoints" / "residual" / "best_dpo.pt")
+    assert second.model["residuals"] == [6, 6]
+    trained = "residuals.0.network.0.weight"
+    assert torch.equal(second.weights[trained], first.weights[trained])
+    config = config_of(folder, "evaluate.checkpoint=residual/best_dpo")
+    evaluation = evaluate.run(config).data
+    assert evaluation["alternative"]["checkpoint"] == "best_sft"
+    assert (folder / "data" / "eval" / "residual" / "best_dpo.test.json").exists()
 
 
 @pytest.mark.parametrize("name", ["grpo", "dpo", "reward"])

@@ -136,7 +136,7 @@ def f1_figure(per_class: Mapping[str, Mapping[str, Mapping[str, float | None]]],
         axes.bar(np.arange(len(heights)) + (index - 2) * width, heights, width, label=action)
     axes.set_xticks(range(len(per_class)), list(per_class), rotation=20, ha="right")
     axes.set(ylabel="F1", ylim=(0, 1), title=title)
-    axes.legend()
+    figure.legend(loc="outside right center")
     return figure
 
 
