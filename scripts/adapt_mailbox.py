@@ -53,7 +53,7 @@ class Mailbox(msgspec.Struct):
         return Mailbox(self.features[rows], self.reference[rows], self.targets[rows])
 
 
-def read_mailboxes(data: Path, split: str, checkpoint_path: Path, workers: int) -> list[Mailbox]:
+def read_mailboxes(data: Path, split: str, checkpoint_path: Path, workers: int | str) -> list[Mailbox]:
     """The mailboxes of a split as the policy sees them."""
     checkpoint = load_checkpoint(checkpoint_path)
     transform = Transform.from_plain(checkpoint.features)
@@ -141,7 +141,7 @@ def main() -> None:
 
 def print_table(arguments: argparse.Namespace) -> None:
     """Adapt to each mailbox, and print the means."""
-    workers = load_config([], []).worker_count
+    workers = load_config([], []).pool
     mailboxes = read_mailboxes(Path(arguments.data_dir), arguments.split, arguments.checkpoint, workers)
     names = ("accuracy", "macro_f1", "log_loss", "mean_reward")
     print("| Pairs | Mailboxes | Method | Accuracy | Macro-F1 | Log loss | Mean reward | Gained: accuracy, log loss |")

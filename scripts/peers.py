@@ -69,7 +69,7 @@ def read_mail(config: Config, name: str) -> Mail:
         path,
         config.features.groups,
         cache=config.data / "features",
-        workers=config.worker_count,
+        workers=config.pool,
         keep=keep,
         keep_key=key,
     )

@@ -33,6 +33,9 @@ RunName = Annotated[
 ]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
 Workers = Annotated[Literal["auto"] | PositiveInt, msgspec.Meta(description="auto, or a number of processes from 1 on")]
+SchedulerAddress = Annotated[
+    str, msgspec.Meta(pattern=r"^(tcp|tls|ws|wss|ucx)://\S+$", description="an address such as tcp://host:8786")
+]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
@@ -301,6 +304,7 @@ class Config(Section, frozen=True):
     checkpoint_dir: str = "checkpoints"
     run: RunName | None = None
     workers: Workers = "auto"
+    scheduler: SchedulerAddress | None = None  # of a Dask cluster for the data stages, instead of processes here
     pipeline: PipelineConfig = PipelineConfig()
     download: DownloadConfig = DownloadConfig()
     parse: ParseConfig = ParseConfig()
@@ -318,8 +322,15 @@ class Config(Section, frozen=True):
 
     @property
     def data(self) -> Path:
-        """The folder of the data artifacts."""
-        return Path(self.data_dir)
+        """The folder of the data artifacts; absolute where another machine shall find it, too."""
+        return Path(self.data_dir) if self.scheduler is None else Path(self.data_dir).absolute()
+
+    @property
+    def mail(self) -> Path:
+        """What is parsed: ``parse.source``, or what was downloaded."""
+        if self.parse.source is None:
+            return self.data / "maildir"
+        return Path(self.parse.source) if self.scheduler is None else Path(self.parse.source).absolute()
 
     @property
     def checkpoints(self) -> Path:
@@ -346,8 +357,10 @@ class Config(Section, frozen=True):
         return self.seed if section.seed is None else section.seed
 
     @property
-    def worker_count(self) -> int:
-        """How many processes the data stages use."""
+    def pool(self) -> int | str:
+        """Who does the data stages' work: so many processes, or the Dask cluster of this address."""
+        if self.scheduler is not None:
+            return self.scheduler
         if self.workers != "auto":
             return self.workers
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -242,7 +242,7 @@ def run(
         logger.warning("the checkpoint was trained on scheme folder, whose labels leak: it does not tell what one does")
     encode = msgspec.json.Encoder().encode
     counts = {"predicted": 0, "sent by the owner": 0, "unreadable": 0}
-    known = read_mailbox(mailbox, config.worker_count) if mailbox else []
+    known = read_mailbox(mailbox, config.pool) if mailbox else []
     # Among a mailbox, the messages count as each other's past: then they are predicted together.
     size = _BATCH if mailbox is None else None
     messages = read_messages(paths)

@@ -123,7 +123,7 @@ def plan(stage: Stage, config: Config) -> Plan:
             outputs = [data / "maildir"]
         case "parse":
             settings = {"parse": provenance.plain(config.parse)}
-            inputs = [Path(config.parse.source) if config.parse.source else data / "maildir"]
+            inputs = [config.mail]
             outputs = [data / "emails.json", data / "parse_errors.json"]
         case "label":
             settings = {"label": provenance.plain(config.label)}

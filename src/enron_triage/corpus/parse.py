@@ -45,7 +45,7 @@ def run(config: Config) -> Result:
         If there is no corpus, or no message in it.
     """
     stage = plan("parse", config)
-    source = Path(config.parse.source) if config.parse.source else config.data / "maildir"
+    source = config.mail
     if config.parse.source and not source.exists():
         raise UsageError(f"{source}: no such file or folder; set parse.source to a folder of mailboxes or an mbox")
     layout = detect_format(source) if config.parse.format == "auto" else config.parse.format
@@ -58,7 +58,7 @@ def run(config: Config) -> Result:
             artifacts.record_writer(records_path) as writer,
             progress_bar(description="parse", unit=" messages") as bar,
         ):
-            for parsed in map_ordered(parse_batch, batches, config.worker_count):
+            for parsed in map_ordered(parse_batch, batches, config.pool):
                 writer.write_many(parsed.records, parsed.count)
                 errors += parsed.errors
                 users.add(parsed.user)

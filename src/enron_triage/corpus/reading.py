@@ -38,7 +38,7 @@ def read_messages(paths: Iterable[str]) -> Iterator[Email | ParseError]:
             yield from map(_read, mailbox_items(Path(path)))
 
 
-def read_mailbox(source: Path, workers: int) -> list[Email]:
+def read_mailbox(source: Path, workers: int | str) -> list[Email]:
     """Read every message of a mailbox that can be read.
 
     Raises

@@ -68,7 +68,7 @@ def run(config: Config) -> Result:
             source,
             transform.groups,
             cache=config.data / "features",
-            workers=config.worker_count,
+            workers=config.pool,
             embedding_model=transform.embedding_model,
         )
         acted = dataset.targets != UNACTED
@@ -145,7 +145,7 @@ def _unacted_logits(
         config.data / "emails_unacted.json",
         transform.groups,
         cache=config.data / "features",
-        workers=config.worker_count,
+        workers=config.pool,
         embedding_model=transform.embedding_model,
         keep=functools.partial(belongs_to, metadata, split),
         keep_key=f"{split} {provenance.file_state(metadata_path).sha256}",

@@ -83,7 +83,7 @@ def load_dataset(
     groups: Sequence[FeatureGroupName],
     *,
     cache: Path,
-    workers: int,
+    workers: int | str,
     embedding_model: str | None = None,
     keep: Callable[[str, int | None], bool] | None = None,
     keep_key: str = "",
@@ -96,7 +96,8 @@ def load_dataset(
     groups : sequence of str
     cache : Path
         The folder of cached tensors.
-    workers : int
+    workers : int or str
+        See `workers.map_ordered`.
     embedding_model : str, optional
         For the group ``embedding``.
     keep : callable, optional
@@ -150,7 +151,7 @@ class _Key(msgspec.Struct):
 def _extract(
     path: Path,
     groups: Sequence[FeatureGroupName],
-    workers: int,
+    workers: int | str,
     keep: Callable[[str, int | None], bool] | None,
 ) -> Dataset:
     work = functools.partial(extract_chunk, path, tuple(groups))

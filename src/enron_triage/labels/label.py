@@ -78,7 +78,7 @@ def run(config: Config) -> Result:
             artifacts.record_writer(unacted_path) as unacted_writer,
             progress_bar(description="label", total=sum(s.count for s in spans), unit=" messages") as bar,
         ):
-            for span, done in zip(spans, map_ordered(work, spans, config.worker_count), strict=True):
+            for span, done in zip(spans, map_ordered(work, spans, config.pool), strict=True):
                 labeled_writer.write_many(b",\n".join(done.labeled), len(done.labeled))
                 unacted_writer.write_many(b",\n".join(done.unacted), len(done.unacted))
                 actions += done.actions

@@ -162,7 +162,7 @@ def _load(config: Config, path: Path) -> Dataset:
         path,
         config.features.groups,
         cache=config.data / "features",
-        workers=config.worker_count,
+        workers=config.pool,
         embedding_model=config.features.embedding_model,
     )
     if not len(dataset):

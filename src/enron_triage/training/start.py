@@ -159,7 +159,7 @@ def _load(config: Config, transform: Transform, path: Path) -> Dataset:
         path,
         transform.groups,
         cache=config.data / "features",
-        workers=config.worker_count,
+        workers=config.pool,
         embedding_model=transform.embedding_model,
     )
     if not len(dataset) or (dataset.targets < 0).any():
