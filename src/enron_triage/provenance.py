@@ -65,20 +65,21 @@ def file_state(path: Path, known: FileState | None = None) -> FileState:
 def _folder_state(root: Path) -> FileState:
     digest = hashlib.sha256()
     size = modified = 0
-    folders = [str(root)]
+    folders = [(str(root), ".")]  # with their paths relative to the root
     while folders:
-        folder = folders.pop()
+        folder, relative = folders.pop()
         with os.scandir(folder) as entries:
             listing = sorted(entries, key=lambda entry: entry.name)
+        lines = []
         for entry in listing:
             if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
+                folders.append((entry.path, entry.name if relative == "." else f"{relative}/{entry.name}"))
                 continue
             status = entry.stat(follow_symlinks=False)
             size += status.st_size
             modified = max(modified, status.st_mtime_ns)
-            name = os.path.relpath(folder, root) + "/" + entry.name
-            digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
+            lines.append(f"{relative}/{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n")
+        digest.update(os.fsencode("".join(lines)))
     return FileState(size, modified, digest.hexdigest())
 
 

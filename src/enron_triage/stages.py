@@ -73,9 +73,10 @@ class Plan(msgspec.Struct, kw_only=True):
                 maker = artifacts.MAKER.get(path.name)
                 advice = f"run `triage {maker}` first" if maker else "give the right path"
                 raise UsageError(f"{path}: no such file or folder; {advice}")
-            self._warn_of_other_settings(path)
         started = time.perf_counter()
         states = provenance.input_states(self.inputs)
+        for path in self.inputs:
+            self._warn_of_other_settings(path, states[str(path)])
         counts: dict[str, Any] = {}
         yield counts
         provenance.write_meta(
@@ -87,11 +88,11 @@ class Plan(msgspec.Struct, kw_only=True):
             seconds=time.perf_counter() - started,
         )
 
-    def _warn_of_other_settings(self, path: Path) -> None:
+    def _warn_of_other_settings(self, path: Path, state: provenance.FileState) -> None:
         meta = provenance.read_meta(path)
         if meta is None or meta.stage not in _DATA_STAGES:  # a checkpoint brings its own settings along
             return
-        if provenance.file_state(path, meta.artifact).sha256 != meta.artifact.sha256:
+        if state.sha256 != meta.artifact.sha256:
             logger.warning("%s: edited since `triage %s` made it; run that again to undo it", path, meta.stage)
         now = _flat(plan(cast("Stage", meta.stage), self.config).settings)
         differences = [

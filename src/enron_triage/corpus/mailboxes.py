@@ -154,7 +154,7 @@ def read_item(item: Item) -> bytes:
             raise ValueError(f"larger than {_MAX_BYTES >> 20} MiB")
         file.seek(item.start)
         raw = file.read(stop - item.start)
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise ValueError("empty")
     return raw if item.stop < 0 else _QUOTED_FROM.sub(rb"\1", raw)
 

@@ -30,6 +30,7 @@ _ENDLESS_PARAMETERS = re.compile(
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable"})
 # Quadratic in the length of the body, or no character sets at all: never worth a hostile message.
 _REFUSED_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
+_SUPERSETS_OF_ASCII = frozenset({"us-ascii", "ascii", "ansi_x3.4-1968", "utf-8", "iso-8859-1", "windows-1252"})
 _CELLS = frozenset({"td", "th"})
 _BLOCKS = frozenset("address blockquote br div h1 h2 h3 h4 h5 h6 hr li p pre table tr".split())
 
@@ -61,9 +62,12 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     if not _HEADER_LINES.fullmatch(block) or b"\r\r" in block:
         return None
     headers: Headers = {}
-    for line in _FOLD_BYTES.sub(b"", block.replace(b"\r\n", b"\n")).split(b"\n"):
-        name, _, value = line.partition(b":")
-        headers.setdefault(name.decode("ascii").lower(), decode(value, "us-ascii").strip(" \t"))
+    lines = _FOLD_BYTES.sub(b"", block.replace(b"\r\n", b"\n"))
+    # A block in one go where it is ASCII, as nearly all are; else each line may be of another charset.
+    texts = lines.decode().split("\n") if lines.isascii() else (decode(line, "us-ascii") for line in lines.split(b"\n"))
+    for line in texts:
+        name, _, value = line.partition(":")
+        headers.setdefault(name.lower(), value.strip(" \t"))
     encoding = headers.get("content-transfer-encoding", "").lower()
     content_type = _PLAIN_TYPE.fullmatch(headers.get("content-type", "text/plain"))
     if encoding not in _PLAIN_ENCODINGS or content_type is None:
@@ -100,6 +104,8 @@ def decode(content: bytes, charset: str) -> str:
     >>> decode(b"caf\xe9", "us-ascii"), decode(b"caf\xc3\xa9", "no-such-charset")
     ('café', 'café')
     """
+    if content.isascii() and charset.lower() in _SUPERSETS_OF_ASCII:
+        return content.decode("ascii")
     for name in (charset, "utf-8", "cp1252"):
         try:
             if codecs.lookup(name).name.replace("_", "-") in _REFUSED_CHARSETS:
