@@ -95,3 +95,22 @@ def test_a_few_preferences_are_set_against_none_and_against_labels(data, tmp_pat
     assert len({row[1] for row in rows}) == 1
     assert int(rows[0][1]) >= 1
     assert len({row[5] for row in rows}) == 3  # each has a log loss of its own
+
+
+def test_the_benchmark_sets_every_stage_against_the_floor(tiny_corpus, tmp_path):
+    options = ["--source", str(tiny_corpus), "--repeats", "2", "--workers", "1", "--json", str(tmp_path / "b.json")]
+    script = [sys.executable, str(SCRIPTS / "benchmark.py")]
+    done = subprocess.run([*script, *options], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads((tmp_path / "b.json").read_text())
+    assert list(measured) == ["floor", "email package", "parse", "label", "split"]
+    files = sum(path.is_file() for path in tiny_corpus.rglob("*"))
+    for name, values in measured.items():
+        assert values["messages_per_second"] * values["seconds"] == pytest.approx(files)
+        assert values["peak_megabytes"] > 5
+        ratio = values["seconds"] / measured["floor"]["seconds"]
+        assert f"| {name} | {values['seconds']:.2f} |" in done.stdout
+        assert f"| {ratio:.2f} |" in done.stdout
+    missing = subprocess.run([*script, "--source", "nowhere"], capture_output=True, text=True, timeout=60)
+    assert missing.returncode == 2
+    assert "nowhere: no such folder" in missing.stderr
