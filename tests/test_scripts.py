@@ -1,11 +1,15 @@
 """The scripts that compare run from the labelled messages to their tables, with what needs no extra."""
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from scipy.optimize import minimize
 
 from enron_triage import pipeline
 from enron_triage.config_files import load_config
@@ -114,3 +118,23 @@ def test_the_benchmark_sets_every_stage_against_the_floor(tiny_corpus, tmp_path)
     missing = subprocess.run([*script, "--source", "nowhere"], capture_output=True, text=True, timeout=60)
     assert missing.returncode == 2
     assert "nowhere: no such folder" in missing.stderr
+
+
+def test_the_nearest_collapse_is_what_an_optimiser_finds(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    least_divergence = importlib.import_module("nearest_collapse").least_divergence
+    generator = np.random.default_rng(0)
+    for p in generator.dirichlet(np.full(5, 0.7), 5):
+        constraints = [
+            {"type": "eq", "fun": lambda q: q.sum() - 1},
+            {"type": "ineq", "fun": lambda q: np.delete(q[1] - q, 1)},
+        ]
+        found = minimize(
+            lambda q, p=p: (q * np.log(q / p)).sum(),
+            np.full(5, 0.2),
+            bounds=[(1e-9, 1)] * 5,
+            constraints=constraints,
+            options={"ftol": 1e-12, "maxiter": 500},
+        )
+        least = float(least_divergence(torch.tensor(np.log(p))[None], 1))
+        assert least == pytest.approx(found.fun, abs=1e-5)

@@ -8,18 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from enron_triage import provenance
 from enron_triage.config import Costs
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import metrics
-from enron_triage.evaluation.calibration import Calibration
-from enron_triage.evaluation.decisions import least_expected_cost
-from enron_triage.features.dataset import Dataset
-from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import Checkpoint, load_checkpoint
-from enron_triage.models.policy import predict_logits
 
 logger = logging.getLogger(__name__)
 
@@ -52,28 +46,6 @@ def _beside(path: Path, name: str) -> Path:
     here = path.parent / f"{name}.pt"
     # RUN/NAME is below the folder of all checkpoints, which is the parent's where this one belongs to a run.
     return path.parent.parent / f"{name}.pt" if "/" in name and not here.exists() else here
-
-
-def alternative_decisions(checkpoint: Checkpoint, dataset: Dataset, costs: Costs, device: torch.device) -> IntArray:
-    """The action of highest expected reward for every message, by calibrated probabilities.
-
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-        The SFT policy.
-    dataset : Dataset
-        With the feature groups of the policy.
-    costs : 5 rows of 5 numbers
-        Rows what the owner did, columns what is predicted.
-    device : torch.device
-
-    Returns
-    -------
-    array of int, shape (messages,)
-    """
-    features = Transform.from_plain(checkpoint.features).apply(dataset).to(device)
-    logits = predict_logits(checkpoint.policy(device), features).numpy()
-    return least_expected_cost(Calibration(**checkpoint.calibration).probabilities(logits), costs)
 
 
 def compare_rewards(

@@ -19,14 +19,10 @@ import torch
 
 from enron_triage import artifacts, provenance
 from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config
+from enron_triage.config import Config, DecisionRule
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
-from enron_triage.evaluation.alternative import (
-    alternative_decisions,
-    compare_rewards,
-    supervised_ancestor,
-)
+from enron_triage.evaluation.alternative import compare_rewards, supervised_ancestor
 from enron_triage.evaluation.calibration import Calibration
 from enron_triage.evaluation.pictures import draw_confusion
 from enron_triage.evaluation.score import decision_metrics, decision_of, score
@@ -48,6 +44,8 @@ from enron_triage.stages import (
 )
 
 logger = logging.getLogger(__name__)
+
+IntArray = npt.NDArray[np.int64]
 
 
 def run(config: Config) -> Result:
@@ -88,7 +86,7 @@ def run(config: Config) -> Result:
             "split": evaluated_split(config) or str(source),
             "scheme": dataset.scheme,
             **score(checkpoint, dataset, logits, unacted, config),
-            "alternative": _alternative(config, path, checkpoint, dataset, logits, device),
+            "alternative": _alternative(config, path, checkpoint, dataset, features, logits),
             "baselines": _baselines(config, checkpoint, dataset, features, source),
             "messages_per_second": round(len(dataset) / seconds),
         }
@@ -107,25 +105,32 @@ def _alternative(
     path: Path,
     checkpoint: Checkpoint,
     dataset: Dataset,
+    features: torch.Tensor,
     logits: npt.NDArray[np.float32],
-    device: torch.device,
 ) -> dict[str, Any] | None:
     """The reward of calibrated SFT probabilities and the action of highest expected reward; None without them."""
     found = supervised_ancestor(path, checkpoint)
-    if found is None or found[1].features["groups"] != checkpoint.features["groups"]:
+    if found is None:
         return None
+    ancestor_path, ancestor = found
+    # A refined policy has its ancestor's features, as they are.
+    by_ancestor = (
+        logits if ancestor is checkpoint else predict_logits(ancestor.policy(features.device), features).numpy()
+    )
     acted = dataset.targets.numpy() != UNACTED
-    log_p = Calibration(**checkpoint.calibration).log_probabilities(logits)
-    predictions = decision_of(checkpoint, config).decide(log_p)
-    costs = config.rewards.costs
+
+    def decided(policy: Checkpoint, values: npt.NDArray[np.float32], rule: DecisionRule | None) -> IntArray:
+        log_p = Calibration(**policy.calibration).log_probabilities(values[acted])
+        return decision_of(policy, config).decide(log_p, rule)
+
     return {
-        "checkpoint": found[0].stem,
+        "checkpoint": ancestor_path.stem,
         **compare_rewards(
-            predictions[acted],
-            alternative_decisions(found[1], dataset, costs, device)[acted],
+            decided(checkpoint, logits, None),
+            decided(ancestor, by_ancestor, "expected_reward"),
             dataset.targets.numpy()[acted],
             dataset.mailbox.numpy()[acted],
-            costs,
+            config.rewards.costs,
             config.evaluate.bootstrap,
             config.seed,
         ),

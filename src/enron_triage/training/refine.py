@@ -19,6 +19,15 @@ from enron_triage.training.start import Start, begin
 
 logger = logging.getLogger(__name__)
 
+_SHOWN = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "mean_reward": "mean reward",
+    "val_loss": "loss",
+    "kl": "KL",
+    "preference_accuracy": "preference accuracy",
+}
+
 Prepare = Callable[[Config, Start, str], tuple[loop.Task, dict[str, int]]]
 
 
@@ -72,16 +81,6 @@ def refine(name: Stage, number: int, config: Config, settings: RefiningConfig, p
         "checkpoint": str(files.best),
     }
     return Result(stage=name, table=_table(data, before, best), data=data)
-
-
-_SHOWN = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "mean_reward": "mean reward",
-    "val_loss": "loss",
-    "kl": "KL",
-    "preference_accuracy": "preference accuracy",
-}
 
 
 def _table(data: dict[str, Any], before: loop.Metrics, best: loop.Metrics) -> str:
