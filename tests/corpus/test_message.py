@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.corpus.message import addresses, decode_words, fingerprint, parse_date, parse_message
+from enron_triage.corpus.message import (
+    addresses,
+    decode_words,
+    fingerprint,
+    parse_date,
+    parse_message,
+    parsed_mailboxes,
+    plain_mailboxes,
+)
 
 EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
 MESSAGE_ID = "<12.JavaMail@x.example>"
@@ -227,6 +235,27 @@ def test_addresses_are_found_in_order(value, expected):
 
 def test_a_long_list_of_recipients_is_read_whole():
     assert addresses(", ".join(f"A{n}@x.example" for n in range(5000))) == [f"a{n}@x.example" for n in range(5000)]
+
+
+address_parts = st.text("aZ9._@#&'+/-=", max_size=6) | st.sampled_from(["a@x.example", ".a@x", "a.@x.", "é@x.example"])
+mailbox_texts = st.one_of(
+    address_parts,
+    st.builds("{} <{}>".format, st.text("aZ9._&'/- é\"", max_size=8), address_parts),
+    st.text('a<>()@ \t\\":;[]=?', max_size=6),
+)
+
+
+@settings(EXAMPLES, max_examples=2000)
+@given(st.lists(mailbox_texts, min_size=1, max_size=4).map(", ".join))
+def test_plain_mailboxes_are_read_as_the_email_package_reads_them(value):
+    plain = plain_mailboxes(value)
+    assert plain is None or plain == parsed_mailboxes(value)
+
+
+def test_the_fast_way_answers_for_plain_mailboxes():
+    value = "a.b@x.example, Jane Doe <Jane@x.example>,  <c@x.example>"
+    assert plain_mailboxes(value) == [("", "a.b@x.example"), ("Jane Doe", "jane@x.example"), ("", "c@x.example")]
+    assert plain_mailboxes('"Doe, Jane" <jane@x.example>') is None
 
 
 @EXAMPLES

@@ -18,6 +18,10 @@ _DATE = re.compile(
     r"(?:[A-Za-z]{3}, +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)(?: \([^()]*\))?"
 )
 _ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]{1,64}@[^\s<>,;:"()\[\]@]{1,255}""")  # lengths: RFC 5321, 4.5.3.1
+# An address, or a name and an address in angle brackets, nothing of it quoted.
+_PLAIN_MAILBOX = re.compile(
+    r"(?:([\w&'/-]+(?: [\w&'/-]+)*) )?<([\w#&'+./-]+@[\w.-]+)>|([\w#&'+./-]+@[\w.-]+)", re.ASCII
+)
 _ENCODED_WORD = r"=\?[^?\s]+\?[bqBQ]\?[^?]*\?="
 _ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*", re.ASCII)
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
@@ -123,8 +127,9 @@ def addresses(value: str) -> list[str]:
     ['jane@x.example', 'bob']
     """
     if not _NEEDS_PARSING.search(value):
-        return [address for part in value.split(",") if (address := decode_words(part.strip()).lower())]
-    return [address for _, address in _pairs(value)]
+        parts = [part.strip() for part in value.split(",")]
+        return [part.lower() for part in (map(decode_words, parts) if "=?" in value else parts) if part]
+    return [address for _, address in _mailboxes(value)]
 
 
 def decode_words(value: str) -> str:
@@ -147,8 +152,21 @@ def _decode_run(words: str) -> str:
     )
 
 
-def _pairs(value: str) -> list[tuple[str, str]]:
+def _mailboxes(value: str) -> list[tuple[str, str]]:
     """Display name and lower-case address of each mailbox in an address header."""
+    return plain_mailboxes(value) or parsed_mailboxes(value)
+
+
+def plain_mailboxes(value: str) -> list[tuple[str, str]] | None:
+    """Display names and lower-case addresses of a list without quoting or comments; None if it is anything else."""
+    found = [_PLAIN_MAILBOX.fullmatch(part.strip()) for part in value.split(",")]
+    if not all(found):
+        return None
+    return [(mailbox[1] or "", (mailbox[2] or mailbox[3]).lower()) for mailbox in found if mailbox]
+
+
+def parsed_mailboxes(value: str) -> list[tuple[str, str]]:
+    """Display names and lower-case addresses of any address header, by the standard ``email`` package."""
     try:
         pairs = email.utils.getaddresses([value])
     except RecursionError:  # thousands of nested comments
@@ -162,7 +180,7 @@ def _pairs(value: str) -> list[tuple[str, str]]:
 def _sender(headers: mime.Headers) -> tuple[str, str]:
     """Address and display name of the author; Enron's own X-From has the name where From has none."""
     value = headers.get("from", "")
-    pairs = _pairs(value) if _NEEDS_PARSING.search(value) else [("", address) for address in addresses(value)]
+    pairs = _mailboxes(value) if _NEEDS_PARSING.search(value) else [("", address) for address in addresses(value)]
     name, address = pairs[0] if pairs else ("", "")
     if not name:
         name = headers.get("x-from", "").partition("<")[0]

@@ -18,10 +18,7 @@ from lxml import etree, html
 
 Headers = dict[str, str]  # lower-case name -> unfolded value, the first of several
 
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
-_HEADER_LINES = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|$))+")
 _FOLD = re.compile(r"\r?\n(?=[ \t])|\r(?=[ \t])")
-_FOLD_BYTES = re.compile(rb"\n(?=[ \t])")
 _PLAIN_TYPE = re.compile(r'text/plain(?:;\s*charset=(?:"([\w.-]+)"|([\w.-]+)))?', re.IGNORECASE)
 # The email package takes time in the square of such a header's length.
 _ENDLESS_PARAMETERS = re.compile(
@@ -55,27 +52,43 @@ def read(raw: bytes) -> tuple[Headers, str]:
 
 def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     """`read` for a single-part plain message; None if it is anything else."""
-    end = _HEADER_END.search(raw)
-    if end is None:
+    head, body = _split(raw)
+    headers = _plain_headers(head)
+    if headers is None:
         return None
-    block = raw[: end.start()]
-    if not _HEADER_LINES.fullmatch(block) or b"\r\r" in block:
-        return None
-    headers: Headers = {}
-    lines = _FOLD_BYTES.sub(b"", block.replace(b"\r\n", b"\n"))
-    # A block in one go where it is ASCII, as nearly all are; else each line may be of another charset.
-    texts = lines.decode().split("\n") if lines.isascii() else (decode(line, "us-ascii") for line in lines.split(b"\n"))
-    for line in texts:
-        name, _, value = line.partition(":")
-        headers.setdefault(name.lower(), value.strip(" \t"))
     encoding = headers.get("content-transfer-encoding", "").lower()
     content_type = _PLAIN_TYPE.fullmatch(headers.get("content-type", "text/plain"))
     if encoding not in _PLAIN_ENCODINGS or content_type is None:
         return None
-    body = raw[end.end() :]
     if encoding == "quoted-printable":
         body = quopri.decodestring(body)
     return headers, _unix_lines(decode(body, content_type[1] or content_type[2] or "us-ascii"))
+
+
+def _split(raw: bytes) -> tuple[bytes, bytes]:
+    """The header lines and what follows the first empty line; no headers if there is no such line."""
+    end = raw.find(b"\n\r\n")
+    shorter = raw.find(b"\n\n", 0, end + 1 if end >= 0 else None)
+    if shorter >= 0:
+        return raw[:shorter], raw[shorter + 2 :]
+    return (raw[:end], raw[end + 3 :]) if end >= 0 else (b"", raw)
+
+
+def _plain_headers(head: bytes) -> Headers | None:
+    """The fields of a header; None if a line of it is none (RFC 5322, 2.2)."""
+    lines = head.removesuffix(b"\r").replace(b"\r\n", b"\n")
+    if b"\r" in lines:
+        return None
+    lines = lines.replace(b"\n ", b" ").replace(b"\n\t", b"\t")
+    # A block in one go where it is ASCII, as nearly all are; else each line may be of another charset.
+    texts = lines.decode().split("\n") if lines.isascii() else (decode(line, "us-ascii") for line in lines.split(b"\n"))
+    headers: Headers = {}
+    for line in texts:
+        name, colon, value = line.partition(":")
+        if not (name and colon and name.isascii() and name.isprintable()) or " " in name:
+            return None
+        headers.setdefault(name.lower(), value.strip(" \t"))
+    return headers
 
 
 def read_mime(raw: bytes) -> tuple[Headers, str]:
