@@ -1,7 +1,9 @@
 import base64
+import io
 import json
 import logging
 import os
+import tarfile
 import time
 
 import msgspec
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from enron_triage.artifacts import read_records
 from enron_triage.config_files import load_config
-from enron_triage.corpus import parse
+from enron_triage.corpus import mailboxes, parse
 from enron_triage.corpus.mailboxes import Batch, Item
 from enron_triage.corpus.parse import parse_batch
 from enron_triage.errors import TriageError, UsageError
@@ -153,6 +155,76 @@ def test_the_limit_counts_files(tmp_path):
     result = run(source, tmp_path / "data", "parse.limit=4")
     assert outcome(tmp_path / "data") == (["a/1.", "a/2.", "b/0."], {"a/0.": "ValueError: empty"})
     assert (result.data["files"], result.data["mailboxes"]) == (4, 2)
+
+
+def pack(archive, contents, top="maildir"):
+    """An archive of some files, in this order."""
+    with tarfile.open(archive, f"w:{archive.suffix[1:]}") as tar:
+        for name, content in contents:
+            member = tarfile.TarInfo(f"{top}/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return archive
+
+
+SCATTERED = [
+    ("doe-j/sent/2.", mail(1)),
+    ("beside.txt", b"no mailbox"),
+    ("roe-b/inbox/1.", mail(2)),
+    ("doe-j/inbox/deep/3.", mail(3)),
+    ("doe-j/inbox/1.", b""),
+    ("doe-j/inbox.txt", mail(4)),
+    ("adam-x/all/10.", b"no headers"),
+    ("adam-x/all/9.", mail(5)),
+]
+
+
+@pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz"])
+@pytest.mark.parametrize("top", ["maildir", "./maildir"])
+def test_an_archive_gives_the_same_bytes_as_the_folder_that_it_unpacks_to(tmp_path, caplog, suffix, top):
+    run(write(tmp_path / "tree", dict(SCATTERED)), tmp_path / "tree_data")
+    for workers in (1, 2):
+        data = tmp_path / f"data{workers}"
+        result = run(pack(tmp_path / f"mail.{suffix}", SCATTERED, top), data, workers=workers)
+        assert result.data["format"] == "enron"
+        assert result.data["mailboxes"] == 3
+        for name in ("emails.json", "parse_errors.json"):
+            assert (data / name).read_bytes() == (tmp_path / "tree_data" / name).read_bytes()
+    assert "files beside the mailboxes are not read: 1 (beside.txt)" in caplog.text
+    assert len(list(tmp_path.glob("data1/*"))) == 4  # two artifacts and their meta data: nothing temporary is left
+
+
+def test_an_archive_of_large_messages_is_read_in_smaller_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(mailboxes, "_BATCH_BYTES", 1000)
+    archive = pack(tmp_path / "mail.tar.gz", [(f"doe-j/inbox/{n}.", mail(n, "x" * 400)) for n in range(7)])
+    assert [len(batch.items) for batch in mailboxes.list_batches(archive, "enron")] == [2, 2, 2, 1]
+    assert run(archive, tmp_path / "data").data["records"] == 7
+    assert run(archive, tmp_path / "data", "parse.limit=3").data["records"] == 3
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' stands there twice"),
+        ([("doe-j/../../1.", mail(1))], "would land outside"),
+        ([("beside.txt", mail(1))], "an archive without mail; it should unpack to maildir/<owner>"),
+        ([], "an archive without mail"),
+    ],
+)
+def test_a_bad_archive_is_refused_and_the_old_artifact_kept(tmp_path, tiny_corpus, contents, message):
+    run(tiny_corpus, tmp_path / "data")
+    before = (tmp_path / "data" / "emails.json").read_bytes()
+    with pytest.raises(TriageError, match=message):
+        run(pack(tmp_path / "mail.tar.gz", contents), tmp_path / "data")
+    assert (tmp_path / "data" / "emails.json").read_bytes() == before
+
+
+def test_a_truncated_archive_is_refused_by_parse(tmp_path):
+    archive = pack(tmp_path / "mail.tar.xz", [(f"doe-j/{n}.", os.urandom(3000)) for n in range(30)])
+    archive.write_bytes(archive.read_bytes()[:50_000])
+    with pytest.raises(TriageError, match="truncated or damaged; fetch it again"):
+        run(archive, tmp_path / "data")
+    assert not (tmp_path / "data" / "emails.json").exists()
 
 
 def test_a_missing_source_is_one_clear_line_and_writes_nothing(tmp_path):

@@ -1,4 +1,4 @@
-"""Unpacking a mail archive: streamed, into the target folder only, all or nothing."""
+"""A mail archive as a stream: its files one by one, or unpacked into the target folder only, all or nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
@@ -55,6 +55,11 @@ def new_folder(target: Path) -> Iterator[Path]:
         artifacts.remove(old)
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file is a tar archive by its name."""
+    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz")) and path.is_file()
+
+
 def unpack(archive: Path, target: Path) -> Unpacked:
     """Unpack a ``.tar``, ``.tar.gz`` or ``.tar.xz`` into an empty folder, as a stream.
 
@@ -81,14 +86,12 @@ def unpack(archive: Path, target: Path) -> Unpacked:
         artifacts.open_input(archive) as file,
         progress_bar(description="unpack", total=archive.stat().st_size, unit="B") as bar,
     ):
-        for member, content in _members(archive, file):
-            path = target / _inside(archive, member)
-            if member.isdir():
-                continue
+        for name, content in archived_files(archive, file):
+            path = target / name
             if path.parent not in folders:
-                _make_folder(archive, path.parent, member)
+                _make_folder(archive, path.parent, name)
                 folders.add(path.parent)
-            _write(archive, path, content, member)
+            _write(archive, path, content, name)
             found.files += 1
             found.size += len(content)
             bar.update(file.tell() - bar.n)
@@ -123,21 +126,35 @@ class _Stream:
         return ends_well
 
 
-def _members(archive: Path, file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-    """The members with their contents, as they stream by."""
+def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """The files of an archive as they stream by: names without a leading ``maildir/``, and contents.
+
+    Parameters
+    ----------
+    archive : Path
+        For the error messages.
+    file : BinaryIO
+        The archive, opened; its position tells how far the stream has come.
+
+    Raises
+    ------
+    TriageError
+        If the archive is truncated or damaged, or holds a link, a device, or a member whose name leads
+        out of the archive.
+    """
     damaged = f"{archive}: truncated or damaged; fetch it again"
     try:
         stream = _Stream(file)
         with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
-                if not (member.isfile() or member.isdir()) or member.issparse():
-                    raise TriageError(
-                        f"{archive}: {member.name!r} is a link, a device or sparse; refused, nothing unpacked"
-                    )
-                if member.size > _MOST_BYTES:
-                    raise TriageError(f"{archive}: {member.name!r} is larger than any mail; refused, nothing unpacked")
-                content = tar.extractfile(member)
-                yield member, content.read() if content is not None else b""
+                name = _inside(archive, member)
+                if member.isfile() and not member.issparse():
+                    if member.size > _MOST_BYTES:
+                        raise TriageError(f"{archive}: {member.name!r} is larger than any mail; refused")
+                    content = tar.extractfile(member)
+                    yield name, content.read() if content is not None else b""
+                elif not member.isdir():
+                    raise TriageError(f"{archive}: {member.name!r} is a link, a device or sparse; refused")
                 tar.members.clear()  # tarfile would keep every header of the archive in memory
         if not stream.is_complete():
             raise TriageError(damaged)
@@ -145,31 +162,30 @@ def _members(archive: Path, file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, b
         raise TriageError(f"{damaged} ({type(error).__name__})") from None
 
 
-def _inside(archive: Path, member: tarfile.TarInfo) -> PurePosixPath:
+def _inside(archive: Path, member: tarfile.TarInfo) -> str:
     """The member's path below the target."""
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name:
-        raise TriageError(f"{archive}: {member.name!r} would land outside of the target; refused, nothing unpacked")
-    if len(path.parts) > _DEEPEST:
-        raise TriageError(
-            f"{archive}: {member.name[:40]!r}... lies over {_DEEPEST} folders deep; refused, nothing unpacked"
-        )
-    return path.relative_to(_TOP) if path.parts[:1] == (_TOP,) else path
+    name = member.name
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        raise TriageError(f"{archive}: {name!r} would land outside of the target; refused")
+    if len(parts) > _DEEPEST:
+        raise TriageError(f"{archive}: {name[:40]!r}... lies over {_DEEPEST} folders deep; refused")
+    return "/".join(parts[1:] if parts[:1] == [_TOP] else parts)
 
 
-def _make_folder(archive: Path, folder: Path, member: tarfile.TarInfo) -> None:
+def _make_folder(archive: Path, folder: Path, name: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise TriageError(f"{archive}: {member.name!r} lies below a file; refused, nothing unpacked") from None
+        raise TriageError(f"{archive}: {name!r} lies below a file; refused") from None
 
 
-def _write(archive: Path, path: Path, content: bytes, member: tarfile.TarInfo) -> None:
+def _write(archive: Path, path: Path, content: bytes, name: str) -> None:
     # O_EXCL: a name that stands twice is an attack or damage. os.open spares tarfile's chown and utime per file.
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except (FileExistsError, IsADirectoryError):
-        raise TriageError(f"{archive}: {member.name!r} stands there twice; refused, nothing unpacked") from None
+        raise TriageError(f"{archive}: {name!r} stands there twice; refused") from None
     # Buffered: an unbuffered write to a full disk may write less than all of it and raise nothing.
     with open(descriptor, "wb") as file:
         file.write(content)

@@ -1,7 +1,8 @@
-"""Finding the messages of a corpus: an Enron tree, Maildirs or mbox files.
+"""Finding the messages of a corpus: an Enron tree, also in an archive, Maildirs or mbox files.
 
 A corpus is listed as `Batch` objects, each some messages of one mailbox: the unit of work of the
-parse stage. Listing reads folders and, of an mbox, where its messages begin; no message is parsed.
+parse stage. Listing reads folders, of an mbox where its messages begin, and a whole archive as it
+streams by; no message is parsed.
 """
 
 from __future__ import annotations
@@ -11,22 +12,26 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from enron_triage.artifacts import open_input
+from enron_triage.corpus.archive import archived_files, is_archive
 from enron_triage.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
 Format = Literal["enron", "maildir", "mbox"]
 
-_BATCH = 500  # messages: some 20 ms of work, and a few MB of results
+_BATCH = 500  # messages: some 30 ms of work, and a few MB of results
+_BATCH_BYTES = 4 * 2**20  # of messages that are held in memory
 # Without following a link out of the corpus, and without waiting on a pipe.
 _PLAIN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
+_TOO_LARGE = f"larger than {_MAX_BYTES >> 20} MiB"
 # The separator line of an mbox (RFC 4155): an address, and a date that ends in the year (and zone).
 _FROM_LINE = re.compile(rb"From \S.*\d{4}( [+-]\d{4})?\r?\n?")
 _FROM = b"From "
@@ -36,7 +41,7 @@ _COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"B
 
 
 class Item(msgspec.Struct, array_like=True):
-    """One message: a file, or a range of bytes of an mbox.
+    """One message: a file, a range of bytes of an mbox, or the content of an archive's member.
 
     Attributes
     ----------
@@ -50,6 +55,8 @@ class Item(msgspec.Struct, array_like=True):
         The range of bytes in it; ``stop`` of -1 is the whole file.
     problem : str
         Why it must not be read, if it must not.
+    content : bytes or None
+        What there is to read, where it is at hand.
     """
 
     path: str
@@ -58,6 +65,7 @@ class Item(msgspec.Struct, array_like=True):
     start: int = 0
     stop: int = -1
     problem: str = ""
+    content: bytes | None = None
 
 
 class Batch(msgspec.Struct):
@@ -75,6 +83,8 @@ def detect_format(source: Path) -> Format:
     UsageError
         If there is nothing at `source`.
     """
+    if is_archive(source):
+        return "enron"
     if source.is_file():
         return "mbox"
     if not source.is_dir():
@@ -87,14 +97,14 @@ def detect_format(source: Path) -> Format:
 
 
 def list_batches(source: Path, layout: Format, limit: int | None = None) -> Iterator[Batch]:
-    """List a corpus in a fixed order: by mailbox, then by path.
+    """List a corpus in a fixed order: by mailbox, then by path; an archive in its own order.
 
     Warns, in the log, of files beside the mailboxes, which are not read.
 
     Parameters
     ----------
     source : Path
-        The folder of mailboxes, one Maildir, or one mbox.
+        The folder of mailboxes, an archive of one, one Maildir, or one mbox.
     layout : {"enron", "maildir", "mbox"}
     limit : int, optional
         Stop after that many messages.
@@ -107,11 +117,23 @@ def list_batches(source: Path, layout: Format, limit: int | None = None) -> Iter
     left = limit
     for user, items in _mailboxes(source, layout):
         listed = items if left is None else islice(items, left)
-        while chunk := list(islice(listed, _BATCH)):
+        while chunk := _chunk(listed):
             left = None if left is None else left - len(chunk)
             yield Batch(_printable(user), chunk)
         if left == 0:
             return
+
+
+def _chunk(items: Iterator[Item]) -> list[Item]:
+    """The next items, as many as make a batch."""
+    chunk: list[Item] = []
+    size = 0
+    for item in islice(items, _BATCH):
+        chunk.append(item)
+        size += len(item.content or b"")
+        if size >= _BATCH_BYTES:
+            break
+    return chunk
 
 
 def mailbox_items(source: Path) -> Iterator[Item]:
@@ -147,6 +169,15 @@ def read_item(item: Item) -> bytes:
     """
     if item.problem:
         raise ValueError(item.problem)
+    raw = _content(item) if item.content is None else item.content
+    if len(raw) > _MAX_BYTES:
+        raise ValueError(_TOO_LARGE)
+    if not raw or raw.isspace():
+        raise ValueError("empty")
+    return raw if item.stop < 0 else _QUOTED_FROM.sub(rb"\1", raw)
+
+
+def _content(item: Item) -> bytes:
     # os.open and os.pread spare a buffered file's seek and its other calls, which cost as much as the reading.
     descriptor = os.open(item.file, _PLAIN_FILE if item.stop < 0 else os.O_RDONLY)
     try:
@@ -155,13 +186,10 @@ def read_item(item: Item) -> bytes:
             raise ValueError("not a regular file")
         stop = status.st_size if item.stop < 0 else item.stop
         if stop - item.start > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES >> 20} MiB")
-        raw = os.pread(descriptor, stop - item.start, item.start)
+            raise ValueError(_TOO_LARGE)
+        return os.pread(descriptor, stop - item.start, item.start)
     finally:
         os.close(descriptor)
-    if not raw or raw.isspace():
-        raise ValueError("empty")
-    return raw if item.stop < 0 else _QUOTED_FROM.sub(rb"\1", raw)
 
 
 def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Item]]]:
@@ -169,6 +197,10 @@ def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Ite
         files = [source] if source.is_file() else sorted(p for p in source.glob("*.mbox") if p.is_file())
         for file in files:
             yield file.name.removesuffix(".mbox"), _mbox_items(file)
+        return
+    if is_archive(source) and layout == "enron":
+        # A mailbox that stands in several places comes up as often.
+        yield from groupby(_archived_items(source), key=lambda item: item.path.partition("/")[0])
         return
     if source.is_file():
         raise UsageError(f"{source}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
@@ -183,6 +215,19 @@ def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Ite
     _warn_of_files(source, beside, "a mailbox is a folder of its own")
     for owner in folders:
         yield owner.name, _tree_items(owner, owner.name, "")
+
+
+def _archived_items(archive: Path) -> Iterator[Item]:
+    """The messages of an archive of mailboxes, as they stream by; warns of files beside the mailboxes."""
+    beside: list[Path] = []
+    with open_input(archive) as file:
+        for name, content in archived_files(archive, file):
+            folder, _, _ = name.rpartition("/")
+            if folder:
+                yield Item(_printable(name), _printable(folder.partition("/")[2]), "", content=content)
+            else:
+                beside.append(Path(name))
+    _warn_of_files(archive, beside, "a mailbox is a folder of its own")
 
 
 def _warn_of_files(source: Path, files: list[Path], advice: str) -> None:

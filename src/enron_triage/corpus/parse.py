@@ -1,6 +1,7 @@
 """The stage ``parse``: raw mail to ``emails.json``.
 
     triage parse --config configs/enron.yaml
+    triage parse --set parse.source=enron_mail_20150507.tar.gz
 
 Every file, or message of an mbox, ends as a record or as an entry of ``parse_errors.json``.
 """
@@ -8,15 +9,20 @@ Every file, or message of an mbox, ends as a record or as an entry of ``parse_er
 from __future__ import annotations
 
 import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+from tqdm import tqdm
 
 from enron_triage import artifacts
 from enron_triage.config import Config
+from enron_triage.corpus.archive import is_archive
 from enron_triage.corpus.mailboxes import Batch, Format, detect_format, list_batches, read_item
 from enron_triage.corpus.message import parse_message
-from enron_triage.errors import UsageError
+from enron_triage.errors import TriageError, UsageError
 from enron_triage.progress import progress_bar
 from enron_triage.records import ParseError
 from enron_triage.stages import Result, plan
@@ -25,6 +31,13 @@ from enron_triage.workers import map_ordered
 logger = logging.getLogger(__name__)
 
 _ENCODER = msgspec.json.Encoder()
+
+
+class _Path(msgspec.Struct):
+    path: str
+
+
+_PATH = msgspec.json.Decoder(_Path)
 
 
 class Parsed(msgspec.Struct):
@@ -47,7 +60,8 @@ def run(config: Config) -> Result:
     stage = plan("parse", config)
     source = config.mail
     if config.parse.source and not source.exists():
-        raise UsageError(f"{source}: no such file or folder; set parse.source to a folder of mailboxes or an mbox")
+        advice = "set parse.source to a folder of mailboxes, an archive or an mbox"
+        raise UsageError(f"{source}: no such file or folder; {advice}")
     layout = detect_format(source) if config.parse.format == "auto" else config.parse.format
     records_path, errors_path = stage.outputs
     with stage.recorded() as counts:
@@ -58,11 +72,11 @@ def run(config: Config) -> Result:
             artifacts.record_writer(records_path) as writer,
             progress_bar(description="parse", unit=" messages") as bar,
         ):
-            for parsed in map_ordered(parse_batch, batches, config.pool):
-                writer.write_many(parsed.records, parsed.count)
-                errors += parsed.errors
-                users.add(parsed.user)
-                bar.update(parsed.count + len(parsed.errors))
+            parsed = _shown(map_ordered(parse_batch, batches, config.pool), bar)
+            for part in in_order(parsed, source, config.data) if is_archive(source) else parsed:
+                writer.write_many(part.records, part.count)
+                errors += part.errors
+                users.add(part.user)
             if not writer.count:
                 raise UsageError(f"{source}: {_nothing_found(source, layout, len(errors))}")
         with artifacts.record_writer(errors_path) as error_writer:
@@ -80,11 +94,61 @@ def run(config: Config) -> Result:
     return Result(stage="parse", table=table, data=dict(counts, format=layout))
 
 
+def _shown(parsed: Iterable[Parsed], bar: tqdm[None]) -> Iterator[Parsed]:
+    for part in parsed:
+        bar.update(part.count + len(part.errors))
+        yield part
+
+
+def in_order(parsed: Iterable[Parsed], archive: Path, folder: Path) -> Iterator[Parsed]:
+    """What an archive held, by mailbox and then by path, as if it had been unpacked.
+
+    Parameters
+    ----------
+    parsed : iterable of Parsed
+        In any order; kept in a temporary file until all is there.
+    archive : Path
+        For the error messages.
+    folder : Path
+        Where the temporary file lies.
+
+    Yields
+    ------
+    Parsed
+        One whole mailbox.
+
+    Raises
+    ------
+    TriageError
+        If a file stands there twice.
+    """
+    blocks: dict[str, list[tuple[int, int]]] = {}
+    errors: dict[str, list[ParseError]] = {}
+    with tempfile.TemporaryFile(dir=folder) as spool:
+        for part in parsed:
+            blocks.setdefault(part.user, []).append((spool.tell(), len(part.records)))
+            errors.setdefault(part.user, []).extend(part.errors)
+            spool.write(part.records)
+        for user in sorted(blocks):
+            lines: list[bytes] = []
+            for start, size in blocks[user]:
+                spool.seek(start)
+                lines += spool.read(size).split(b",\n") if size else []
+            keyed = sorted((_PATH.decode(line).path.split("/"), line) for line in lines)
+            for (one, _), (other, _) in pairwise(keyed):
+                if one == other:
+                    raise TriageError(f"{archive}: {'/'.join(one)!r} stands there twice; refused")
+            failed = sorted(errors[user], key=lambda error: error.path.split("/"))
+            yield Parsed(user, b",\n".join(line for _, line in keyed), len(keyed), failed)
+
+
 def _nothing_found(source: Path, layout: Format, errors: int) -> str:
     """Why a corpus gave no record, and what to do."""
     if errors:
         found = f"no message found, read as {layout} ({errors} files could not be parsed)"
         return f"{found}; set parse.source and parse.format"
+    if is_archive(source):
+        return "an archive without mail; it should unpack to maildir/<owner>/<folder>/<file>"
     if source.is_file():
         return "an empty file; export the mail again"
     return f"holds no mail, read as {layout}; set parse.source to a folder of mailboxes, a Maildir or an mbox"
