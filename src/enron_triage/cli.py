@@ -18,10 +18,10 @@ import msgspec
 import typer
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from enron_triage import __version__, pipeline
+from enron_triage import __version__, pipeline, ranks
 from enron_triage.config import Config, Stage
 from enron_triage.config_files import load_config
-from enron_triage.errors import InterruptedRun, TriageError
+from enron_triage.errors import InterruptedRun, TriageError, UsageError
 from enron_triage.stages import Result
 
 logger = logging.getLogger("enron_triage")
@@ -38,6 +38,8 @@ HELP: dict[str, str] = {
     "evaluate": "Evaluate a checkpoint on a split: data/eval/*.json.",
     "run": "Run the stages of pipeline.stages, skipping those that are up to date.",
 }
+
+DISTRIBUTED = ("sft", "reward", "dpo", "grpo")  # what torchrun may start
 
 app = typer.Typer(
     help="Learn from a mail archive what its owner does with each message, and predict it for new mail.",
@@ -80,6 +82,9 @@ def _global_options(
     context: typer.Context, verbose: VerboseOption = False, quiet: QuietOption = False, version: VersionOption = False
 ) -> None:
     context.obj = (verbose, quiet)
+    if ranks.count() > 1 and context.invoked_subcommand not in DISTRIBUTED:
+        command, several = context.invoked_subcommand, ", ".join(DISTRIBUTED)
+        raise UsageError(f"torchrun: `triage {command}` runs as one process; only {several} take more")
 
 
 def _add_command(name: str) -> None:
@@ -206,7 +211,8 @@ def _print_result(work: Callable[[], Result], as_json: bool) -> None:
         raise InterruptedRun(
             "interrupted; finished artifacts are as they were, run the same command to go on"
         ) from None
-    typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
+    if ranks.rank() == 0:
+        typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
 
 
 def _run(name: str, config: Config) -> Result:
@@ -243,12 +249,15 @@ def _interrupt(number: int, frame: object) -> None:
 def _fail(message: str, status: int) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("traceback", exc_info=True)
-    typer.echo(f"triage: {' '.join(message.split())}", err=True)
+    speaker = f"triage (process {ranks.rank()})" if ranks.rank() else "triage"
+    typer.echo(f"{speaker}: {' '.join(message.split())}", err=True)
     sys.exit(status)
 
 
 def _set_up_logging(verbose: bool, quiet: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    if ranks.rank() > 0:
+        level = logging.ERROR
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger.handlers[:] = [handler]

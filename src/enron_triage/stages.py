@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import msgspec
 
-from enron_triage import artifacts, provenance
+from enron_triage import artifacts, provenance, ranks
 from enron_triage.config import Config, PairsConfig, RefiningConfig, Stage
 from enron_triage.errors import UsageError
 
@@ -79,6 +79,8 @@ class Plan(msgspec.Struct, kw_only=True):
             self._warn_of_other_settings(path, states[str(path)])
         counts: dict[str, Any] = {}
         yield counts
+        if ranks.rank() > 0:
+            return
         provenance.write_meta(
             self.outputs,
             stage=self.stage,

@@ -88,4 +88,5 @@ def make_task(config: Config, start: Start, pairs: Pairs, val_pairs: Pairs, iden
             start, "dpo", settings.init, epoch, config.seed_of(settings), validation
         ),
         identity=identity,
+        weights=pairs.weight,
     )

@@ -126,6 +126,7 @@ def make_task(config: Config, start: Start, rewards: Tensor, identity: str) -> l
             start, "grpo", settings.init, epoch, config.seed_of(settings), validation
         ),
         identity=identity,
+        weights=start.weights,
         steps_per_batch=settings.num_iterations,
     )
 

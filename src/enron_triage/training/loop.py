@@ -18,12 +18,13 @@ import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage import artifacts
+from enron_triage import artifacts, ranks
 from enron_triage.config import SelectionMetric, TrainingConfig
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from enron_triage.models.policy import Policy
 from enron_triage.progress import progress
+from enron_triage.training import distributed
 from enron_triage.training.stage_files import StageFiles
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Task(msgspec.Struct, kw_only=True):
         Takes the epoch and the metrics; gives a checkpoint of the policy as it is now.
     identity : str
         Equal for runs that would do the same: what may be resumed.
+    weights : Tensor, shape (examples,), or None
+        How much each example counts in a batch's loss, which is a weighted mean. None: all the same.
     steps_per_batch : int
         How many losses a batch yields.
     """
@@ -58,6 +61,7 @@ class Task(msgspec.Struct, kw_only=True):
     validate: Callable[[], Metrics]
     checkpoint: Callable[[int, Metrics], Checkpoint]
     identity: str
+    weights: Tensor | None = None
     steps_per_batch: int = 1
 
 
@@ -98,6 +102,7 @@ def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *,
         If the loss is no longer finite.
     """
     device = next(task.policy.parameters()).device
+    writes = ranks.rank() == 0
     trained = [parameter for parameter in task.policy.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     generator = torch.Generator().manual_seed(seed)
@@ -109,19 +114,23 @@ def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *,
             state = _State()
         while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
             started = time.perf_counter()
+            distributed.seed_apart(seed, state.epoch)
             loss, rate = _run_epoch(task, settings, optimizer, generator, state)
             _check_finite(loss, state.epoch)
-            metrics = {"epoch": state.epoch, "train_loss": loss, "learning_rate": rate, **task.validate()}
+            validation = distributed.shared(task.validate)
+            metrics = {"epoch": state.epoch, "train_loss": loss, "learning_rate": rate, **validation}
             _check_finite(metrics["val_loss"], state.epoch)
             _judge(state, metrics, settings)
             state.history.append({**metrics, "seconds": round(time.perf_counter() - started, 3)})
-            resume = _resume_state(task, state, optimizer, generator, device)
-            saved = msgspec.structs.replace(task.checkpoint(state.epoch, metrics), resume=resume)
-            save_checkpoint(files.epoch(state.epoch), saved)
-            _prune(files, state, settings.keep_checkpoints)
-            _write_history(files.metrics, state.history)
-            _report(metrics, settings, state)
-    _finish(files, state)
+            if writes:
+                resume = _resume_state(task, state, optimizer, generator, device)
+                saved = msgspec.structs.replace(task.checkpoint(state.epoch, metrics), resume=resume)
+                save_checkpoint(files.epoch(state.epoch), saved)
+                _prune(files, state, settings.keep_checkpoints)
+                _write_history(files.metrics, state.history)
+                _report(metrics, settings, state)
+    if writes:
+        _finish(files, state)
     return state.history
 
 
@@ -140,17 +149,22 @@ def _run_epoch(
     losses = []
     rate = 0.0
     for batch in progress(batches, description=f"epoch {state.epoch}/{settings.epochs}", unit=" batches"):
-        for loss in task.losses(batch):
+        mine, share = distributed.part(batch, task.weights)
+        for loss in task.losses(mine):
             rate = settings.learning_rate * learning_rate_factor(state.step, total_steps, settings.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad(set_to_none=True)
+            loss = loss * share
             loss.backward()  # type: ignore[no-untyped-call]
+            distributed.add_gradients(task.policy.parameters())
             torch.nn.utils.clip_grad_norm_(task.policy.parameters(), settings.gradient_clip)
             optimizer.step()
             losses.append(loss.detach() * len(batch))
             state.step += 1
-    mean = float(torch.stack(losses).sum()) / (task.steps_per_batch * sum(len(batch) for batch in batches))
+    mean = float(distributed.total(torch.stack(losses).sum())) / (
+        task.steps_per_batch * sum(len(batch) for batch in batches)
+    )
     return mean, rate
 
 

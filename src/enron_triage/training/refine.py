@@ -13,7 +13,7 @@ from enron_triage import __version__, provenance
 from enron_triage.config import Config, RefiningConfig, Stage
 from enron_triage.models.policy import choose_device
 from enron_triage.stages import Result, plan
-from enron_triage.training import loop
+from enron_triage.training import distributed, loop
 from enron_triage.training.stage_files import StageFiles
 from enron_triage.training.start import Start, begin
 
@@ -57,7 +57,7 @@ def refine(name: Stage, number: int, config: Config, settings: RefiningConfig, p
     device = choose_device(config.device)
     files = StageFiles(config.checkpoints, number, name)
     may_resume = settings.resume and not stage.is_up_to_date()
-    with stage.recorded() as counts:
+    with distributed.process_group(device), stage.recorded() as counts:
         states = provenance.input_states(stage.inputs).values()
         content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
         start = begin(config, stage.inputs[2], device, settings)

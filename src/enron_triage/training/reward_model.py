@@ -85,4 +85,5 @@ def make_task(config: Config, start: Start, pairs: Pairs, val_pairs: Pairs, iden
             start, "reward", settings.init, epoch, config.seed_of(settings), validation
         ),
         identity=identity,
+        weights=pairs.weight,
     )

@@ -30,7 +30,7 @@ from enron_triage.models.checkpoint import Checkpoint
 from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
 from enron_triage.models.trees import fit_trees
 from enron_triage.stages import Result, plan
-from enron_triage.training import loop
+from enron_triage.training import distributed, loop
 from enron_triage.training.balance import class_weights, epoch_order, mailbox_weights
 from enron_triage.training.losses import focal_loss
 from enron_triage.training.stage_files import StageFiles
@@ -55,8 +55,9 @@ def run(config: Config) -> Result:
     device = choose_device(config.device)
     files = StageFiles(config.checkpoints, 1, "sft")
     may_resume = config.sft.resume and not stage.is_up_to_date()
-    with stage.recorded() as counts:
-        train, val = (_load(config, path) for path in stage.inputs)
+    with distributed.process_group(device), stage.recorded() as counts:
+        with distributed.first_alone():
+            train, val = (_load(config, path) for path in stage.inputs)
         _warn_of_absent_actions(train)
         states = provenance.input_states(stage.inputs).values()
         content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
@@ -81,14 +82,15 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
     """
     settings = config.sft
     of_message = mailbox_weights(train.mailbox, settings.mailbox_weights_power)
-    transform, features = Transform.fit(train, config.features, of_message, config.sft_seed)
+    transform, features = distributed.shared(lambda: Transform.fit(train, config.features, of_message, config.sft_seed))
     features, val_features = features.to(device), transform.apply(val).to(device)
     targets, of_message = train.targets.to(device), of_message.to(device)
     counts = torch.bincount(train.targets, minlength=len(ACTIONS))
     of_class = class_weights(
         counts, settings.class_weights, power=settings.class_weights_power, beta=settings.class_weights_beta
     ).to(device)
-    model, policy = _new_policy(config, features, train.targets, (of_class[targets] * of_message).cpu(), device)
+    weights = (of_class[targets] * of_message).cpu()
+    model, policy = _new_policy(config, features, train.targets, weights, device)
     val_fitted = policy.tree_log_probabilities(val_features)
     shift = None if config.decision.keep_class_weights else _shift(settings, counts, of_class.cpu())
     gamma = settings.focal_gamma if settings.loss == "focal" else 0.0
@@ -130,6 +132,7 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
         validate=judge,
         checkpoint=checkpoint,
         identity=identity,
+        weights=weights,
     )
 
 
@@ -142,7 +145,7 @@ def _new_policy(
     policy = new_policy(**model, seed=config.sft_seed)
     if rounds:
         arrays = features.cpu().numpy(), targets.numpy(), weights.numpy()
-        trees = fit_trees(*arrays, iterations=rounds, seed=config.sft_seed)
+        trees = distributed.shared(lambda: fit_trees(*arrays, iterations=rounds, seed=config.sft_seed))
         policy.set_trees(trees)
         model |= {"trees": len(trees.root), "nodes": len(trees.feature)}
     return model, policy.to(device)

@@ -17,6 +17,7 @@ from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.transform import Transform
 from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
 from enron_triage.models.policy import Policy, Residual, predict_logits
+from enron_triage.training import distributed
 from enron_triage.training.balance import mailbox_weights
 
 
@@ -92,10 +93,13 @@ def begin(config: Config, init: Path, device: torch.device, settings: RefiningCo
     """
     checkpoint = load_checkpoint(init)
     transform = Transform.from_plain(checkpoint.features)
-    train, val = (_load(config, transform, config.data / f"{name}.json") for name in ("train", "val"))
+    with distributed.first_alone():
+        train, val = (_load(config, transform, config.data / f"{name}.json") for name in ("train", "val"))
     check_fit(init, checkpoint, train.scheme, len(transform.columns), config.data / "train.json")
     weights = mailbox_weights(train.mailbox, config.sft.mailbox_weights_power)
-    features = transform.apply_to_train(train, config.features.text, weights, config.sft_seed).to(device)
+    features = distributed.shared(
+        lambda: transform.apply_to_train(train, config.features.text, weights, config.sft_seed)
+    ).to(device)
     val_features = transform.apply(val).to(device)
     settings = settings or RefiningConfig()
     checkpoint = msgspec.structs.replace(checkpoint, model={**checkpoint.model, "dropout": settings.dropout})

@@ -1,0 +1,148 @@
+"""Training as one of the processes that ``torchrun`` started; with one process, nothing here does anything.
+
+    torchrun --nproc-per-node 2 -m enron_triage sft --config configs/sft_weighted.yaml
+
+Every process holds the data and the policy. They divide each batch, add up the gradients that their parts give, and
+all take the step that one process would take on the whole batch (synchronous data parallelism: Li et al. 2020,
+section 2.2). Process 0 alone fits, validates, shows progress and writes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from enron_triage import ranks
+from enron_triage.errors import TriageError, UsageError
+
+Value = TypeVar("Value")
+
+# The others wait while process 0 fits and validates; that one of them is gone shows at once, without a timeout.
+_PATIENCE = datetime.timedelta(days=1)
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[None]:
+    """Work with the other processes inside of the block: by NCCL on GPUs, one a process, else by Gloo.
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Raises
+    ------
+    UsageError
+        If this machine has fewer GPUs than processes, or the device is of another kind than these.
+    """
+    if ranks.count() == 1:
+        yield
+        return
+    if device.type == "cuda":
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        if local >= torch.cuda.device_count():
+            raise UsageError(f"{torch.cuda.device_count()} GPUs here; give torchrun no more with --nproc-per-node")
+        torch.cuda.set_device(local)
+    elif device.type != "cpu":
+        raise UsageError(f"--device {device.type}: torchrun needs cpu or cuda")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def shared(work: Callable[[], Value]) -> Value:
+    """What `work` gives in process 0, for every process."""
+    if ranks.count() == 1:
+        return work()
+    content = [work() if ranks.rank() == 0 else None]
+    with _together():
+        dist.broadcast_object_list(content, src=0)
+    return content[0]  # type: ignore[return-value]
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """Run the block in process 0, then in the others: they find in a cache what it made."""
+    if ranks.rank() > 0:
+        barrier()
+    yield
+    if ranks.rank() == 0:
+        barrier()
+
+
+def barrier() -> None:
+    """Wait for the other processes."""
+    if ranks.count() > 1:
+        with _together():
+            dist.barrier()
+
+
+def part(batch: Tensor, weights: Tensor | None) -> tuple[Tensor, float | Tensor]:
+    """The part of a batch for this process, and how much that part weighs.
+
+    Parameters
+    ----------
+    batch : LongTensor, shape (batch,)
+        Indices of examples, the same in every process.
+    weights : Tensor, shape (examples,), or None
+        How much each example counts in the mean over a batch; None: all the same.
+
+    Returns
+    -------
+    mine : LongTensor, shape (>= 1,)
+    share : float or Tensor, scalar
+        The weights of this part over those of the batch: a mean over the part, times this, summed over the
+        processes, is the mean over the batch.
+    """
+    if ranks.count() == 1:
+        return batch, 1.0
+    mine = batch[ranks.rank() :: ranks.count()]
+    if not len(mine):  # computed all the same, as every process must take part in every step
+        return batch[:1], 0.0
+    if weights is None:
+        return mine, len(mine) / len(batch)
+    return mine, weights[mine].sum() / weights[batch].sum().clamp_min(torch.finfo(weights.dtype).tiny)
+
+
+def add_gradients(parameters: Iterable[Tensor]) -> None:
+    """Replace every gradient by its sum over the processes."""
+    if ranks.count() == 1:
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    together = total(parameters_to_vector(gradients))
+    vector_to_parameters(together, gradients)
+
+
+def total(values: Tensor) -> Tensor:
+    """The sum over the processes, of any shape."""
+    if ranks.count() > 1:
+        with _together():
+            dist.all_reduce(values)
+    return values
+
+
+def seed_apart(seed: int, epoch: int) -> None:
+    """Let the processes but the first draw their own dropout in an epoch; the first draws as one process would."""
+    if ranks.rank() > 0:
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch, ranks.rank()]).generate_state(1)[0]))
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise TriageError(
+            "another process of this run was lost; the checkpoint of the last whole epoch stands, "
+            f"run the same command again to go on from there ({str(error).splitlines()[0]})"
+        ) from error
