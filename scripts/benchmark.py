@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Time the data stages against the floor and against other parsers, and print the ratios.
+"""Time the stages against a floor and against others' parsers and models, and print the ratios.
 
-    python scripts/benchmark.py --source path/to/maildir --json benchmark.json
+    python scripts/benchmark.py --source path/to/maildir --archive mail.tar.xz --scaling --training --json figures.json
 
 Each measurement is a process of its own, run ``--repeats`` times in turn with the others; the median counts. The floor
-is what one core needs to open, read, decode (latin-1), encode (JSON) and write every file without looking inside. Peak
-memory is the proportional set size of all processes of a measurement, sampled every 50 ms (Linux).
+is what one core needs to open, read, decode (latin-1), encode (JSON) and write every file without looking inside; of an
+archive, to read every member with ``tarfile``. Peak memory is the proportional set size of all processes of a
+measurement, sampled every 50 ms (Linux). Parsers and models of the extra ``peers`` are measured where it is installed.
 """
 
 from __future__ import annotations
@@ -14,28 +15,46 @@ import argparse
 import contextlib
 import email
 import email.policy
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any, NamedTuple
 
 import msgspec
 
 SAMPLE_SECONDS = 0.05
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1, 2)  # of the corpus
+TOKEN = b" zzsecond"  # what makes the second half of twice the corpus no copy of the first
 STAGES = ("parse", "label", "split")
+Figures = dict[str, Any]
+
+
+class Measurement(NamedTuple):
+    """A command to time, how many messages it works on, and what it is set against."""
+
+    command: list[str]
+    count: Callable[[], int]
+    floor: str = "floor"
 
 
 def main() -> None:
     """Read the options, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--source", type=Path, required=True, help="an Enron tree: maildir/<owner>/<folder...>/<file>")
+    parser.add_argument("--archive", type=Path, help="the same as a .tar.gz or .tar.xz, to be parsed without unpacking")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--scaling", action="store_true", help="the data stages on 1/8 to twice the corpus, too")
+    parser.add_argument("--training", action="store_true", help="training against scikit-learn and LightGBM, too")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     parser.add_argument("--only", choices=tuple(PLAIN), help=argparse.SUPPRESS)  # how this script calls itself
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
@@ -45,49 +64,151 @@ def main() -> None:
         return
     if not arguments.source.is_dir():
         parser.error(f"--source {arguments.source}: no such folder")
-    measured = measure(arguments)
-    print("\n".join(table(measured)))
+    if arguments.archive and not arguments.archive.is_file():
+        parser.error(f"--archive {arguments.archive}: no such file")
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures["stages"] = measure(measurements(arguments, folder), arguments.repeats)
+        print("\n".join(table(figures["stages"])))
+        if arguments.training:
+            _run(_itself("training", folder, folder / "training.json"))
+            figures["training"] = json.loads((folder / "training.json").read_text())
+            print("\n".join(["", *training_table(figures["training"])]))
+    if arguments.scaling:
+        figures["scaling"] = scaling(arguments)
+        print("\n".join(["", *scaling_table(figures["scaling"])]))
     if arguments.json:
-        arguments.json.write_text(json.dumps(measured, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Median seconds, peak memory and messages/s of every measurement."""
+def measurements(arguments: argparse.Namespace, folder: Path) -> dict[str, Measurement]:
+    """What is measured, by name; the stages leave their artifacts in `folder`."""
     messages = sum(1 for _ in _files(arguments.source))
-    with tempfile.TemporaryDirectory() as folder:
-        commands = {}
-        for name in PLAIN:
-            options = ["--source", str(arguments.source), "--only", name, "--output", f"{folder}/{name}"]
-            commands[name] = [sys.executable, __file__, *options]
-        for stage in STAGES:
-            settings = [f"parse.source={arguments.source}", f"workers={arguments.workers}"]
-            options = [word for setting in settings for word in ("--set", setting)]
-            commands[stage] = [sys.executable, "-m", "enron_triage", stage, "-q", *options, "--data-dir", folder]
-        runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-        for _ in range(arguments.repeats):
-            for name, command in commands.items():
-                runs[name].append(_run(command))
+    parsers = ["floor", "email package"] + [name for name in PEERS if importlib.util.find_spec(PEERS[name])]
+    found = {
+        name: Measurement(_itself(name, arguments.source, folder / "parsed"), lambda: messages) for name in parsers
+    }
+    found |= _stages(arguments.source, folder, arguments.workers, messages)
+    if arguments.archive:
+        command = _itself("stream archive", arguments.archive, folder / "parsed")
+        found["stream archive"] = Measurement(command, lambda: messages, "stream archive")
+        command = _triage("parse", arguments.archive, folder / "archive", arguments.workers)
+        found["parse archive"] = Measurement(command, lambda: messages, "stream archive")
+    return found
+
+
+def measure(commands: dict[str, Measurement], repeats: int) -> Figures:
+    """Median seconds, peak memory, messages/s and the ratio to the floor of every measurement."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for _ in range(repeats):
+        for name, measurement in commands.items():
+            runs[name].append(_run(measurement.command))
+    seconds = {name: median(seconds for seconds, _ in found) for name, found in runs.items()}
     return {
         name: {
-            "seconds": median(seconds for seconds, _ in found),
-            "peak_megabytes": max(peak for _, peak in found),
-            "messages_per_second": messages / median(seconds for seconds, _ in found),
+            "seconds": seconds[name],
+            "peak_megabytes": max(peak for _, peak in runs[name]),
+            "messages": measurement.count(),
+            "messages_per_second": measurement.count() / seconds[name],
+            "times_the_floor": seconds[name] / seconds[measurement.floor] if measurement.floor in seconds else None,
         }
-        for name, found in runs.items()
+        for name, measurement in commands.items()
     }
 
 
-def table(measured: dict[str, dict[str, float]]) -> Iterator[str]:
-    """The figures as Markdown, each beside its ratio to the floor."""
+def table(measured: Figures) -> Iterator[str]:
+    """The figures as Markdown."""
     yield "| Measurement | Seconds | Messages/s | Peak MB | Times the floor |"
     yield "|---|---|---|---|---|"
-    for name, values in measured.items():
-        cells = [
-            f"{values['seconds']:.2f}",
-            f"{values['messages_per_second']:,.0f}",
-            f"{values['peak_megabytes']:,.0f}",
-        ]
-        yield f"| {name} | {' | '.join(cells)} | {values['seconds'] / measured['floor']['seconds']:.2f} |"
+    for name, of in measured.items():
+        rates = f"{of['seconds']:.2f} | {of['messages_per_second']:,.0f} | {of['peak_megabytes']:,.0f}"
+        yield f"| {name} | {rates} | {of['times_the_floor']:.2f} |"
+
+
+def scaling(arguments: argparse.Namespace) -> Figures:
+    """The data stages on parts of the corpus and on twice of it, once each."""
+    found = {}
+    for share in SHARES:
+        with tempfile.TemporaryDirectory() as name:
+            corpus = Path(name, "corpus")
+            messages = _write_share(arguments.source, corpus, share)
+            found[f"{share:g}"] = measure(_stages(corpus, Path(name), arguments.workers, messages), 1)
+    return found
+
+
+def scaling_table(measured: Figures) -> Iterator[str]:
+    """Time and memory by the size of the corpus, and what a message more takes in the last doubling, as Markdown."""
+    names = list(next(iter(measured.values())))
+    yield f"| Corpus | Messages | {' | '.join(f'{name}: s, MB' for name in names)} |"
+    yield f"|{'---|' * (len(names) + 2)}"
+    for share, of in measured.items():
+        cells = [f"{of[name]['seconds']:.1f}, {of[name]['peak_megabytes']:.0f}" for name in names]
+        yield f"| {share} | {of['parse']['messages']:,} | {' | '.join(cells)} |"
+    first, last = (list(measured.values())[place] for place in (-2, -1))
+    cells = []
+    for name in names:
+        more = last[name]["messages"] - first[name]["messages"]
+        microseconds = (last[name]["seconds"] - first[name]["seconds"]) / more * 1e6
+        size = (last[name]["peak_megabytes"] - first[name]["peak_megabytes"]) / more * 1e6
+        cells.append(f"{microseconds:.0f} µs, {size:.0f} B")
+    yield f"| a message more | | {' | '.join(cells)} |"
+
+
+def training_table(measured: Figures) -> Iterator[str]:
+    """Seconds and quality on validation, as Markdown."""
+    yield "| Training on the same matrix | Seconds | Times SGD | Validation log loss | Accuracy |"
+    yield "|---|---|---|---|---|"
+    for name, of in measured.items():
+        ratio = of["seconds"] / measured["SGD"]["seconds"]
+        quality = " | ".join(f"{of[key]:.4f}" if key in of else "" for key in ("log_loss", "accuracy"))
+        yield f"| {name} | {of['seconds']:.2f} | {ratio:.2f} | {quality} |"
+
+
+def _stages(source: Path, folder: Path, workers: int, messages: int) -> dict[str, Measurement]:
+    """The data stages and the extraction of features, in order, from `source` to `folder`."""
+    found = {stage: Measurement(_triage(stage, source, folder, workers), lambda: messages) for stage in STAGES}
+    labelled = folder / "emails_labeled.json"
+    command = [*_itself("features", folder, folder / "features"), "--workers", str(workers)]
+    return found | {"features": Measurement(command, lambda: labelled.read_bytes().count(b"\n") - 2)}
+
+
+def _itself(name: str, source: Path, output: Path) -> list[str]:
+    return [sys.executable, __file__, "--source", str(source), "--only", name, "--output", str(output)]
+
+
+def _triage(stage: str, source: Path, folder: Path, workers: int) -> list[str]:
+    settings = ["--set", f"parse.source={source}", "--set", f"workers={workers}"]
+    return [sys.executable, "-m", "enron_triage", stage, "-q", *settings, "--data-dir", str(folder)]
+
+
+def _write_share(source: Path, corpus: Path, share: float) -> int:
+    """Some mailboxes of a corpus, or all and again under other names and with a token more; how many messages."""
+    owners = sorted(path for path in source.iterdir() if path.is_dir())
+    messages = 0
+    every = min(round(1 / share), len(owners) // 3) if share < 1 else 1  # a split needs three mailboxes
+    for owner in owners[:: max(every, 1)]:
+        for file in _files(owner):
+            messages += _place(Path(file), corpus / Path(file).relative_to(source))
+    for owner in owners if share > 1 else []:
+        for file in _files(owner):
+            # At the end of the subject, whose beginning tells an answer.
+            head, colon, rest = Path(file).read_bytes().partition(b"Subject:")
+            subject, line_end, rest = rest.partition(b"\n")
+            subject = subject.rstrip(b"\r") + TOKEN if colon else subject
+            other = corpus / f"{owner.name}-again" / Path(file).relative_to(owner)
+            other.parent.mkdir(parents=True, exist_ok=True)
+            messages += bool(other.write_bytes(head + colon + subject + line_end + rest + TOKEN))
+    return messages
+
+
+def _place(file: Path, target: Path) -> int:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, target)
+    except OSError:  # on another file system
+        shutil.copyfile(file, target)
+    return 1
 
 
 def _floor(source: Path, output: Path) -> None:
@@ -112,7 +233,118 @@ def _email_package(source: Path, output: Path) -> None:
             file.write(encode({"path": path, "headers": headers, "body": body.decode("latin-1")}))
 
 
-PLAIN: dict[str, Callable[[Path, Path], None]] = {"floor": _floor, "email package": _email_package}
+def _mail_parser(source: Path, output: Path) -> None:
+    import mailparser
+
+    encode = msgspec.json.Encoder().encode
+    with output.open("wb") as file:
+        for path in _files(source):
+            mail = mailparser.parse_from_bytes(Path(path).read_bytes())
+            file.write(encode({"path": path, "headers": mail.headers, "body": mail.body}))
+
+
+def _fast_mail_parser(source: Path, output: Path) -> None:
+    import fast_mail_parser
+
+    encode = msgspec.json.Encoder().encode
+    with output.open("wb") as file:
+        for path in _files(source):
+            with contextlib.suppress(fast_mail_parser.ParseError):
+                mail = fast_mail_parser.parse_email(Path(path).read_bytes())
+                file.write(encode({"path": path, "headers": mail.headers, "body": mail.text_plain}))
+
+
+def _stream_archive(source: Path, output: Path) -> None:
+    """Read every member of an archive; nothing is written."""
+    with tarfile.open(source, "r|*") as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            if content is not None:
+                content.read()
+            tar.members.clear()
+
+
+def _features(source: Path, output: Path) -> None:
+    """Extract the features of the splits; `source` is the data folder."""
+    from enron_triage.features.dataset import load_dataset
+
+    shutil.rmtree(output, ignore_errors=True)
+    workers = int(sys.argv[sys.argv.index("--workers") + 1])
+    for split in ("train", "val", "test"):
+        load_dataset(source / f"{split}.json", ["metadata", "history", "text"], cache=output, workers=workers)
+
+
+def _training(source: Path, output: Path) -> None:
+    """Train the policy and its peers on the same matrix; `source` is the data folder."""
+    import torch
+    from sklearn.linear_model import SGDClassifier
+    from sklearn.metrics import accuracy_score, log_loss
+
+    from enron_triage.config_files import load_config
+    from enron_triage.features.dataset import load_dataset
+    from enron_triage.features.transform import Transform
+    from enron_triage.models.trees import fit_trees
+    from enron_triage.training import loop, sft
+    from enron_triage.training.balance import mailbox_weights
+    from enron_triage.training.stage_files import StageFiles
+
+    config = load_config([], [], data_dir=str(source), checkpoint_dir=str(source))
+    groups, rounds = config.features.groups, config.model.boosting
+    train, val = (
+        load_dataset(source / f"{split}.json", groups, cache=source / "features", workers=1)
+        for split in ("train", "val")
+    )
+    of_message = mailbox_weights(train.mailbox, config.sft.mailbox_weights_power)
+    found: Figures = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        started = time.perf_counter()
+        result = work()
+        found[name] = {"seconds": time.perf_counter() - started}
+        return result
+
+    transform, features = timed(
+        "scores of the text", lambda: Transform.fit(train, config.features, of_message, config.sft_seed)
+    )
+    matrix, val_matrix = features.numpy(), transform.apply(val).numpy()
+    targets, weights, truth = train.targets.numpy(), of_message.numpy(), val.targets.numpy()
+
+    def peer(name: str, model: Any) -> None:
+        timed(name, lambda: model.fit(matrix, targets, sample_weight=weights))
+        probabilities = model.predict_proba(val_matrix)
+        found[name] |= {
+            "log_loss": log_loss(truth, probabilities, labels=model.classes_),
+            "accuracy": accuracy_score(truth, model.classes_[probabilities.argmax(axis=1)]),
+        }
+
+    peer("SGD", SGDClassifier(loss="log_loss", max_iter=config.sft.epochs, tol=None, n_jobs=-1, random_state=0))
+    if importlib.util.find_spec("lightgbm"):
+        from lightgbm import LGBMClassifier
+
+        settings = {"n_estimators": rounds, "learning_rate": 0.05, "num_leaves": 31, "min_child_samples": 40}
+        peer("LightGBM", LGBMClassifier(**settings, reg_lambda=5.0, colsample_bytree=0.5, verbose=-1, random_state=0))
+    timed("the policy's trees", lambda: fit_trees(matrix, targets, weights, iterations=rounds, seed=config.sft_seed))
+    task = sft.make_task(config, train, val, torch.device("cpu"), "")
+    history = timed(
+        "the policy's networks",
+        lambda: loop.train(task, config.sft, StageFiles(output.parent, 1, "sft"), config.sft_seed, may_resume=False),
+    )
+    best = history[history[-1]["best_epoch"] - 1]
+    found["the policy's networks"] |= {"log_loss": best["val_loss"], "accuracy": best["accuracy"]}
+    found["of them, an epoch"] = {"seconds": median(epoch["seconds"] for epoch in history)}
+    output.write_text(json.dumps(found))
+
+
+PEERS = {"mail-parser": "mailparser", "fast-mail-parser": "fast_mail_parser"}
+PLAIN: dict[str, Callable[[Path, Path], None]] = {
+    "floor": _floor,
+    "email package": _email_package,
+    "mail-parser": _mail_parser,
+    "fast-mail-parser": _fast_mail_parser,
+    "stream archive": _stream_archive,
+    "features": _features,
+    "training": _training,
+}
 
 
 def _files(source: Path) -> Iterator[str]:

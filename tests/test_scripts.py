@@ -2,8 +2,10 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -102,22 +104,54 @@ def test_a_few_preferences_are_set_against_none_and_against_labels(data, tmp_pat
 
 
 def test_the_benchmark_sets_every_stage_against_the_floor(tiny_corpus, tmp_path):
-    options = ["--source", str(tiny_corpus), "--repeats", "2", "--workers", "1", "--json", str(tmp_path / "b.json")]
+    archive = tmp_path / "mail.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tiny_corpus, "maildir")
+    options = ["--source", str(tiny_corpus), "--archive", str(archive), "--repeats", "1", "--workers", "1", "--scaling"]
     script = [sys.executable, str(SCRIPTS / "benchmark.py")]
-    done = subprocess.run([*script, *options], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [*script, *options, "--json", str(tmp_path / "b.json")], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
-    measured = json.loads((tmp_path / "b.json").read_text())
-    assert list(measured) == ["floor", "email package", "parse", "label", "split"]
+    figures = json.loads((tmp_path / "b.json").read_text())
+    measured = figures["stages"]
+    stages = {"parse", "label", "split", "features"}
+    archived = {"stream archive", "parse archive"}
+    assert set(measured) - {"mail-parser", "fast-mail-parser"} == {"floor", "email package"} | stages | archived
     files = sum(path.is_file() for path in tiny_corpus.rglob("*"))
     for name, values in measured.items():
-        assert values["messages_per_second"] * values["seconds"] == pytest.approx(files)
+        assert values["messages_per_second"] * values["seconds"] == pytest.approx(values["messages"])
+        assert values["messages"] == files or name == "features"
         assert values["peak_megabytes"] > 5
-        ratio = values["seconds"] / measured["floor"]["seconds"]
+        floor = measured["stream archive" if name in archived else "floor"]["seconds"]
+        assert values["times_the_floor"] == pytest.approx(values["seconds"] / floor)
         assert f"| {name} | {values['seconds']:.2f} |" in done.stdout
-        assert f"| {ratio:.2f} |" in done.stdout
-    missing = subprocess.run([*script, "--source", "nowhere"], capture_output=True, text=True, timeout=60)
+    scaling = figures["scaling"]
+    assert list(scaling) == ["0.125", "0.25", "0.5", "1", "2"]
+    assert [scaling[share]["parse"]["messages"] for share in ("1", "2")] == [files, 2 * files]
+    assert all(set(of) == stages for of in scaling.values())
+    # Twice the corpus is no corpus of copies: all of its messages are labelled, and not half of them.
+    assert scaling["2"]["features"]["messages"] == 2 * scaling["1"]["features"]["messages"]
+    for option, message in (("--source", "no such folder"), ("--archive", "no such file")):
+        missing = subprocess.run(
+            [*script, "--source", str(tiny_corpus), option, "nowhere"], capture_output=True, text=True, timeout=60
+        )
+        assert missing.returncode == 2
+        assert f"nowhere: {message}" in missing.stderr
+
+
+def test_the_fast_paths_are_checked_against_the_email_package(tiny_corpus, tmp_path):
+    script = [sys.executable, str(SCRIPTS / "check_fast_paths.py")]
+    done = subprocess.run([*script, str(tiny_corpus)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    read, fast = (
+        int(number.replace(",", "")) for number in re.findall(r"([\d,]+) (?:messages|by the fast r)", done.stdout)
+    )
+    assert read >= fast > 0
+    assert "\n0 differ\n" in done.stdout
+    missing = subprocess.run([*script, "nowhere"], capture_output=True, text=True, timeout=60)
     assert missing.returncode == 2
-    assert "nowhere: no such folder" in missing.stderr
+    assert "nowhere: no such file or folder" in missing.stderr
 
 
 def test_the_nearest_collapse_is_what_an_optimiser_finds(monkeypatch):
