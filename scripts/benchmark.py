@@ -35,6 +35,7 @@ SAMPLE_SECONDS = 0.05
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1, 2)  # of the corpus
 TOKEN = b" zzsecond"  # what makes the second half of twice the corpus no copy of the first
 STAGES = ("parse", "label", "split")
+SPLITS = ("train", "val", "test")
 Figures = dict[str, Any]
 
 
@@ -168,9 +169,11 @@ def training_table(measured: Figures) -> Iterator[str]:
 def _stages(source: Path, folder: Path, workers: int, messages: int) -> dict[str, Measurement]:
     """The data stages and the extraction of features, in order, from `source` to `folder`."""
     found = {stage: Measurement(_triage(stage, source, folder, workers), lambda: messages) for stage in STAGES}
-    labelled = folder / "emails_labeled.json"
+    splits = [folder / f"{split}.json" for split in SPLITS]
     command = [*_itself("features", folder, folder / "features"), "--workers", str(workers)]
-    return found | {"features": Measurement(command, lambda: labelled.read_bytes().count(b"\n") - 2)}
+    return found | {
+        "features": Measurement(command, lambda: sum(path.read_bytes().count(b"\n") - 2 for path in splits))
+    }
 
 
 def _itself(name: str, source: Path, output: Path) -> list[str]:
@@ -270,7 +273,7 @@ def _features(source: Path, output: Path) -> None:
 
     shutil.rmtree(output, ignore_errors=True)
     workers = int(sys.argv[sys.argv.index("--workers") + 1])
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         load_dataset(source / f"{split}.json", ["metadata", "history", "text"], cache=output, workers=workers)
 
 
@@ -356,14 +359,15 @@ def _files(source: Path) -> Iterator[str]:
 def _run(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in MB of a command with all its processes."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-    peak = 0.0
-    while process.poll() is None:
-        peak = max(peak, sum(_proportional_set_size(pid) for pid in _session(process.pid)))
-        time.sleep(SAMPLE_SECONDS)
-    seconds = time.perf_counter() - started
-    assert process.stderr is not None
-    errors = process.stderr.read().decode()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True)
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, sum(_proportional_set_size(pid) for pid in _session(process.pid)))
+            time.sleep(SAMPLE_SECONDS)
+        seconds = time.perf_counter() - started
+        said.seek(0)
+        errors = said.read().decode()
     if process.returncode:
         sys.exit(f"benchmark.py: {' '.join(command)} failed: {errors.strip()}")
     return seconds, peak / 1000

@@ -29,17 +29,21 @@ def main() -> None:
     read = fast = lists = fast_lists = 0
     different: list[str] = []
     try:
-        items = [item for batch in list_batches(source, detect_format(source)) for item in batch.items]
+        layout = detect_format(source)
     except TriageError as error:
         parser.error(str(error))
-    for item in items:
+    for item in (item for batch in list_batches(source, layout) for item in batch.items):
         try:
             raw = read_item(item)
-            slow = mime.read_mime(raw)
-        except Exception:  # neither reader gets to see it, or the slow one refuses it
+        except (OSError, ValueError):  # neither reader gets to see it
             continue
         plain = mime.read_plain(raw)
         read += 1
+        try:
+            slow = mime.read_mime(raw)
+        except (ValueError, RecursionError):  # refused by the one, it must be declined by the other
+            different += [item.path] if plain else []
+            continue
         fast += plain is not None
         agrees = plain is None or plain == slow
         for value in filter(None, map(slow[0].get, ADDRESS_HEADERS)):

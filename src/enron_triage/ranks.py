@@ -7,9 +7,9 @@ import os
 
 def rank() -> int:
     """The number of this process; 0, which alone writes and shows progress, where there is only one."""
-    return int(os.environ.get("RANK", "0")) if count() > 1 else 0
+    return int(os.environ.get("RANK") or 0) if count() > 1 else 0
 
 
 def count() -> int:
     """How many processes work together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return int(os.environ.get("WORLD_SIZE") or 1)

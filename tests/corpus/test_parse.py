@@ -206,6 +206,10 @@ def test_an_archive_of_large_messages_is_read_in_smaller_batches(tmp_path, monke
     ("contents", "message"),
     [
         ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' stands there twice"),
+        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", b"")], "'doe-j/inbox/1.' stands there twice"),
+        ([("doe-j/inbox", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' lies below a file"),
+        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox", mail(2))], "'doe-j/inbox' stands there twice"),
+        ([("doe-j/cur/1:2,S", mail(1))], "holds Maildirs; unpack it with --set download.source="),
         ([("doe-j/../../1.", mail(1))], "would land outside"),
         ([("beside.txt", mail(1))], "an archive without mail; it should unpack to maildir/<owner>"),
         ([], "an archive without mail"),
@@ -217,6 +221,26 @@ def test_a_bad_archive_is_refused_and_the_old_artifact_kept(tmp_path, tiny_corpu
     with pytest.raises(TriageError, match=message):
         run(pack(tmp_path / "mail.tar.gz", contents), tmp_path / "data")
     assert (tmp_path / "data" / "emails.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("headers", [{"GNU.sparse.map": "abc,de"}, {"GNU.sparse.size": "abc"}])
+def test_hostile_headers_of_an_archive_are_damage(tmp_path, headers):
+    archive = tmp_path / "mail.tar.gz"
+    with tarfile.open(archive, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("doe-j/1.")
+        member.pax_headers = headers
+        tar.addfile(member)
+    with pytest.raises(TriageError, match="truncated or damaged"):
+        run(archive, tmp_path / "data")
+
+
+def test_a_huge_member_of_an_archive_is_an_error_like_a_huge_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(mailboxes, "_MAX_BYTES", 500)
+    contents = [("doe-j/1.", mail(1, "x" * 500)), ("doe-j/2.", mail(2))]
+    run(pack(tmp_path / "mail.tar.gz", contents), tmp_path / "data")
+    assert outcome(tmp_path / "data") == (["doe-j/2."], {"doe-j/1.": "ValueError: larger than 64 MiB"})
+    run(write(tmp_path / "tree", dict(contents)), tmp_path / "tree_data")
+    assert outcome(tmp_path / "tree_data") == outcome(tmp_path / "data")
 
 
 def test_a_truncated_archive_is_refused_by_parse(tmp_path):

@@ -109,7 +109,7 @@ def test_a_device_that_has_no_backend_is_refused(monkeypatch):
     ):
         pass
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(UsageError, match="1 GPUs here"), distributed.process_group(torch.device("cuda")):
         pass
 

@@ -19,7 +19,11 @@ from enron_triage.errors import TriageError, UsageError
 from enron_triage.progress import progress_bar
 
 _TOP = "maildir"  # the folder that the CMU archive packs its mailboxes in
-_DAMAGED = (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
+# The last three: what tarfile makes of hostile headers.
+_DAMAGED = (
+    *(tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile),
+    *(ValueError, OverflowError, RecursionError),
+)
 _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
 _DRAIN = 1 << 20
 _MOST_BYTES = 1 << 28  # of one member, which is held in memory

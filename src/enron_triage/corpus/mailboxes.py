@@ -20,7 +20,7 @@ import msgspec
 
 from enron_triage.artifacts import open_input
 from enron_triage.corpus.archive import archived_files, is_archive
-from enron_triage.errors import UsageError
+from enron_triage.errors import TriageError, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -220,13 +220,28 @@ def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Ite
 def _archived_items(archive: Path) -> Iterator[Item]:
     """The messages of an archive of mailboxes, as they stream by; warns of files beside the mailboxes."""
     beside: list[Path] = []
-    with open_input(archive) as file:
-        for name, content in archived_files(archive, file):
-            folder, _, _ = name.rpartition("/")
-            if folder:
-                yield Item(_printable(name), _printable(folder.partition("/")[2]), "", content=content)
-            else:
+    files: set[int] = set()  # hashes of their names: an archive may hold very many
+    folders: set[str] = set()
+    with open_input(archive) as stream:
+        for name, content in archived_files(archive, stream):
+            if hash(name) in files or name in folders:
+                raise TriageError(f"{archive}: {name!r} stands there twice; refused")
+            files.add(hash(name))
+            folder = name.rpartition("/")[0]
+            while folder and folder not in folders:
+                if hash(folder) in files:
+                    raise TriageError(f"{archive}: {name!r} lies below a file; refused")
+                folders.add(folder)
+                folder = folder.rpartition("/")[0]
+            owner, *parts = name.split("/")
+            if owner == "cur" or parts[:-1] == ["cur"]:
+                raise UsageError(f"{archive}: holds Maildirs; unpack it with --set download.source={archive}")
+            if not parts:
                 beside.append(Path(name))
+            elif len(content) > _MAX_BYTES:  # not to be sent to a worker, who would not read it
+                yield Item(_printable(name), _printable("/".join(parts[:-1])), "", problem=_TOO_LARGE)
+            else:
+                yield Item(_printable(name), _printable("/".join(parts[:-1])), "", content=content)
     _warn_of_files(archive, beside, "a mailbox is a folder of its own")
 
 

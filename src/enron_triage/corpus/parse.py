@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -22,7 +21,7 @@ from enron_triage.config import Config
 from enron_triage.corpus.archive import is_archive
 from enron_triage.corpus.mailboxes import Batch, Format, detect_format, list_batches, read_item
 from enron_triage.corpus.message import parse_message
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import UsageError
 from enron_triage.progress import progress_bar
 from enron_triage.records import ParseError
 from enron_triage.stages import Result, plan
@@ -73,7 +72,7 @@ def run(config: Config) -> Result:
             progress_bar(description="parse", unit=" messages") as bar,
         ):
             parsed = _shown(map_ordered(parse_batch, batches, config.pool), bar)
-            for part in in_order(parsed, source, config.data) if is_archive(source) else parsed:
+            for part in in_order(parsed, config.data) if is_archive(source) else parsed:
                 writer.write_many(part.records, part.count)
                 errors += part.errors
                 users.add(part.user)
@@ -100,15 +99,13 @@ def _shown(parsed: Iterable[Parsed], bar: tqdm[None]) -> Iterator[Parsed]:
         yield part
 
 
-def in_order(parsed: Iterable[Parsed], archive: Path, folder: Path) -> Iterator[Parsed]:
+def in_order(parsed: Iterable[Parsed], folder: Path) -> Iterator[Parsed]:
     """What an archive held, by mailbox and then by path, as if it had been unpacked.
 
     Parameters
     ----------
     parsed : iterable of Parsed
         In any order; kept in a temporary file until all is there.
-    archive : Path
-        For the error messages.
     folder : Path
         Where the temporary file lies.
 
@@ -116,11 +113,6 @@ def in_order(parsed: Iterable[Parsed], archive: Path, folder: Path) -> Iterator[
     ------
     Parsed
         One whole mailbox.
-
-    Raises
-    ------
-    TriageError
-        If a file stands there twice.
     """
     blocks: dict[str, list[tuple[int, int]]] = {}
     errors: dict[str, list[ParseError]] = {}
@@ -135,9 +127,6 @@ def in_order(parsed: Iterable[Parsed], archive: Path, folder: Path) -> Iterator[
                 spool.seek(start)
                 lines += spool.read(size).split(b",\n") if size else []
             keyed = sorted((_PATH.decode(line).path.split("/"), line) for line in lines)
-            for (one, _), (other, _) in pairwise(keyed):
-                if one == other:
-                    raise TriageError(f"{archive}: {'/'.join(one)!r} stands there twice; refused")
             failed = sorted(errors[user], key=lambda error: error.path.split("/"))
             yield Parsed(user, b",\n".join(line for _, line in keyed), len(keyed), failed)
 

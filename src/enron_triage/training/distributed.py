@@ -13,7 +13,7 @@ import datetime
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,8 +26,7 @@ from enron_triage.errors import TriageError, UsageError
 
 Value = TypeVar("Value")
 
-# The others wait while process 0 fits and validates; that one of them is gone shows at once, without a timeout.
-_PATIENCE = datetime.timedelta(days=1)
+_PATIENCE = datetime.timedelta(hours=2)  # that the others wait while process 0 fits and validates
 
 
 @contextmanager
@@ -47,10 +46,9 @@ def process_group(device: torch.device) -> Iterator[None]:
         yield
         return
     if device.type == "cuda":
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        if local >= torch.cuda.device_count():
+        if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) > torch.cuda.device_count():
             raise UsageError(f"{torch.cuda.device_count()} GPUs here; give torchrun no more with --nproc-per-node")
-        torch.cuda.set_device(local)
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     elif device.type != "cpu":
         raise UsageError(f"--device {device.type}: torchrun needs cpu or cuda")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
@@ -64,10 +62,18 @@ def shared(work: Callable[[], Value]) -> Value:
     """What `work` gives in process 0, for every process."""
     if ranks.count() == 1:
         return work()
-    content = [work() if ranks.rank() == 0 else None]
+    content: list[Any] = [None, None]
+    if ranks.rank() == 0:
+        try:
+            content[0] = work()
+        except TriageError as error:
+            content[1] = error
     with _together():
         dist.broadcast_object_list(content, src=0)
-    return content[0]  # type: ignore[return-value]
+    if content[1] is not None:
+        raise content[1]
+    value: Value = content[0]
+    return value
 
 
 @contextmanager
@@ -143,6 +149,6 @@ def _together() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise TriageError(
-            "another process of this run was lost; the checkpoint of the last whole epoch stands, "
-            f"run the same command again to go on from there ({str(error).splitlines()[0]})"
+            "another process of this run has ended; unless it said why, run the same command again "
+            f"to go on after the last whole epoch ({str(error).partition(chr(10))[0]})"
         ) from error

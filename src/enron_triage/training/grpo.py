@@ -21,7 +21,7 @@ from torch import Tensor
 from enron_triage.actions import ACTIONS
 from enron_triage.config import Config, GrpoConfig, seconds
 from enron_triage.stages import Result, named_checkpoint
-from enron_triage.training import loop
+from enron_triage.training import distributed, loop
 from enron_triage.training.losses import clipped_surrogate, entropy, group_advantages, kl_divergence
 from enron_triage.training.refine import refine
 from enron_triage.training.rewards import confidence_penalty, learned_rewards, reward_table
@@ -84,7 +84,7 @@ def make_task(config: Config, start: Start, rewards: Tensor, identity: str) -> l
     device = start.features.device
     targets = start.train.targets.to(device)
     penalty = config.rewards.confidence_penalty if settings.reward == "costs" else 0.0
-    logged: list[Tensor] = []  # mean reward, clip fraction, share without signal: of each step since the last epoch
+    logged: list[Tensor] = []  # sums of reward, clip fraction, messages without signal, messages: of each step
 
     def losses(batch: Tensor) -> Iterator[Tensor]:
         rows = batch.to(device)
@@ -107,27 +107,27 @@ def make_task(config: Config, start: Start, rewards: Tensor, identity: str) -> l
             objective = objective + settings.entropy_bonus * entropy(log_p)
             clipped = gain < log_ratio.exp() * advantages
             values = ((earned * groups.weights).sum(dim=1), (clipped * groups.weights).sum(dim=1), silent.float())
-            logged.append(torch.stack([value.detach().mean() for value in values]))
+            logged.append(torch.stack([value.detach().sum() for value in (*values, torch.ones_like(values[0]))]))
             yield -(objective * weights).sum()
 
-    def judge() -> loop.Metrics:
-        names = ("train_reward", "clip_fraction", "share_without_signal")
-        means = torch.stack(logged).mean(dim=0).tolist() if logged else [None] * len(names)
+    def train_metrics() -> loop.Metrics:
+        *sums, messages = distributed.total(torch.stack(logged).sum(dim=0)).tolist()
         logged.clear()
-        logits = start.val_logits()
-        return validate_refined(logits, start, config) | dict(zip(names, means, strict=True))
+        names = ("train_reward", "clip_fraction", "share_without_signal")
+        return {name: value / messages for name, value in zip(names, sums, strict=True)}
 
     return loop.Task(
         policy=start.policy,
         order=lambda generator: torch.randperm(len(targets), generator=generator),
         losses=losses,
-        validate=judge,
+        validate=lambda: validate_refined(start.val_logits(), start, config),
         checkpoint=lambda epoch, validation: refined_checkpoint(
             start, "grpo", settings.init, epoch, config.seed_of(settings), validation
         ),
         identity=identity,
         weights=start.weights,
         steps_per_batch=settings.num_iterations,
+        train_metrics=train_metrics,
     )
 
 

@@ -53,6 +53,8 @@ class Task(msgspec.Struct, kw_only=True):
         How much each example counts in a batch's loss, which is a weighted mean. None: all the same.
     steps_per_batch : int
         How many losses a batch yields.
+    train_metrics : callable
+        What is to be logged of an epoch's training; called after it in every process.
     """
 
     policy: Policy
@@ -63,6 +65,7 @@ class Task(msgspec.Struct, kw_only=True):
     identity: str
     weights: Tensor | None = None
     steps_per_batch: int = 1
+    train_metrics: Callable[[], Metrics] = dict
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -118,7 +121,8 @@ def train(task: Task, settings: TrainingConfig, files: StageFiles, seed: int, *,
             loss, rate = _run_epoch(task, settings, optimizer, generator, state)
             _check_finite(loss, state.epoch)
             validation = distributed.shared(task.validate)
-            metrics = {"epoch": state.epoch, "train_loss": loss, "learning_rate": rate, **validation}
+            trained_on = {"train_loss": loss, "learning_rate": rate, **task.train_metrics()}
+            metrics = {"epoch": state.epoch, **trained_on, **validation}
             _check_finite(metrics["val_loss"], state.epoch)
             _judge(state, metrics, settings)
             state.history.append({**metrics, "seconds": round(time.perf_counter() - started, 3)})
@@ -223,26 +227,32 @@ def _resume(
     device: torch.device,
 ) -> _State | None:
     """Go on from the latest epoch checkpoint of a run of the same identity; None if there is none."""
+    path = distributed.shared(lambda: _latest(task, files))
+    if path is None:
+        return None
+    checkpoint = load_checkpoint(path)
+    resume = checkpoint.resume
+    state = msgspec.convert(resume["state"], _State)
+    task.policy.load_state_dict(checkpoint.weights)
+    optimizer.load_state_dict(resume["optimizer"])
+    generator.set_state(resume["order_generator"])
+    torch.set_rng_state(resume["random_state"])
+    if device.type == "cuda" and resume["cuda_random_state"] is not None:
+        torch.cuda.set_rng_state(resume["cuda_random_state"], device)
+    logger.info("going on after epoch %d of an unfinished run (%s)", state.epoch, path)
+    return state
+
+
+def _latest(task: Task, files: StageFiles) -> Path | None:
+    """The latest epoch checkpoint that can be gone on from."""
     for path in reversed(files.epochs().values()):
         try:
-            checkpoint = load_checkpoint(path)
+            resume = load_checkpoint(path).resume
         except UsageError as error:
             logger.warning("%s", error)
             continue
-        resume = checkpoint.resume
-        if resume.get("identity") != task.identity:
-            continue
-        state = msgspec.convert(resume["state"], _State)
-        if not files.epoch(state.best_epoch).exists():
-            continue
-        task.policy.load_state_dict(checkpoint.weights)
-        optimizer.load_state_dict(resume["optimizer"])
-        generator.set_state(resume["order_generator"])
-        torch.set_rng_state(resume["random_state"])
-        if device.type == "cuda" and resume["cuda_random_state"] is not None:
-            torch.cuda.set_rng_state(resume["cuda_random_state"], device)
-        logger.info("going on after epoch %d of an unfinished run (%s)", state.epoch, path)
-        return state
+        if resume.get("identity") == task.identity and files.epoch(resume["state"]["best_epoch"]).exists():
+            return path
     return None
 
 

@@ -56,13 +56,13 @@ def refine(name: Stage, number: int, config: Config, settings: RefiningConfig, p
     stage = plan(name, config)
     device = choose_device(config.device)
     files = StageFiles(config.checkpoints, number, name)
-    may_resume = settings.resume and not stage.is_up_to_date()
     with distributed.process_group(device), stage.recorded() as counts:
         states = provenance.input_states(stage.inputs).values()
         content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
         start = begin(config, stage.inputs[2], device, settings)
         task, sizes = prepare(config, start, hashlib.sha256(content).hexdigest())
-        before = task.validate()
+        before = distributed.shared(task.validate)
+        may_resume = distributed.shared(lambda: settings.resume and not stage.is_up_to_date())
         history = loop.train(task, settings, files, config.seed_of(settings), may_resume=may_resume)
         best = history[history[-1]["best_epoch"] - 1]
         counts.update(sizes, epochs=len(history), best_epoch=best["epoch"])

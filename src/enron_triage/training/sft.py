@@ -54,7 +54,6 @@ def run(config: Config) -> Result:
     stage = plan("sft", config)
     device = choose_device(config.device)
     files = StageFiles(config.checkpoints, 1, "sft")
-    may_resume = config.sft.resume and not stage.is_up_to_date()
     with distributed.process_group(device), stage.recorded() as counts:
         with distributed.first_alone():
             train, val = (_load(config, path) for path in stage.inputs)
@@ -62,6 +61,7 @@ def run(config: Config) -> Result:
         states = provenance.input_states(stage.inputs).values()
         content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
         task = make_task(config, train, val, device, hashlib.sha256(content).hexdigest())
+        may_resume = distributed.shared(lambda: config.sft.resume and not stage.is_up_to_date())
         history = loop.train(task, config.sft, files, config.sft_seed, may_resume=may_resume)
         best = history[history[-1]["best_epoch"] - 1]
         counts.update(train=len(train), val=len(val), epochs=len(history), best_epoch=best["epoch"])
