@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from enron_triage.corpus import message, mime
-from enron_triage.corpus.mailboxes import detect_format, list_batches, read_item
+from enron_triage.corpus.items import read_item
+from enron_triage.corpus.mailboxes import detect_format, list_batches
 from enron_triage.errors import TriageError
 
 ADDRESS_HEADERS = ("from", "to", "cc", "bcc")

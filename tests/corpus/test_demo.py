@@ -6,7 +6,8 @@ import pytest
 
 from enron_triage.config import LabelConfig
 from enron_triage.corpus.demo import write_demo
-from enron_triage.corpus.mailboxes import Batch, list_batches
+from enron_triage.corpus.items import Batch
+from enron_triage.corpus.mailboxes import list_batches
 from enron_triage.corpus.parse import parse_batch
 from enron_triage.labels.label import label_mailbox
 from enron_triage.records import Email, LabeledEmail

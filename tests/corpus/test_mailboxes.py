@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enron_triage.corpus import mailboxes
-from enron_triage.corpus.mailboxes import Item, detect_format, list_batches, read_item
+from enron_triage.corpus.items import Item, read_item
+from enron_triage.corpus.mailboxes import detect_format, list_batches
 from enron_triage.errors import UsageError
 
 FROM = b"From jane@x.example Mon May 14 16:39:00 2001\n"

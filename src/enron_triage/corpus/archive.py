@@ -81,8 +81,9 @@ def unpack(archive: Path, target: Path) -> Unpacked:
     UsageError
         If the archive is missing, or holds no file.
     TriageError
-        If it is truncated or damaged, holds a link, a device, or a member that would land outside
-        of the target, or the target cannot be written.
+        As `archived_files`.
+    OSError
+        If the target cannot be written.
     """
     found = Unpacked()
     folders = {target}
@@ -93,9 +94,9 @@ def unpack(archive: Path, target: Path) -> Unpacked:
         for name, content in archived_files(archive, file):
             path = target / name
             if path.parent not in folders:
-                _make_folder(archive, path.parent, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(path.parent)
-            _write(archive, path, content, name)
+            _write(path, content)
             found.files += 1
             found.size += len(content)
             bar.update(file.tell() - bar.n)
@@ -130,6 +131,27 @@ class _Stream:
         return ends_well
 
 
+class _Names:
+    """The names of an archive's files so far; one that stands twice is an attack or damage."""
+
+    def __init__(self) -> None:
+        self._files: set[int] = set()  # hashes, as an archive may hold very many
+        self._folders = {""}
+
+    def add(self, name: str) -> str:
+        """Note a name; tells what is wrong with it, if anything is."""
+        if hash(name) in self._files or name in self._folders:
+            return "stands there twice"
+        self._files.add(hash(name))
+        folder = name.rpartition("/")[0]
+        while folder not in self._folders:
+            if hash(folder) in self._files:
+                return "lies below a file"
+            self._folders.add(folder)
+            folder = folder.rpartition("/")[0]
+        return ""
+
+
 def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
     """The files of an archive as they stream by: names without a leading ``maildir/``, and contents.
 
@@ -143,10 +165,11 @@ def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]
     Raises
     ------
     TriageError
-        If the archive is truncated or damaged, or holds a link, a device, or a member whose name leads
-        out of the archive.
+        If the archive is truncated or damaged, or holds a link, a device, a member whose name leads
+        out of the archive, or a name that stands twice or is both a file's and a folder's.
     """
     damaged = f"{archive}: truncated or damaged; fetch it again"
+    names = _Names()
     try:
         stream = _Stream(file)
         with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
@@ -155,6 +178,8 @@ def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]
                 if member.isfile() and not member.issparse():
                     if member.size > _MOST_BYTES:
                         raise TriageError(f"{archive}: {member.name!r} is larger than any mail; refused")
+                    if problem := names.add(name):
+                        raise TriageError(f"{archive}: {name!r} {problem}; refused")
                     content = tar.extractfile(member)
                     yield name, content.read() if content is not None else b""
                 elif not member.isdir():
@@ -177,19 +202,9 @@ def _inside(archive: Path, member: tarfile.TarInfo) -> str:
     return "/".join(parts[1:] if parts[:1] == [_TOP] else parts)
 
 
-def _make_folder(archive: Path, folder: Path, name: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise TriageError(f"{archive}: {name!r} lies below a file; refused") from None
-
-
-def _write(archive: Path, path: Path, content: bytes, name: str) -> None:
-    # O_EXCL: a name that stands twice is an attack or damage. os.open spares tarfile's chown and utime per file.
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except (FileExistsError, IsADirectoryError):
-        raise TriageError(f"{archive}: {name!r} stands there twice; refused") from None
+def _write(path: Path, content: bytes) -> None:
+    # O_EXCL: names that only this disk takes for one. os.open spares tarfile's chown and utime per file.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     # Buffered: an unbuffered write to a full disk may write less than all of it and raise nothing.
     with open(descriptor, "wb") as file:
         file.write(content)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
 from collections.abc import Iterator
 from itertools import groupby, islice
 from pathlib import Path
@@ -20,7 +19,8 @@ import msgspec
 
 from enron_triage.artifacts import open_input
 from enron_triage.corpus.archive import archived_files, is_archive
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.corpus.items import MAX_BYTES, TOO_LARGE, Batch, Item
+from enron_triage.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -28,51 +28,11 @@ Format = Literal["enron", "maildir", "mbox"]
 
 _BATCH = 500  # messages: some 30 ms of work, and a few MB of results
 _BATCH_BYTES = 4 * 2**20  # of messages that are held in memory
-# Without following a link out of the corpus, and without waiting on a pipe.
-_PLAIN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-_MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
-_TOO_LARGE = f"larger than {_MAX_BYTES >> 20} MiB"
 # The separator line of an mbox (RFC 4155): an address, and a date that ends in the year (and zone).
 _FROM_LINE = re.compile(rb"From \S.*\d{4}( [+-]\d{4})?\r?\n?")
 _FROM = b"From "
-_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 # What a compressed file begins with.
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"BZh": "bzip2"}
-
-
-class Item(msgspec.Struct, array_like=True):
-    """One message: a file, a range of bytes of an mbox, or the content of an archive's member.
-
-    Attributes
-    ----------
-    path : str
-        The record's path.
-    folder : str
-        The record's folder.
-    file : str
-        The file to read.
-    start, stop : int
-        The range of bytes in it; ``stop`` of -1 is the whole file.
-    problem : str
-        Why it must not be read, if it must not.
-    content : bytes or None
-        What there is to read, where it is at hand.
-    """
-
-    path: str
-    folder: str
-    file: str
-    start: int = 0
-    stop: int = -1
-    problem: str = ""
-    content: bytes | None = None
-
-
-class Batch(msgspec.Struct):
-    """Some messages of one mailbox."""
-
-    user: str
-    items: list[Item]
 
 
 def detect_format(source: Path) -> Format:
@@ -157,41 +117,6 @@ def mailbox_items(source: Path) -> Iterator[Item]:
     return _mbox_items(source) if beginning == _FROM else iter([Item(_printable(str(source)), "", str(source))])
 
 
-def read_item(item: Item) -> bytes:
-    """The bytes of one message.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is no regular file, is empty, or is larger than any mail.
-    """
-    if item.problem:
-        raise ValueError(item.problem)
-    raw = _content(item) if item.content is None else item.content
-    if len(raw) > _MAX_BYTES:
-        raise ValueError(_TOO_LARGE)
-    if not raw or raw.isspace():
-        raise ValueError("empty")
-    return raw if item.stop < 0 else _QUOTED_FROM.sub(rb"\1", raw)
-
-
-def _content(item: Item) -> bytes:
-    # os.open and os.pread spare a buffered file's seek and its other calls, which cost as much as the reading.
-    descriptor = os.open(item.file, _PLAIN_FILE if item.stop < 0 else os.O_RDONLY)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("not a regular file")
-        stop = status.st_size if item.stop < 0 else item.stop
-        if stop - item.start > _MAX_BYTES:
-            raise ValueError(_TOO_LARGE)
-        return os.pread(descriptor, stop - item.start, item.start)
-    finally:
-        os.close(descriptor)
-
-
 def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Item]]]:
     if layout == "mbox":
         files = [source] if source.is_file() else sorted(p for p in source.glob("*.mbox") if p.is_file())
@@ -220,28 +145,17 @@ def _mailboxes(source: Path, layout: Format) -> Iterator[tuple[str, Iterator[Ite
 def _archived_items(archive: Path) -> Iterator[Item]:
     """The messages of an archive of mailboxes, as they stream by; warns of files beside the mailboxes."""
     beside: list[Path] = []
-    files: set[int] = set()  # hashes of their names: an archive may hold very many
-    folders: set[str] = set()
     with open_input(archive) as stream:
         for name, content in archived_files(archive, stream):
-            if hash(name) in files or name in folders:
-                raise TriageError(f"{archive}: {name!r} stands there twice; refused")
-            files.add(hash(name))
-            folder = name.rpartition("/")[0]
-            while folder and folder not in folders:
-                if hash(folder) in files:
-                    raise TriageError(f"{archive}: {name!r} lies below a file; refused")
-                folders.add(folder)
-                folder = folder.rpartition("/")[0]
             owner, *parts = name.split("/")
             if owner == "cur" or parts[:-1] == ["cur"]:
                 raise UsageError(f"{archive}: holds Maildirs; unpack it with --set download.source={archive}")
             if not parts:
                 beside.append(Path(name))
-            elif len(content) > _MAX_BYTES:  # not to be sent to a worker, who would not read it
-                yield Item(_printable(name), _printable("/".join(parts[:-1])), "", problem=_TOO_LARGE)
-            else:
-                yield Item(_printable(name), _printable("/".join(parts[:-1])), "", content=content)
+                continue
+            item = Item(_printable(name), _printable("/".join(parts[:-1])), "", content=content)
+            # What is too large is not sent to a worker, who would not read it.
+            yield item if len(content) <= MAX_BYTES else msgspec.structs.replace(item, content=b"", problem=TOO_LARGE)
     _warn_of_files(archive, beside, "a mailbox is a folder of its own")
 
 

@@ -19,7 +19,8 @@ from tqdm import tqdm
 from enron_triage import artifacts
 from enron_triage.config import Config
 from enron_triage.corpus.archive import is_archive
-from enron_triage.corpus.mailboxes import Batch, Format, detect_format, list_batches, read_item
+from enron_triage.corpus.items import Batch, read_item
+from enron_triage.corpus.mailboxes import Format, detect_format, list_batches
 from enron_triage.corpus.message import parse_message
 from enron_triage.errors import UsageError
 from enron_triage.progress import progress_bar

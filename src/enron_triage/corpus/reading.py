@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from enron_triage.corpus.mailboxes import Batch, Item, mailbox_items, read_item
+from enron_triage.corpus.items import Batch, Item, read_item
+from enron_triage.corpus.mailboxes import mailbox_items
 from enron_triage.corpus.message import parse_message
 from enron_triage.corpus.parse import parse_batch
 from enron_triage.errors import UsageError

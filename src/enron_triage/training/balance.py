@@ -67,7 +67,7 @@ def epoch_order(targets: Tensor, sampler: Literal["none", "balanced"], generator
     targets : LongTensor, shape (examples,)
     sampler : {"none", "balanced"}
         ``none``: each once, shuffled. ``balanced``: as many draws with replacement, every class
-        that has examples equally likely (``torch.utils.data.WeightedRandomSampler``).
+        that has examples equally likely.
     generator : torch.Generator
 
     Returns
@@ -77,7 +77,4 @@ def epoch_order(targets: Tensor, sampler: Literal["none", "balanced"], generator
     if sampler == "none":
         return torch.randperm(len(targets), generator=generator)
     weights = 1 / torch.bincount(targets).double().clamp_min(1)
-    drawn = torch.utils.data.WeightedRandomSampler(
-        weights[targets].tolist(), num_samples=len(targets), replacement=True, generator=generator
-    )
-    return torch.tensor(list(drawn))
+    return torch.multinomial(weights[targets], len(targets), replacement=True, generator=generator)
