@@ -1,6 +1,7 @@
 """Fixtures that several rooms' tests share; a ``new_...`` fixture is a function that makes one with given fields."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,26 @@ UNKNOWN = (  # nothing to count from
     *("conversation_started", "since_conversation_sent", "since_conversation_received"),
     *("response_to_sender", "response", "recipient_field", "recipient_position"),
 )
+
+
+@pytest.fixture(scope="session")
+def assert_linear() -> Callable[[Callable[[Any], object], Callable[[int], Any], int], None]:
+    """Check that work on hostile input grows in proportion to its size, whatever the machine and its load."""
+
+    def check(work: Callable[[Any], object], make: Callable[[int], Any], size: int) -> None:
+        """Compare the processor time for `make(size)` and `make(8 * size)`: 8 times if linear, 64 if quadratic."""
+
+        def cost(value: Any) -> float:
+            started = time.process_time()
+            work(value)
+            return time.process_time() - started
+
+        small, large = make(size), make(8 * size)
+        # The least of several runs is the one that nothing disturbed; a millisecond hides what the clock cannot see.
+        ratio = min(cost(large) for _ in range(3)) / max(min(cost(small) for _ in range(5)), 1e-3)
+        assert ratio < 28, f"8 times the input takes {ratio:.0f} times as long"
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Words to buckets: the same whatever surrounds a message, blind to dates, calm before hostile text."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,10 +89,9 @@ def test_any_text_whatever_has_buckets(new_email, body, subject):
     assert lengths[0] == len(buckets)
 
 
-def test_a_hostile_text_takes_no_time(new_email):
-    texts = ["word " * 2_000_000, "\n" * 5_000_000, "From: " * 500_000, "--\n" * 1_000_000, "\u00e9" * 5_000_000]
-    started = time.perf_counter()
-    for text in texts:
-        email = new_email(body=text, subject=text[:100_000])
-        extract([email], [split_body(email)])
-    assert time.perf_counter() - started < 5
+@pytest.mark.parametrize("unit", ["word ", "\n", "From: ", "--\n", "\u00e9"])
+def test_a_hostile_text_takes_no_time(unit, new_email, assert_linear):
+    def make(size):
+        return new_email(body=unit * size, subject=unit * (size // 50))
+
+    assert_linear(lambda email: extract([email], [split_body(email)]), make, 100_000)

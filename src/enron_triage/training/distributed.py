@@ -54,6 +54,7 @@ def process_group(device: torch.device) -> Iterator[None]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield
+        _wait()  # a process that leaves while another still works with it can abort on its way out
     finally:
         dist.destroy_process_group()
 
@@ -80,17 +81,16 @@ def shared(work: Callable[[], Value]) -> Value:
 def first_alone() -> Iterator[None]:
     """Run the block in process 0, then in the others: they find in a cache what it made."""
     if ranks.rank() > 0:
-        barrier()
+        _wait()
     yield
-    if ranks.rank() == 0:
-        barrier()
+    if ranks.rank() == 0 and ranks.count() > 1:
+        _wait()
 
 
-def barrier() -> None:
-    """Wait for the other processes."""
-    if ranks.count() > 1:
-        with _together():
-            dist.barrier()
+def _wait() -> None:
+    """Until all processes have come here."""
+    with _together():
+        dist.barrier()
 
 
 def part(batch: Tensor, weights: Tensor | None) -> tuple[Tensor, float | Tensor]:
