@@ -21,16 +21,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enron_triage import artifacts
-from enron_triage.config import RefiningConfig, RewardsConfig
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
+from enron_triage.config.training import PostTrainingConfig, RewardsConfig
 from enron_triage.errors import TriageError
-from enron_triage.evaluation import metrics
-from enron_triage.evaluation.calibration import Calibration
 from enron_triage.features.dataset import load_dataset
 from enron_triage.features.transform import Transform
-from enron_triage.models.checkpoint import load_checkpoint
-from enron_triage.models.policy import Residual, predict_logits
+from enron_triage.policy import metrics
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.checkpoint import load_checkpoint
+from enron_triage.policy.network import ResidualAdapter, predict_logits
+from enron_triage.runtime import artifacts
 from enron_triage.training.losses import cross_entropy, preference_loss
 from enron_triage.training.preferences import Pairs
 
@@ -62,7 +62,7 @@ def read_mailboxes(data: Path, split: str, checkpoint_path: Path, workers: int |
     when = torch.tensor([record.timestamp for record in artifacts.read_records(path, _When)])
     policy = checkpoint.policy(torch.device("cpu"))
     calibration = Calibration(**checkpoint.calibration)
-    policy.absorb(calibration.shift, calibration.temperature)
+    policy.fold_calibration(calibration.shift, calibration.temperature)
     features = transform.apply(dataset)
     reference = torch.log_softmax(predict_logits(policy, features), dim=1)
     mailboxes = []
@@ -73,11 +73,11 @@ def read_mailboxes(data: Path, split: str, checkpoint_path: Path, workers: int |
     return mailboxes
 
 
-def adapt(mailbox: Mailbox, loss: Callable[[Tensor, Tensor], Tensor], arguments: argparse.Namespace) -> Residual:
+def adapt(mailbox: Mailbox, loss: Callable[[Tensor, Tensor], Tensor], arguments: argparse.Namespace) -> ResidualAdapter:
     """A residual trained on a mailbox's messages; `loss` takes log-probabilities and rows."""
     torch.manual_seed(arguments.seed)
-    width = RefiningConfig().residual_width
-    residual = Residual(mailbox.features.shape[1], width, dropout=0.0)
+    width = PostTrainingConfig().residual_width
+    residual = ResidualAdapter(mailbox.features.shape[1], width, dropout=0.0)
     optimizer = torch.optim.AdamW(residual.parameters(), lr=arguments.learning_rate, weight_decay=1e-2)
     for _ in range(arguments.steps):
         rows = torch.randint(len(mailbox.targets), (BATCH,))

@@ -25,14 +25,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from enron_triage import artifacts
-from enron_triage.config import LabelConfig, seconds
-from enron_triage.corpus.quotes import quoted_header
+from enron_triage.config.data import LabelConfig
+from enron_triage.config.types import seconds
 from enron_triage.errors import TriageError
-from enron_triage.labels.mailbox import sort_mailbox
-from enron_triage.labels.threads import link_sent
+from enron_triage.labels.linking import link_sent
+from enron_triage.labels.mailbox import partition_mailbox
+from enron_triage.mail.quotes import quoted_header
 from enron_triage.records import Email
-from enron_triage.workers import map_ordered
+from enron_triage.runtime import artifacts
+from enron_triage.runtime.workers import map_ordered
 
 # ------------------------------------------------------------------ a parser of quoted headers
 
@@ -253,7 +254,7 @@ def hide_quoted_headers(body: str) -> str:
 _NOBODY = frozenset(
     {"enron", "ect", "hou", "na", "corp", "com", "net", "mailto", "imceanotes", "on", "at", "the", "am", "pm"}
 )
-_MOST_HOURS = 6
+_MAX_HOURS = 6
 _APART = 120  # seconds
 _SUBJECT_MARKS = re.compile(r"(?:\s*(?:re|fwd?|fw|aw|wg|sv)(?:\[\d+\])?\s*:)+", re.IGNORECASE)
 READINGS = ("utc", "local")
@@ -288,7 +289,7 @@ def agrees(quoted: Quoted, message: Email, reading: str) -> bool:
     if reading == "local" and message.date:
         moments.append(int(datetime.datetime.fromisoformat(message.date).replace(tzinfo=datetime.UTC).timestamp()))
     offsets = [hour_offset(quoted, moment) for moment in moments]
-    return any(offset is not None and abs(offset) <= _MOST_HOURS for offset in offsets)
+    return any(offset is not None and abs(offset) <= _MAX_HOURS for offset in offsets)
 
 
 def conversation(subject: str) -> str:
@@ -305,7 +306,7 @@ def _timestamp(message: Email) -> int:
 
 def audit_mailbox(source: Path, config: LabelConfig, span: artifacts.Span) -> Counter[str]:
     """Count, over one mailbox, what `report` makes its shares of."""
-    mailbox = sort_mailbox(artifacts.read_span(source, span, Email), config)
+    mailbox = partition_mailbox(artifacts.read_span(source, span, Email), config)
     sent = [message.email for message in mailbox.sent]
     received = [message.email for message in mailbox.received]
     window = seconds(config.link_window)
@@ -317,7 +318,7 @@ def audit_mailbox(source: Path, config: LabelConfig, span: artifacts.Span) -> Co
     for number, email in enumerate(received):
         by_subject.setdefault(conversation(email.subject), []).append(number)
 
-    counts = Counter(replies=len(links), population=len(quoted))
+    counts = Counter(replies=len(links), class_prior=len(quoted))
     for reply, header in quoted.items():
         body = masked[reply].body
         counts["hidden: seen by the audit"] += bool(_original(body))
@@ -395,9 +396,9 @@ def report(counts: Counter[str]) -> dict[str, Any]:
     """The shares asked of the linker, from the counts of all mailboxes; an undefined one is None."""
     figures: dict[str, Any] = {
         "replies": counts["replies"],
-        "population": counts["population"],
+        "class_prior": counts["class_prior"],
         "headers_left_after_hiding": {
-            parser: _share(counts[f"hidden: seen by the {parser}"], counts["population"])
+            parser: _share(counts[f"hidden: seen by the {parser}"], counts["class_prior"])
             for parser in ("audit", "package")
         },
         "hour_offsets": {key.split()[1]: counts[key] for key in sorted(counts) if key.startswith("hours ")},
@@ -434,7 +435,7 @@ def table(figures: dict[str, Any]) -> str:
         section = figures[reading]
         lines += [
             "",
-            f"quoted times within {_MOST_HOURS} whole hours {meaning}: {section['present']:,} originals present, "
+            f"quoted times within {_MAX_HOURS} whole hours {meaning}: {section['present']:,} originals present, "
             f"{section['only_after_the_reply']:,} only after the reply, "
             f"{section['only_before_the_window']:,} only before the window",
             f"  {'':<20}{'links':>7}{'agree':>8}   where present:{'linked':>8}{'agree':>8}"

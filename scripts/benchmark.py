@@ -283,13 +283,13 @@ def _training(source: Path, output: Path) -> None:
     from sklearn.linear_model import SGDClassifier
     from sklearn.metrics import accuracy_score, log_loss
 
-    from enron_triage.config_files import load_config
+    from enron_triage.config.load import load_config
     from enron_triage.features.dataset import load_dataset
     from enron_triage.features.transform import Transform
-    from enron_triage.models.trees import fit_trees
-    from enron_triage.training import loop, sft
-    from enron_triage.training.balance import mailbox_weights
-    from enron_triage.training.stage_files import StageFiles
+    from enron_triage.policy.trees import fit_trees
+    from enron_triage.training import sft, trainer
+    from enron_triage.training.files import StageFiles
+    from enron_triage.training.weighting import mailbox_weights
 
     config = load_config([], [], data_dir=str(source), checkpoint_dir=str(source))
     groups, rounds = config.features.groups, config.model.boosting
@@ -330,7 +330,7 @@ def _training(source: Path, output: Path) -> None:
     task = sft.make_task(config, train, val, torch.device("cpu"), "")
     history = timed(
         "the policy's networks",
-        lambda: loop.train(task, config.sft, StageFiles(output.parent, 1, "sft"), config.sft_seed, may_resume=False),
+        lambda: trainer.train(task, config.sft, StageFiles(output.parent, 1, "sft"), config.sft_seed, may_resume=False),
     )
     best = history[history[-1]["best_epoch"] - 1]
     found["the policy's networks"] |= {"log_loss": best["val_loss"], "accuracy": best["accuracy"]}

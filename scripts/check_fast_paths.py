@@ -13,10 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from enron_triage.corpus import message, mime
-from enron_triage.corpus.items import read_item
-from enron_triage.corpus.mailboxes import detect_format, list_batches
 from enron_triage.errors import TriageError
+from enron_triage.mail import message, mime
+from enron_triage.mail.mailboxes import detect_format, list_batches
+from enron_triage.mail.message_ref import read_message_ref
 
 ADDRESS_HEADERS = ("from", "to", "cc", "bcc")
 SHOWN = 5
@@ -35,7 +35,7 @@ def main() -> None:
         parser.error(str(error))
     for item in (item for batch in list_batches(source, layout) for item in batch.items):
         try:
-            raw = read_item(item)
+            raw = read_message_ref(item)
         except (OSError, ValueError):  # neither reader gets to see it
             continue
         plain = mime.read_plain(raw)

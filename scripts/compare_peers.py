@@ -26,15 +26,17 @@ import numpy.typing as npt
 from peers import PEERS, Mail, Peer, read_mail
 from scipy.stats import t as student
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config, EvaluateConfig
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
+from enron_triage.config.schema import Config
+from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import TriageError
-from enron_triage.evaluation import evaluate, metrics
-from enron_triage.evaluation.calibration import Calibration
-from enron_triage.evaluation.decisions import Decision
+from enron_triage.evaluation import evaluate
 from enron_triage.labels import split
+from enron_triage.policy import metrics
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.decisions import Decision
+from enron_triage.records import ACTION_NAMES
+from enron_triage.runtime import artifacts
 from enron_triage.training import sft
 
 FloatArray = npt.NDArray[np.float64]
@@ -183,9 +185,9 @@ def _reply_scores(targets: npt.NDArray[np.int64], test: FloatArray, unacted: Flo
     received = np.concatenate([positive, np.zeros(len(unacted), dtype=bool)])
     all_scores = np.concatenate([score, metrics.reply_probability(unacted)])
     return {
-        "reply_auc": metrics.area_under_curve(positive, score),
+        "reply_auc": metrics.roc_auc(positive, score),
         "reply_average_precision": metrics.average_precision(positive, score),
-        "reply_auc_received": metrics.area_under_curve(received, all_scores),
+        "reply_auc_received": metrics.roc_auc(received, all_scores),
         "reply_average_precision_received": metrics.average_precision(received, all_scores),
     }
 

@@ -12,21 +12,21 @@ probabilities of the SFT policy, and the action of highest expected reward.
 from __future__ import annotations
 
 import argparse
-import importlib
 import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from enron_triage.config import Config, EvaluateConfig, Stage
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
+from enron_triage.config.schema import Config
+from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import TriageError
 from enron_triage.evaluation import evaluate
-from enron_triage.pipeline import MODULES
+from enron_triage.pipeline import run_stage
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 STARTS = {"SFT": [], "SFT focal + balanced": ["sft_focal_balanced"]}
@@ -93,7 +93,7 @@ def _config(arguments: argparse.Namespace, files: list[str], seed: int, settings
 
 def _train(stage: str, config: Config) -> Evaluations:
     """Evaluations of one training, on val and on test."""
-    importlib.import_module(MODULES[cast("Stage", stage)]).run(config)
+    run_stage(stage, config)
     evaluations = {}
     for split in ("val", "test"):
         chosen = EvaluateConfig(checkpoint=f"best_{stage}", split=split)

@@ -22,13 +22,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_INDEX, ACTION_NAMES
-from enron_triage.config import Config, EvaluateConfig
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
+from enron_triage.config.schema import Config
+from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import TriageError
-from enron_triage.evaluation import baselines, evaluate, metrics
-from enron_triage.records import LabeledEmail
+from enron_triage.evaluation import baselines, evaluate
+from enron_triage.policy import metrics
+from enron_triage.records import ACTION_INDEX, ACTION_NAMES, LabeledEmail
+from enron_triage.runtime import artifacts
 from enron_triage.training import sft
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

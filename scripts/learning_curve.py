@@ -16,11 +16,12 @@ from random import Random
 
 import msgspec
 
-from enron_triage import artifacts
-from enron_triage.config import Config, EvaluateConfig
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
+from enron_triage.config.schema import Config
+from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import TriageError
 from enron_triage.evaluation import evaluate
+from enron_triage.runtime import artifacts
 from enron_triage.training import sft
 
 LINKED = ("val.json", "test.json", "split_metadata.json", "emails_unacted.json")

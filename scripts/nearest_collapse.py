@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, Action
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError
-from enron_triage.training.start import begin
+from enron_triage.records import ACTION_INDEX, ACTION_NAMES, Action
+from enron_triage.training.setup import begin
 
 
 def least_divergence(log_p: Tensor, action: int) -> Tensor:

@@ -17,15 +17,14 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import SGDClassifier
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTIONS
-from enron_triage.config import Config
+from enron_triage.config.schema import Config
 from enron_triage.evaluation import baselines
-from enron_triage.features.dataset import Dataset, derive_dense, load_dataset
-from enron_triage.features.parts import split_body
+from enron_triage.features.dataset import Dataset, load_dataset, transform_dense
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
-from enron_triage.records import LabeledEmail
-from enron_triage.training.balance import class_weights
+from enron_triage.mail.body import split_body
+from enron_triage.records import ACTIONS, LabeledEmail
+from enron_triage.runtime import artifacts
+from enron_triage.training.weighting import class_weights
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -230,7 +229,7 @@ class Trees(Peer):
 
     def _inputs(self, mail: Mail, seed: int | None = None) -> FloatArray:
         """The features; `seed` is given for train."""
-        return derive_dense(mail.dataset, DENSE, self._population).numpy().astype(np.float64)
+        return transform_dense(mail.dataset, DENSE, self._population).numpy().astype(np.float64)
 
 
 class BalancedTrees(Trees):

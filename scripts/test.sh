@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks: format, lint, types, tests with coverage.
+# All checks: format, lint, types, layers of imports, tests with coverage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/install.sh test
@@ -7,4 +7,5 @@ export PATH="$PWD/.venv/bin:$PATH"
 ruff format --check .
 ruff check .
 mypy
-pytest -n auto --cov --cov-report=term "$@"
+lint-imports
+pytest -n auto --dist loadfile --cov --cov-report=term "$@"

@@ -12,11 +12,11 @@ import pytest
 # Before torch is imported: its threads spin, and the tests already run in parallel processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from enron_triage.actions import Action
-from enron_triage.config import LabelConfig, RewardsConfig
-from enron_triage.corpus.demo import write_demo
-from enron_triage.provenance import plain
-from enron_triage.records import Email, Evidence, History, LabeledEmail, Past
+from enron_triage.config.data import LabelConfig
+from enron_triage.config.training import RewardsConfig
+from enron_triage.mail.demo.corpus import write_demo
+from enron_triage.records import Action, ActionCounts, Email, Evidence, History, LabeledEmail
+from enron_triage.runtime.provenance import to_builtins
 
 NO_ACTIONS = [0] * len(Action)
 EMAIL = Email(
@@ -82,7 +82,9 @@ def new_history() -> Callable[..., History]:
         values = dict.fromkeys(History.__struct_fields__, 0) | dict.fromkeys(UNKNOWN)
         values |= {"addressed_by_name": False, "from_own_domain": False}
         for name, value in (dict.fromkeys(SCOPES, NO_ACTIONS) | fields).items():
-            values[name] = Past(counts=value, recent=[float(n) for n in value]) if isinstance(value, list) else value
+            values[name] = (
+                ActionCounts(counts=value, recent=[float(n) for n in value]) if isinstance(value, list) else value
+            )
         return History(**values)
 
     return make
@@ -109,7 +111,7 @@ def checkpoint_fields() -> Callable[..., dict[str, Any]]:
 
         features = {
             "groups": ["metadata"],
-            "population": torch.full((5,), 0.2),
+            "class_prior": torch.full((5,), 0.2),
             "quantiles": torch.linspace(-1, 1, 5)[:, None].repeat(1, inputs),
             "text": None,
             "embedding_model": None,
@@ -121,7 +123,7 @@ def checkpoint_fields() -> Callable[..., dict[str, Any]]:
             "init_digest": "",
             "epoch": 2,
             "scheme": "received",
-            "label": plain(LabelConfig()),
+            "label": to_builtins(LabelConfig()),
             "seed": 1,
             "features": features,
             "calibration": {"temperature": 1.0, "shift": [0.0] * 5},

@@ -12,9 +12,9 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from enron_triage import artifacts
-from enron_triage.config import LabelConfig
+from enron_triage.config.data import LabelConfig
 from enron_triage.records import Email
+from enron_triage.runtime import artifacts
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "audit_links.py"
 
@@ -238,7 +238,7 @@ def test_the_audit_tells_present_originals_from_absent_ones(tmp_path: Path) -> N
     _write_mailbox(source)
     (span,) = artifacts.mailbox_spans(source)
     figures = audit.report(audit.audit_mailbox(source, LabelConfig(), span))
-    assert (figures["replies"], figures["population"]) == (3, 3)
+    assert (figures["replies"], figures["class_prior"]) == (3, 3)
     assert figures["headers_left_after_hiding"] == {"audit": 0, "package": 0}
     assert figures["hour_offsets"] == {"5": 2}
     assert figures["utc"]["present"] == 2

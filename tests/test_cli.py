@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from enron_triage import __version__, cli
+from enron_triage import __version__, cli, pipeline
 
 QUICK = [
     "--set",
@@ -92,7 +92,7 @@ def test_a_crash_is_one_line_and_the_traceback_shows_with_verbose(triage, monkey
     def crash(name, config):
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr(cli, "_run", crash)
+    monkeypatch.setattr(pipeline, "run_stage", crash)
     status, _, err = triage("parse")
     assert status == 1
     assert (
@@ -107,7 +107,7 @@ def test_failures_of_the_machine_and_interrupts_have_their_status(triage, monkey
     def fail(name, config):
         raise error
 
-    monkeypatch.setattr(cli, "_run", fail)
+    monkeypatch.setattr(pipeline, "run_stage", fail)
     status, _, err = triage("parse")
     if isinstance(error, KeyboardInterrupt):
         assert (status, "interrupted" in err) == (130, True)
@@ -222,8 +222,8 @@ def finished(*arguments):
 
 def test_data_stages_and_help_do_not_import_torch():
     code = (
-        "import sys; from enron_triage import cli, pipeline; import enron_triage.corpus.parse, "
-        "enron_triage.corpus.download, enron_triage.labels.label, enron_triage.labels.split; "
+        "import sys; from enron_triage import cli, pipeline; import enron_triage.mail.parse, "
+        "enron_triage.mail.download, enron_triage.labels.label, enron_triage.labels.split; "
         "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

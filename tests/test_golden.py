@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from enron_triage import pipeline
-from enron_triage.config_files import load_config
-from enron_triage.models.checkpoint import load_checkpoint
+from enron_triage.config.load import load_config
+from enron_triage.policy.checkpoint import load_checkpoint
 
 MAIL = Path(__file__).with_name("golden") / "mail.tar.xz"  # 6 mailboxes of the demo corpus, as it was written once
 GOLDEN = Path(__file__).with_name("golden") / "artifacts.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from enron_triage import pipeline
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
 
 OWN_MAIL = Path(__file__).parents[1] / "configs" / "own_mail.yaml"
 OWNER = "me@home.example"

@@ -14,15 +14,15 @@ import pytest
 import torch
 
 from enron_triage import pipeline
-from enron_triage.config_files import load_config
-from enron_triage.corpus.reading import read_mailbox, read_messages
+from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
-from enron_triage.evaluation.calibration import Calibration
 from enron_triage.features.dataset import extract_dataset, load_dataset
 from enron_triage.features.transform import Transform
-from enron_triage.models.attribution import integrated_gradients
-from enron_triage.models.checkpoint import load_checkpoint
-from enron_triage.models.policy import predict_logits
+from enron_triage.mail.reading import read_mailbox, read_messages
+from enron_triage.policy.attribution import integrated_gradients
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.checkpoint import load_checkpoint
+from enron_triage.policy.network import predict_logits
 from enron_triage.predict import Triage, run
 from enron_triage.records import Email, LabeledEmail
 

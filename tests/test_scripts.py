@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import minimize
 
 from enron_triage import pipeline
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SMALL = ["sft.epochs=1", "model.hidden=[8]", "model.ensemble=1", "model.boosting=2", "workers=1", "device=cpu"]

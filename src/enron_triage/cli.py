@@ -1,52 +1,32 @@
-"""The command line: one command per stage.
+"""The command line: a command for every stage of the table in `pipeline`, and those beside them.
 
-A command reads its options, calls the stage's ``run(config)`` and prints the result: a table, or
-with ``--json`` one JSON object, on stdout; everything else goes to stderr.
+A command reads its options, calls a function and prints the result: a table, or with ``--json`` one JSON object, on
+stdout; everything else goes to stderr.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from enron_triage import __version__, pipeline, ranks
-from enron_triage.config import Config, Stage
-from enron_triage.config_files import load_config
-from enron_triage.errors import InterruptedRun, TriageError, UsageError
-from enron_triage.stages import Result
+from enron_triage import __version__, pipeline
+from enron_triage.config.load import load_config
+from enron_triage.config.schema import Config
+from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
+from enron_triage.pipeline import STAGES, Result
+from enron_triage.runtime import ranks
 
 logger = logging.getLogger("enron_triage")
-
-HELP: dict[str, str] = {
-    "download": "Fetch the raw archive (or write the demo corpus) and unpack it to data/maildir.",
-    "parse": "Parse raw mail to data/emails.json.",
-    "label": "Label each message with what its owner did: data/emails_labeled.json.",
-    "split": "Split the labelled messages into train, val and test.",
-    "sft": "Train the policy by supervised fine-tuning: checkpoints/best_sft.pt.",
-    "reward": "Train a reward model on preference pairs: checkpoints/best_reward.pt.",
-    "dpo": "Refine the policy by preference pairs: checkpoints/best_dpo.pt.",
-    "grpo": "Refine the policy by rewards: checkpoints/best_grpo.pt.",
-    "evaluate": "Evaluate a checkpoint on a split: data/eval/*.json.",
-    "run": "Run the stages of pipeline.stages, skipping those that are up to date.",
-}
-
-DISTRIBUTED = ("sft", "reward", "dpo", "grpo")  # what torchrun may start
-
-app = typer.Typer(
-    help="Learn from a mail archive what its owner does with each message, and predict it for new mail.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
 
 ConfigOption = Annotated[
     list[Path] | None,
@@ -77,96 +57,67 @@ VersionOption = Annotated[
 ]
 
 
-@app.callback()
+def build_app() -> typer.Typer:
+    """The program's commands: one for each stage, and those beside them."""
+    app = typer.Typer(
+        help="Learn from a mail archive what its owner does with each message, and predict it for new mail.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_global_options)
+    for name, stage in STAGES.items():
+        _add(app, name, _run_stage(name), stage.help)
+    _add(app, "run", pipeline.run, "Run the stages of pipeline.stages, skipping those that are up to date.")
+    _add(app, "status", pipeline.status, "Show what `triage run` would do, stage by stage, and why; run nothing.")
+    _add(app, "preferences", _preferences)
+    _add(app, "report", _report)
+    _add(app, "predict", _predict)
+    return app
+
+
 def _global_options(
     context: typer.Context, verbose: VerboseOption = False, quiet: QuietOption = False, version: VersionOption = False
 ) -> None:
     context.obj = (verbose, quiet)
-    if ranks.count() > 1 and context.invoked_subcommand not in DISTRIBUTED:
-        command, several = context.invoked_subcommand, ", ".join(DISTRIBUTED)
+    stage = STAGES.get(context.invoked_subcommand or "")
+    if ranks.world_size() > 1 and not (stage and stage.distributed):
+        several = ", ".join(name for name, stage in STAGES.items() if stage.distributed)
+        command = context.invoked_subcommand
         raise UsageError(f"torchrun: `triage {command}` runs as one process; only {several} take more")
 
 
-def _add_command(name: str) -> None:
-    """Add the command of one stage; all take the same options."""
-
-    def command(
-        context: typer.Context,
-        config: ConfigOption = None,
-        overrides: SetOption = None,
-        data_dir: DataOption = None,
-        checkpoint_dir: CheckpointOption = None,
-        device: DeviceOption = None,
-        as_json: JsonOption = False,
-        verbose: VerboseOption = False,
-        quiet: QuietOption = False,
-    ) -> None:
-        _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-        loaded = load_config(
-            config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device
-        )
-        _print_result(lambda: _run(name, loaded), as_json)
-
-    app.command(name, help=HELP[name])(command)
+def _run_stage(name: str) -> Callable[[Config], Result]:
+    return lambda config: pipeline.run_stage(name, config)
 
 
-for _name in HELP:
-    _add_command(_name)
-
-
-@app.command(
-    "preferences",
-    help="Write a template of preference pairs for people to judge: the messages of which the policy is least certain.",
-)
 def _preferences(
-    context: typer.Context,
+    config: Config,
     sample_uncertain: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many messages; those of train with the closest alternatives.")
     ],
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write; preferences.jsonl in the data folder.")
     ] = None,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataOption = None,
-    checkpoint_dir: CheckpointOption = None,
-    device: DeviceOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-    loaded = load_config(config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device)
-    from enron_triage.training import judgements  # imports torch
+) -> Result:
+    """Write a template of preference pairs for people to judge: the messages of which the policy is least certain."""
+    from enron_triage.annotation import template  # imports torch, which --help and the data stages do without
 
-    _print_result(lambda: judgements.run(loaded, sample_uncertain, output), as_json)
+    return template.run(config, sample_uncertain, output)
 
 
-@app.command("report", help="Compare evaluations: tables, and a page with pictures, in data/eval/.")
 def _report(
-    context: typer.Context,
+    config: Config,
     log: Annotated[bool, typer.Option("--log", help="Put the results into TRAINING_LOG.md, too.")] = False,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataOption = None,
-    checkpoint_dir: CheckpointOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-    loaded = load_config(config or [], overrides or [], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=None)
+) -> Result:
+    """Compare evaluations: tables, and a page with pictures, in data/eval/."""
     from enron_triage.evaluation import report
 
-    _print_result(lambda: report.run(loaded, log=log), as_json)
+    return report.run(config, log=log)
 
 
-@app.command(
-    "predict",
-    help="Predict actions for new mail, one JSON line a message: .eml files, Maildirs, mbox files, or - for stdin.",
-)
 def _predict(
-    context: typer.Context,
+    config: Config,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
     checkpoint: Annotated[
         str | None,
@@ -180,30 +131,46 @@ def _predict(
         typer.Option(metavar="ADDRESS", help="The owner's address, where the mailbox cannot tell; repeatable."),
     ] = None,
     reasons: Annotated[int, typer.Option(metavar="N", min=0, help="Reasons for each decision; 0 is fastest.")] = 3,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    data_dir: DataOption = None,
-    checkpoint_dir: CheckpointOption = None,
-    device: DeviceOption = None,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
 ) -> None:
-    _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-    named = [f"evaluate.checkpoint={checkpoint}"] if checkpoint else []
-    loaded = load_config(
-        config or [], [*(overrides or []), *named], data_dir=data_dir, checkpoint_dir=checkpoint_dir, device=device
-    )
-    from enron_triage import predict  # imports torch, which --help and the data stages do without
+    """Predict actions for new mail, one JSON line a message: .eml files, Maildirs, mbox files, or - for stdin."""
+    from enron_triage import predict
 
-    try:
-        with logging_redirect_tqdm([logger]):
-            predict.run(loaded, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
-    except KeyboardInterrupt:
-        raise InterruptedRun("interrupted") from None
+    if checkpoint:
+        evaluated = msgspec.structs.replace(config.evaluate, checkpoint=checkpoint)
+        config = msgspec.structs.replace(config, evaluate=evaluated)
+    predict.run(config, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
 
 
-def _print_result(work: Callable[[], Result], as_json: bool) -> None:
-    """Do the work; print its result."""
+def _add(app: typer.Typer, name: str, work: Callable[..., Result | None], help_text: str | None = None) -> None:
+    """Add a command: the options that all have, then those that `work` takes beside the configuration."""
+
+    def command(
+        context: typer.Context,
+        config: ConfigOption = None,
+        overrides: SetOption = None,
+        data_dir: DataOption = None,
+        checkpoint_dir: CheckpointOption = None,
+        device: DeviceOption = None,
+        as_json: JsonOption = False,
+        verbose: VerboseOption = False,
+        quiet: QuietOption = False,
+        **own: Any,
+    ) -> None:
+        _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
+        places = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
+        loaded = load_config(config or [], overrides or [], **places)
+        _print_result(lambda: work(loaded, **own), as_json)
+
+    _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
+    *shared, _ = inspect.signature(command, eval_str=True).parameters.values()
+    # Keyword-only, since those without a default may come after those with one.
+    keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
+    command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    app.command(name, help=help_text or inspect.getdoc(work))(command)
+
+
+def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
+    """Do the work; print its result, if it has not written one itself."""
     try:
         with logging_redirect_tqdm([logger]):
             result = work()
@@ -211,21 +178,19 @@ def _print_result(work: Callable[[], Result], as_json: bool) -> None:
         raise InterruptedRun(
             "interrupted; finished artifacts are as they were, run the same command to go on"
         ) from None
-    if ranks.rank() == 0:
+    if result is not None and ranks.rank() == 0:
         typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
-
-
-def _run(name: str, config: Config) -> Result:
-    return pipeline.run(config) if name == "run" else pipeline.run_stage(cast("Stage", name), config)
 
 
 def main() -> None:
     """Entry point of ``triage``; turns every failure into one line and an exit status."""
     signal.signal(signal.SIGTERM, _interrupt)  # so that a polite kill leaves nothing half-made either
     try:
-        status: Any = app(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
+        status: Any = build_app()(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)
+    except ArtifactError as error:
+        _fail(str(pipeline.advised(error)), error.exit_status)
     except TriageError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:  # whoever read the output has had enough, as `head` does

@@ -1,5 +1,9 @@
 """What a stage raises when it cannot go on: one line that says what, where and what to do."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class TriageError(Exception):
     """The work failed; the command line prints the message and exits with status 1."""
@@ -17,3 +21,51 @@ class UsageError(TriageError):
     """A wrong option, configuration or missing input; the command line exits with status 2."""
 
     exit_status = 2
+
+
+class ArtifactError(UsageError):
+    """An artifact is missing or damaged; `pipeline` adds the command that makes it, where a stage does.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact.
+    problem : str
+        What is wrong with it.
+    remedy : str
+        What to do about it, with ``{command}`` in place of the command that makes the artifact.
+    otherwise : str
+        What to do about an artifact that no stage makes.
+    command : str, optional
+        The command, such as ``run `triage label```.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        problem: str,
+        remedy: str = "{command}",
+        otherwise: str = "give the right path",
+        command: str | None = None,
+    ) -> None:
+        super().__init__(path, problem, remedy, otherwise, command)  # as arguments, so that it can be pickled
+        self.path = path
+        self.problem = problem
+        self._remedy = remedy
+        self._otherwise = otherwise
+        self._command = command
+
+    def __str__(self) -> str:
+        """The line that is shown: what, where, and what to do."""
+        advice = self._otherwise if self._command is None else self._remedy.format(command=self._command)
+        return f"{self.path}: {self.problem}; {advice}"
+
+    def with_command(self, command: str) -> ArtifactError:
+        """The same error, with the command that makes the artifact.
+
+        Parameters
+        ----------
+        command : str
+            As above.
+        """
+        return ArtifactError(self.path, self.problem, self._remedy, self._otherwise, command)

@@ -20,25 +20,26 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config, DecisionRule, LabelConfig
-from enron_triage.corpus.message import parse_message
-from enron_triage.corpus.reading import read_mailbox, read_messages
+from enron_triage.config.data import LabelConfig
+from enron_triage.config.paths import evaluated_checkpoint
+from enron_triage.config.schema import Config
+from enron_triage.config.training import RuleName
 from enron_triage.errors import TriageError
-from enron_triage.evaluation import metrics
-from enron_triage.evaluation.calibration import Calibration
-from enron_triage.evaluation.decisions import Decision
 from enron_triage.features.dataset import Dataset, extract_dataset
 from enron_triage.features.transform import Transform
 from enron_triage.labels.history import MailboxHistory
 from enron_triage.labels.label import received_records
-from enron_triage.labels.mailbox import Message, is_dated, sort_mailbox, sort_messages
+from enron_triage.labels.mailbox import MergedMessage, is_dated, partition_mailbox, sort_messages
 from enron_triage.labels.owner import Owner
-from enron_triage.models.attribution import Reason, explain
-from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
-from enron_triage.models.policy import choose_device, predict_logits
-from enron_triage.records import Email, Evidence, LabeledEmail, ParseError
-from enron_triage.stages import checkpoint_path
+from enron_triage.mail.message import parse_message
+from enron_triage.mail.reading import read_mailbox, read_messages
+from enron_triage.policy import metrics
+from enron_triage.policy.attribution import Reason, explain
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.checkpoint import Checkpoint, check_fit, load_checkpoint
+from enron_triage.policy.decisions import Decision
+from enron_triage.policy.network import choose_device, predict_logits
+from enron_triage.records import ACTION_NAMES, Email, Evidence, LabeledEmail, ParseError
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Triage:
         The decision rule, by default the checkpoint's own.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, rule: DecisionRule | None = None) -> None:
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, rule: RuleName | None = None) -> None:
         self.scheme = checkpoint.scheme
         self._label = msgspec.convert(checkpoint.label, LabelConfig)
         self._transform = Transform.from_plain(checkpoint.features)
@@ -95,7 +96,7 @@ class Triage:
         self._rule = rule
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", rule: DecisionRule | None = None) -> Triage:
+    def load(cls, path: str | Path, device: str = "cpu", rule: RuleName | None = None) -> Triage:
         """Read a checkpoint.
 
         Raises
@@ -155,7 +156,7 @@ class Triage:
     ) -> list[LabeledEmail | None]:
         """The messages with their history, as `triage label` makes it of the whole mailbox."""
         settings = self._label_settings([*emails, *known])
-        mailbox = sort_mailbox(known, settings, addresses)
+        mailbox = partition_mailbox(known, settings, addresses)
         if not mailbox.owner.addresses:
             logger.warning("the mailbox has too little sent mail to tell its owner; give --owner ADDRESS")
         received = {message.email.fingerprint: message for message in mailbox.received}
@@ -166,7 +167,7 @@ class Triage:
                 own.add(email.fingerprint)
             elif email.fingerprint not in received and email.fingerprint not in own:
                 dated = email if is_dated(email, settings) else msgspec.structs.replace(email, timestamp=latest + 1)
-                received[email.fingerprint] = Message(dated, frozenset(), [], 1)
+                received[email.fingerprint] = MergedMessage(dated, frozenset(), [], 1)
                 mailbox.received.append(received[email.fingerprint])
             elif email.fingerprint in received and "junk" in received[email.fingerprint].roles:
                 received[email.fingerprint].roles = frozenset()  # asked for, so not to be dropped
@@ -237,7 +238,7 @@ def run(
     TriageError
         If no message could be read.
     """
-    triage = Triage.load(checkpoint_path(config), config.device, config.decision.rule)
+    triage = Triage.load(evaluated_checkpoint(config), config.device, config.decision.rule)
     if triage.scheme == "folder":
         logger.warning("the checkpoint was trained on scheme folder, whose labels leak: it does not tell what one does")
     encode = msgspec.json.Encoder().encode
@@ -279,6 +280,6 @@ def _without_mailbox(email: Email, addresses: frozenset[str]) -> LabeledEmail | 
         action=None,
         response_seconds=None,
         evidence=Evidence(rule="none", sent_path=None, folders=[]),
-        history=history.before(email, email.timestamp or 0),
+        history=history.snapshot_before(email, email.timestamp or 0),
         scheme="received",
     )

@@ -5,15 +5,33 @@ Every record is a typed struct; msgspec checks it when it is read.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
 
-from enron_triage.actions import Action
+
+class Action(StrEnum):
+    """What a mailbox owner does with a message; JSON holds the value."""
+
+    REPLY_NOW = "reply_now"
+    REPLY_LATER = "reply_later"
+    FORWARD = "forward"
+    ARCHIVE = "archive"
+    DELETE = "delete"
+
+
+ACTIONS: tuple[Action, ...] = tuple(Action)
+ACTION_NAMES: tuple[str, ...] = tuple(
+    action.value for action in ACTIONS
+)  # plain strings, as JSON and checkpoints hold them
+ACTION_INDEX: dict[Action, int] = {action: index for index, action in enumerate(ACTIONS)}
+REPLIES: tuple[int, ...] = (ACTION_INDEX[Action.REPLY_NOW], ACTION_INDEX[Action.REPLY_LATER])
+
 
 Scheme = Literal["received", "folder"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-ActionCounts = Annotated[list[Count], msgspec.Meta(min_length=len(Action), max_length=len(Action))]
+CountPerAction = Annotated[list[Count], msgspec.Meta(min_length=len(Action), max_length=len(Action))]
 Weights = Annotated[
     list[Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=len(Action), max_length=len(Action))
 ]
@@ -95,7 +113,7 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False):
     folders: list[str]
 
 
-class Past(msgspec.Struct, kw_only=True, gc=False):
+class ActionCounts(msgspec.Struct, kw_only=True, gc=False):
     """What the owner did with mail of one kind.
 
     Attributes
@@ -106,7 +124,7 @@ class Past(msgspec.Struct, kw_only=True, gc=False):
         The same, each weighted by one half for every 30 days since.
     """
 
-    counts: ActionCounts
+    counts: CountPerAction
     recent: Weights
 
 
@@ -117,7 +135,7 @@ class History(msgspec.Struct, kw_only=True, gc=False):
 
     Attributes
     ----------
-    owner, domain, sender, series, recipient, conversation : Past
+    owner, domain, sender, series, recipient, conversation : ActionCounts
         What was done with any mail, and with mail of this sender's domain, of this sender, of this
         sender and subject, to this first recipient (who is not the owner), and of this conversation.
     last_sender_action : Action or None
@@ -147,12 +165,12 @@ class History(msgspec.Struct, kw_only=True, gc=False):
     from_own_domain : bool
     """
 
-    owner: Past
-    domain: Past
-    sender: Past
-    series: Past
-    recipient: Past
-    conversation: Past
+    owner: ActionCounts
+    domain: ActionCounts
+    sender: ActionCounts
+    series: ActionCounts
+    recipient: ActionCounts
+    conversation: ActionCounts
     last_sender_action: Action | None
     sent: Count
     since_sent: Count | None

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, Action
 from enron_triage.evaluation import baselines
+from enron_triage.records import ACTION_INDEX, ACTION_NAMES, Action
 
 SHARES = np.array([0.1, 0.0, 0.2, 0.4, 0.3])
 

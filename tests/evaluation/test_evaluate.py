@@ -8,10 +8,9 @@ import torch
 from scipy.special import softmax
 from sklearn import metrics as sklearn
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_INDEX, ACTION_NAMES, ACTIONS, Action
-from enron_triage.config import FeaturesConfig, RewardsConfig
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
+from enron_triage.config.paths import SPLITS
+from enron_triage.config.training import FeaturesConfig, RewardsConfig
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import evaluate
 from enron_triage.evaluation.score import score
@@ -19,10 +18,11 @@ from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.history import RAW_COLUMNS
 from enron_triage.features.transform import Transform
 from enron_triage.labels.split_metadata import SplitMetadata
-from enron_triage.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from enron_triage.models.policy import new_policy, predict_logits
-from enron_triage.records import LabeledEmail
-from enron_triage.stages import plan
+from enron_triage.pipeline import StageRun
+from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from enron_triage.policy.network import new_policy, predict_logits
+from enron_triage.records import ACTION_INDEX, ACTION_NAMES, ACTIONS, Action, LabeledEmail
+from enron_triage.runtime import artifacts
 
 GROUPS = ("metadata", "history")
 OFFSETS = {rule: [0.0] * 5 for rule in ("argmax", "prior", "thresholds")}
@@ -79,7 +79,7 @@ def labelled(message):
 
 
 def write_metadata(data, **changes):
-    none = {name: {} for name in artifacts.SPLITS}
+    none = {name: {} for name in SPLITS}
     values = {
         "seed": 1,
         "by": "user",
@@ -87,7 +87,7 @@ def write_metadata(data, **changes):
         "ratios": (0.5, 0.25, 0.25),
         "mailboxes": {"train": ["owner-a"], "val": ["owner-b"], "test": ["owner-c", "owner-d"]},
         "until": None,
-        "counts": dict.fromkeys(artifacts.SPLITS, 0),
+        "counts": dict.fromkeys(SPLITS, 0),
         "actions_before": none,
         "actions": none,
         "dropped": none,
@@ -207,10 +207,10 @@ def test_in_a_split_by_time_the_unacted_of_its_time_count(folder):
     write_metadata(
         folder / "data",
         by="time",
-        mailboxes={name: ["owner-c", "owner-d"] for name in artifacts.SPLITS},
+        mailboxes={name: ["owner-c", "owner-d"] for name in SPLITS},
         until={"owner-c": [first + 20, first + 40], "owner-d": [first + 20, first + 40]},
     )
-    counts = {name: evaluate.run(config_of(folder, f"evaluate.split={name}")).data for name in artifacts.SPLITS}
+    counts = {name: evaluate.run(config_of(folder, f"evaluate.split={name}")).data for name in SPLITS}
     unacted = {name: data["received"] - data["count"] for name, data in counts.items()}
     assert unacted == {"train": 10, "val": 10, "test": 20}  # every second of 80 is theirs, a second apart
 
@@ -492,7 +492,7 @@ def test_split_metadata_without_the_split_are_refused(folder):
 def test_an_evaluation_is_up_to_date_until_its_inputs_change(folder):
     config = config_of(folder)
     evaluate.run(config)
-    assert plan("evaluate", config).is_up_to_date()
-    assert not plan("evaluate", config_of(folder, "evaluate.split=val")).is_up_to_date()
+    assert StageRun("evaluate", config).is_up_to_date()
+    assert not StageRun("evaluate", config_of(folder, "evaluate.split=val")).is_up_to_date()
     write(folder / "data" / "emails_unacted.json", [])
-    assert not plan("evaluate", config).is_up_to_date()
+    assert not StageRun("evaluate", config).is_up_to_date()

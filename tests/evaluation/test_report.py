@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enron_triage.actions import ACTION_NAMES
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import report
-from enron_triage.evaluation.metrics import reliability
 from enron_triage.evaluation.score import decision_metrics
+from enron_triage.policy.metrics import reliability
+from enron_triage.records import ACTION_NAMES
 
 COSTS = tuple(tuple(float(row != column) for column in range(5)) for row in range(5))
 TARGETS = np.array([0, 1, 1, 3, 3, 3, 4, 4])

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_INDEX, ACTIONS, Action
-from enron_triage.config import FeaturesConfig
+from enron_triage.config.training import FeaturesConfig
 from enron_triage.errors import UsageError
 from enron_triage.features import dataset as dataset_module
 from enron_triage.features import embedding, history, metadata
 from enron_triage.features.dataset import extract_dataset, load_dataset
 from enron_triage.features.extract import UNACTED
-from enron_triage.features.parts import split_body
 from enron_triage.features.transform import Transform
-from enron_triage.records import Past
+from enron_triage.mail.body import split_body
+from enron_triage.records import ACTION_INDEX, ACTIONS, Action, ActionCounts
+from enron_triage.runtime import artifacts
 
 BOTH = ("metadata", "history")
 
@@ -161,9 +160,9 @@ def test_only_the_wanted_records_are_kept(tmp_path, message):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, r"train\.json: no such file; run `triage split`"),
+        (None, r"train\.json: no such file"),
         ("", r"train\.json: not an artifact of records"),
-        ("[\n{}\n]\n", r"train\.json, line 2: not a record of this kind"),
+        ("[\n{}\n]\n", r"train\.json: line 2: not a record of this kind"),
         ('[\n{"user": "a"},\n', r"train\.json: truncated or edited near byte 2"),
     ],
 )
@@ -179,7 +178,7 @@ def test_a_record_that_is_not_wanted_is_checked_as_far_as_it_is_looked_at(tmp_pa
     write(tmp_path / "train.json", [message(1)])
     lines = (tmp_path / "train.json").read_text().replace('"user":"owner-a"', '"user":7')
     (tmp_path / "train.json").write_text(lines)
-    with pytest.raises(UsageError, match=r"train\.json, line 2: not a record"):
+    with pytest.raises(UsageError, match=r"train\.json: line 2: not a record"):
         load(tmp_path / "train.json", keep=lambda user, timestamp: True, keep_key="all")
 
 
@@ -189,10 +188,10 @@ def test_a_record_that_is_not_wanted_is_checked_as_far_as_it_is_looked_at(tmp_pa
         {"date": "last Monday, in the evening"},
         {"date": "2001-05-14"},
         {"history": {"sent_to_sender": -5}},
-        {"history": {"sender": Past(counts=[1, 2, 3], recent=[0.0] * 5)}},
-        {"history": {"owner": Past(counts=[-7, 0, 0, 0, 0], recent=[0.0] * 5)}},
-        {"history": {"series": Past(counts=[0] * 5, recent=[0.0] * 6)}},
-        {"history": {"conversation": Past(counts=[0] * 5, recent=[0, -0.5, 0, 0, 0])}},
+        {"history": {"sender": ActionCounts(counts=[1, 2, 3], recent=[0.0] * 5)}},
+        {"history": {"owner": ActionCounts(counts=[-7, 0, 0, 0, 0], recent=[0.0] * 5)}},
+        {"history": {"series": ActionCounts(counts=[0] * 5, recent=[0.0] * 6)}},
+        {"history": {"conversation": ActionCounts(counts=[0] * 5, recent=[0, -0.5, 0, 0, 0])}},
         {"history": {"recipient_field": "reply-to"}},
     ],
 )
@@ -200,7 +199,7 @@ def test_a_hand_edited_record_that_cannot_be_is_refused(tmp_path, message, new_h
     if "history" in edited:
         edited = {"history": new_history(**edited["history"])}
     write(tmp_path / "train.json", [message(1, **edited)])
-    with pytest.raises(UsageError, match=r"train\.json, line 2"):
+    with pytest.raises(UsageError, match=r"train\.json: line 2"):
         load(tmp_path / "train.json")
 
 

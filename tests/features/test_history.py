@@ -3,10 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from enron_triage.actions import ACTION_NAMES, Action
 from enron_triage.errors import UsageError
-from enron_triage.features.history import COLUMNS, RAW_COLUMNS, derive, extract
-from enron_triage.records import Past
+from enron_triage.features.history import COLUMNS, RAW_COLUMNS, extract, transform
+from enron_triage.records import ACTION_NAMES, Action, ActionCounts
 
 POPULATION = np.array([0.1, 0.2, 0.1, 0.4, 0.2], dtype=np.float32)
 SCOPES = ("owner", "domain", "sender", "series", "recipient", "conversation")
@@ -27,7 +26,7 @@ def features(new_record, new_history):
 
     def make(**fields):
         raw = extract([new_record(history=new_history(**fields))])
-        return dict(zip(COLUMNS, derive(raw, POPULATION)[0].tolist(), strict=True))
+        return dict(zip(COLUMNS, transform(raw, POPULATION)[0].tolist(), strict=True))
 
     return make
 
@@ -46,7 +45,7 @@ def smoothed(taken, wider, strength):
 
 def test_the_raw_columns_are_the_records(raw_columns):
     pasts = {
-        scope: Past(counts=[5 * i + j for j in range(5)], recent=[i + j / 10 for j in range(5)])
+        scope: ActionCounts(counts=[5 * i + j for j in range(5)], recent=[i + j / 10 for j in range(5)])
         for i, scope in enumerate(SCOPES)
     }
     raw = raw_columns(**pasts, sent=7, since_sent=0, conversation_started=False, from_own_domain=True)
@@ -88,7 +87,7 @@ def test_rates_are_smoothed_towards_the_wider_scopes(features):
         "recipient": [0, 0, 1, 0, 2],
         "conversation": [0, 3, 0, 0, 0],
     }
-    got = features(**{scope: Past(counts=counts, recent=[0.0] * 5) for scope, counts in taken.items()})
+    got = features(**{scope: ActionCounts(counts=counts, recent=[0.0] * 5) for scope, counts in taken.items()})
     # by hand: five earlier actions that are distributed as the wider rate
     owner = [(2 + 0.5) / 15, 1 / 15, 0.5 / 15, (4 + 2) / 15, (4 + 1) / 15]
     domain = [(2 + 5 * owner[0]) / 8, 5 * owner[1] / 8, 5 * owner[2] / 8, (1 + 5 * owner[3]) / 8, 5 * owner[4] / 8]
@@ -107,7 +106,7 @@ def test_rates_are_smoothed_towards_the_wider_scopes(features):
 
 def test_recent_rates_are_smoothed_by_less(features):
     owner, sender = [0, 0, 0, 0.5, 1.5], [0, 0, 0, 0, 0.25]
-    got = features(owner=Past(counts=[0] * 5, recent=owner), sender=Past(counts=[0] * 5, recent=sender))
+    got = features(owner=ActionCounts(counts=[0] * 5, recent=owner), sender=ActionCounts(counts=[0] * 5, recent=sender))
     owner = smoothed(owner, POPULATION.tolist(), 2)
     assert owner == pytest.approx([0.05, 0.1, 0.05, 0.325, 0.475])
     assert rates(got, "owner", "recent_rate") == pytest.approx(owner)
@@ -132,7 +131,7 @@ def test_a_new_owner_is_an_average_one(features):
 
 
 def test_confidence_grows_with_the_actions_and_saturates(features):
-    got = features(sender=Past(counts=[1, 0, 0, 4, 0], recent=[0.5, 0, 0, 1.5, 0]), owner=[0, 0, 0, 0, 10**6])
+    got = features(sender=ActionCounts(counts=[1, 0, 0, 4, 0], recent=[0.5, 0, 0, 1.5, 0]), owner=[0, 0, 0, 0, 10**6])
     assert (got["sender_actions"], got["sender_recent_actions"]) == (0.5, 0.5)
     assert (got["domain_actions"], got["domain_recent_actions"]) == (0, 0)
     assert got["owner_actions"] == pytest.approx(1, abs=1e-5)
@@ -239,7 +238,7 @@ def test_no_column_grows_with_the_age_of_the_mailbox_alone(features):
     def aged(years):
         """An owner of even habits, who hears from a sender for the third time."""
         return features(
-            owner=Past(counts=[100 * years * n for n in (1, 2, 1, 3, 3)], recent=[8, 16, 8, 24, 24]),
+            owner=ActionCounts(counts=[100 * years * n for n in (1, 2, 1, 3, 3)], recent=[8, 16, 8, 24, 24]),
             sender=[1, 0, 0, 1, 0],
             sent=2400 * years,
             sent_this_hour=200 * years,
@@ -257,7 +256,7 @@ def test_no_column_grows_with_the_age_of_the_mailbox_alone(features):
 
 
 def test_each_column_has_a_meaning_and_a_value(new_record):
-    derived = derive(extract([new_record()] * 3), POPULATION)
+    derived = transform(extract([new_record()] * 3), POPULATION)
     assert derived.shape == (3, len(COLUMNS))
     assert derived.dtype == np.float32
     assert np.isfinite(derived).all()

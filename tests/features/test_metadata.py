@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.actions import Action
 from enron_triage.features.metadata import COLUMNS
 from enron_triage.features.metadata import extract as extract_parts
-from enron_triage.features.parts import split_body
-from enron_triage.records import Evidence, LabeledEmail
+from enron_triage.mail.body import split_body
+from enron_triage.records import Action, Evidence, LabeledEmail
 
 PLAIN = LabeledEmail(
     path="owner-a/inbox/1.",

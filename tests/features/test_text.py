@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.features.parts import split_body
 from enron_triage.features.text import BUCKETS, SEGMENTS, buckets_of, extract, words
+from enron_triage.mail.body import split_body
 
 
 @pytest.fixture(scope="module")

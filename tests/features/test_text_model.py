@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from enron_triage.config import TextConfig
-from enron_triage.features.text_model import Bags, cross_fitted_scores, fit_text_model
+from enron_triage.config.training import TextConfig
+from enron_triage.features.text_model import TokenBags, cross_fitted_scores, fit_text_model
 
 SETTINGS = TextConfig(min_messages=1, batch_size=16, epochs=20, learning_rate=0.1, folds=4)
 
 
 def bags_of(lists):
-    """Bags from a list of buckets for each message."""
+    """TokenBags from a list of buckets for each message."""
     lengths = torch.tensor([len(words) for words in lists], dtype=torch.int64)
-    return Bags.joined([(torch.tensor([word for words in lists for word in words], dtype=torch.int32), lengths)])
+    return TokenBags.joined([(torch.tensor([word for words in lists for word in words], dtype=torch.int32), lengths)])
 
 
 @pytest.fixture
@@ -76,13 +76,13 @@ def test_words_that_few_messages_hold_are_left_out(mail):
     bags = bags_of([[1, 1000 + number] for number in range(200)])
     settings = TextConfig(min_messages=2, batch_size=16, epochs=2)
     model, _ = fit_text_model(bags, targets, torch.ones(200), mailbox, settings, 1)
-    assert model.inverse_frequency[1] > 0
-    assert (model.inverse_frequency[1000:1200] == 0).all()
+    assert model.idf[1] > 0
+    assert (model.idf[1000:1200] == 0).all()
 
 
 def test_the_contributions_of_the_words_add_up_to_the_features(mail):
     bags, targets, mailbox = mail
     model, _ = fit_text_model(bags, targets, torch.ones(200), mailbox, SETTINGS, 1)
     one = bags.take(torch.tensor([5]))
-    whole = model.contributions(one.buckets).sum(dim=0) + (model.bias - model.mean) / model.spread
+    whole = model.contributions(one.buckets).sum(dim=0) + (model.bias - model.mean) / model.std
     torch.testing.assert_close(whole.clamp(-5, 5), model.features(one)[0], rtol=1e-4, atol=1e-5)

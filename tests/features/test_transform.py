@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.actions import ACTION_NAMES, ACTIONS
-from enron_triage.config import FeaturesConfig, TextConfig
+from enron_triage.config.training import FeaturesConfig, TextConfig
 from enron_triage.features import history, metadata
-from enron_triage.features.dataset import derive_dense, extract_dataset
-from enron_triage.features.transform import Transform, ranks
+from enron_triage.features.dataset import extract_dataset, transform_dense
+from enron_triage.features.transform import Transform, quantile_transform
+from enron_triage.records import ACTION_NAMES, ACTIONS
 
 BOTH = ("metadata", "history")
 EDGE = 3**0.5
@@ -50,9 +50,9 @@ def test_what_is_fitted_is_fitted_on_train_only(records):
     train, val = (extract_dataset(records(*arguments), BOTH) for arguments in ((80, 1), (30, 2)))
     transform, features = fit(train, BOTH)
     shares = np.bincount(train.targets.numpy(), minlength=5) / len(train)
-    np.testing.assert_allclose(transform.population.numpy(), shares, rtol=1e-6)
-    dense = derive_dense(train, BOTH, transform.population).numpy()
-    others = derive_dense(val, BOTH, transform.population).numpy()
+    np.testing.assert_allclose(transform.class_prior.numpy(), shares, rtol=1e-6)
+    dense = transform_dense(train, BOTH, transform.class_prior).numpy()
+    others = transform_dense(val, BOTH, transform.class_prior).numpy()
     quantiles = np.quantile(dense, np.linspace(0, 1, 65), axis=0).astype(np.float32)
     np.testing.assert_allclose(transform.quantiles.numpy(), quantiles, rtol=1e-5, atol=1e-6)
     for column in range(dense.shape[1]):
@@ -69,13 +69,13 @@ def test_what_is_fitted_is_fitted_on_train_only(records):
 def test_ranks_are_bounded_and_ordered_and_the_median_is_zero(train, hostile):
     values = torch.tensor(train)[:, None]
     quantiles = torch.quantile(values, torch.linspace(0, 1, 65), dim=0)
-    got = ranks(torch.cat([values, torch.tensor([[hostile]])]), quantiles).flatten()
+    got = quantile_transform(torch.cat([values, torch.tensor([[hostile]])]), quantiles).flatten()
     assert got.abs().max() <= EDGE + 1e-6
     order = torch.argsort(torch.cat([values.flatten(), torch.tensor([hostile])]))
     assert (torch.diff(got[order]) >= 0).all()
-    assert abs(float(ranks(quantiles[32:33], quantiles))) < EDGE / 2 + 1e-6
+    assert abs(float(quantile_transform(quantiles[32:33], quantiles))) < EDGE / 2 + 1e-6
     constant = torch.full((5, 1), train[0])
-    assert ranks(constant, torch.full((65, 1), train[0])).abs().max() == 0
+    assert quantile_transform(constant, torch.full((65, 1), train[0])).abs().max() == 0
 
 
 def test_columns_follow_the_order_of_the_groups_and_text_comes_last(records):

@@ -1,9 +1,8 @@
 import pytest
 
-from enron_triage.actions import Action
-from enron_triage.config import FoldersConfig
+from enron_triage.config.data import FoldersConfig
 from enron_triage.labels.folders import FolderRoles, folder_action, is_sent_folder, owner_addresses, subject_action
-from enron_triage.records import Email
+from enron_triage.records import Action, Email
 
 
 def message(folder="inbox", labels=()):

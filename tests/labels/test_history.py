@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.actions import ACTIONS, Action
+from enron_triage.labels.counters import KnownAction
 from enron_triage.labels.history import MailboxHistory, Scopes, domain_of
 from enron_triage.labels.owner import Owner
-from enron_triage.labels.tallies import Known
-from enron_triage.records import Past
+from enron_triage.records import ACTIONS, Action, ActionCounts
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 NOON = 12_000 * DAY + 12 * HOUR  # UTC
@@ -48,25 +47,25 @@ def counts(**taken):
 
 def past(weight=1.0, **taken):
     """Actions that all count alike among the recent ones."""
-    return Past(counts=counts(**taken), recent=[n * weight for n in counts(**taken)])
+    return ActionCounts(counts=counts(**taken), recent=[n * weight for n in counts(**taken)])
 
 
 NOTHING = past()
 
 
 def test_a_new_mailbox_knows_only_whom_a_message_is_addressed_to(history, mail, new_history):
-    assert history.before(mail(NOON)) == new_history(recipient_field="to", recipient_position=0)
+    assert history.snapshot_before(mail(NOON)) == new_history(recipient_field="to", recipient_position=0)
 
 
 # What the owner did
 
 
 def test_an_action_counts_strictly_after_the_moment_that_it_is_known_from(history, mail, new_history):
-    history.announce_action(mail(NOON - DAY), Known(NOON, Action.FORWARD))
+    history.add_action(mail(NOON - DAY), KnownAction(NOON, Action.FORWARD))
     addressed = {"recipient_field": "to", "recipient_position": 0}
-    assert history.before(mail(NOON)) == new_history(**addressed)
+    assert history.snapshot_before(mail(NOON)) == new_history(**addressed)
     one = past(forward=1)
-    assert history.before(mail(NOON + 1)) == new_history(
+    assert history.snapshot_before(mail(NOON + 1)) == new_history(
         owner=one,
         domain=one,
         sender=one,
@@ -79,8 +78,8 @@ def test_an_action_counts_strictly_after_the_moment_that_it_is_known_from(histor
 
 def test_actions_count_for_the_owner_the_domain_and_the_sender(history, mail):
     for sender, action in ((JANE, Action.REPLY_NOW), (JOHN, Action.ARCHIVE), (MARY, Action.DELETE)):
-        history.announce_action(mail(NOON, sender, sender), Known(NOON, action))
-    known = history.before(mail(NOON + 1))
+        history.add_action(mail(NOON, sender, sender), KnownAction(NOON, action))
+    known = history.snapshot_before(mail(NOON + 1))
     assert known.owner == past(reply_now=1, archive=1, delete=1)
     assert known.domain == past(reply_now=1, archive=1)
     assert known.sender == past(reply_now=1)
@@ -88,97 +87,97 @@ def test_actions_count_for_the_owner_the_domain_and_the_sender(history, mail):
 
 
 def test_a_stranger_of_a_known_domain_has_only_the_domains_actions(history, mail):
-    history.announce_action(mail(NOON), Known(NOON, Action.REPLY_NOW))
-    known = history.before(mail(NOON + 1, "new@x.example", "coal"))
+    history.add_action(mail(NOON), KnownAction(NOON, Action.REPLY_NOW))
+    known = history.snapshot_before(mail(NOON + 1, "new@x.example", "coal"))
     assert (known.sender, known.domain, known.last_sender_action) == (NOTHING, past(reply_now=1), None)
 
 
 def test_a_series_is_a_senders_mail_of_one_subject_numbers_and_dates_apart(history, mail):
-    history.announce_action(mail(NOON, subject="Report 7 - 2001/03/05"), Known(NOON, Action.DELETE))
-    history.announce_action(mail(NOON, subject="Plans for 2001"), Known(NOON, Action.ARCHIVE))
-    history.announce_action(mail(NOON, JOHN, "Report 7"), Known(NOON, Action.FORWARD))
-    assert history.before(mail(NOON + 1, subject="RE: report 8")).series == past(delete=1)
-    assert history.before(mail(NOON + 1, subject="Reports")).series == NOTHING
-    assert history.before(mail(NOON + 1, subject="2001")).series == NOTHING
+    history.add_action(mail(NOON, subject="Report 7 - 2001/03/05"), KnownAction(NOON, Action.DELETE))
+    history.add_action(mail(NOON, subject="Plans for 2001"), KnownAction(NOON, Action.ARCHIVE))
+    history.add_action(mail(NOON, JOHN, "Report 7"), KnownAction(NOON, Action.FORWARD))
+    assert history.snapshot_before(mail(NOON + 1, subject="RE: report 8")).series == past(delete=1)
+    assert history.snapshot_before(mail(NOON + 1, subject="Reports")).series == NOTHING
+    assert history.snapshot_before(mail(NOON + 1, subject="2001")).series == NOTHING
 
 
 def test_a_subject_without_letters_is_no_series(history, mail):
-    history.announce_action(mail(NOON, subject="2001"), Known(NOON, Action.DELETE))
-    history.announce_received(mail(NOON, subject="2001"))
-    known = history.before(mail(NOON + 1, subject="2001"))
+    history.add_action(mail(NOON, subject="2001"), KnownAction(NOON, Action.DELETE))
+    history.add_received(mail(NOON, subject="2001"))
+    known = history.snapshot_before(mail(NOON + 1, subject="2001"))
     assert (known.series, known.received_in_series, known.conversation) == (NOTHING, 0, past(delete=1))
 
 
 def test_a_conversation_is_everybodys_mail_of_one_subject(history, mail):
-    history.announce_action(mail(NOON, MARY, "Gas 7"), Known(NOON, Action.FORWARD))
-    assert history.before(mail(NOON + 1, JANE, "Re: gas 7")).conversation == past(forward=1)
-    assert history.before(mail(NOON + 1, JANE, "Re: gas 8")).conversation == NOTHING
+    history.add_action(mail(NOON, MARY, "Gas 7"), KnownAction(NOON, Action.FORWARD))
+    assert history.snapshot_before(mail(NOON + 1, JANE, "Re: gas 7")).conversation == past(forward=1)
+    assert history.snapshot_before(mail(NOON + 1, JANE, "Re: gas 8")).conversation == NOTHING
 
 
 def test_mail_without_a_subject_is_no_conversation(history, mail, sent):
-    history.announce_action(mail(NOON, subject="Re:"), Known(NOON, Action.FORWARD))
-    history.announce_received(mail(NOON, subject=""))
-    history.announce_sent(sent(NOON, subject="Re: "))
-    known = history.before(mail(NOON + 1, subject=""))
+    history.add_action(mail(NOON, subject="Re:"), KnownAction(NOON, Action.FORWARD))
+    history.add_received(mail(NOON, subject=""))
+    history.add_sent(sent(NOON, subject="Re: "))
+    known = history.snapshot_before(mail(NOON + 1, subject=""))
     assert (known.conversation, known.conversation_started) == (NOTHING, None)
     assert (known.conversation_sent, known.conversation_received) == (0, 0)
     assert (known.since_conversation_sent, known.since_conversation_received) == (None, None)
 
 
 def test_a_recipient_is_the_first_one_where_that_is_not_the_owner(history, mail):
-    history.announce_action(mail(NOON, to=["all@home.example", ME]), Known(NOON, Action.DELETE))
-    history.announce_action(mail(NOON, to=[ME, MARY]), Known(NOON, Action.ARCHIVE))
-    assert history.before(mail(NOON + 1, JOHN, to=["all@home.example"])).recipient == past(delete=1)
-    assert history.before(mail(NOON + 1, to=[MARY, "all@home.example"])).recipient == NOTHING
-    assert history.before(mail(NOON + 1, to=[ME, "all@home.example"])).recipient == NOTHING
-    assert history.before(mail(NOON + 1, to=[])).recipient == NOTHING
+    history.add_action(mail(NOON, to=["all@home.example", ME]), KnownAction(NOON, Action.DELETE))
+    history.add_action(mail(NOON, to=[ME, MARY]), KnownAction(NOON, Action.ARCHIVE))
+    assert history.snapshot_before(mail(NOON + 1, JOHN, to=["all@home.example"])).recipient == past(delete=1)
+    assert history.snapshot_before(mail(NOON + 1, to=[MARY, "all@home.example"])).recipient == NOTHING
+    assert history.snapshot_before(mail(NOON + 1, to=[ME, "all@home.example"])).recipient == NOTHING
+    assert history.snapshot_before(mail(NOON + 1, to=[])).recipient == NOTHING
 
 
 def test_mail_of_an_unknown_sender_is_nobodys(history, mail):
     for _ in range(2):
-        history.announce_received(mail(NOON, ""))
-        history.announce_action(mail(NOON, ""), Known(NOON, Action.REPLY_NOW, 100))
-    known = history.before(mail(NOON + 1, ""))
+        history.add_received(mail(NOON, ""))
+        history.add_action(mail(NOON, ""), KnownAction(NOON, Action.REPLY_NOW, 100))
+    known = history.snapshot_before(mail(NOON + 1, ""))
     assert (known.sender, known.series, known.last_sender_action) == (NOTHING, NOTHING, None)
     assert (known.received_from_sender, known.received_in_series, known.response_to_sender) == (0, 0, None)
     assert (known.owner, known.received, known.response) == (past(reply_now=2), 2, 100)
 
 
 def test_an_action_loses_half_its_weight_in_30_days(history, mail):
-    history.announce_action(mail(NOON), Known(NOON, Action.DELETE))
+    history.add_action(mail(NOON), KnownAction(NOON, Action.DELETE))
     for days, weight in ((0, 1.0), (30, 0.5), (60, 0.25), (900, 0.0)):
-        known = history.before(mail(NOON + days * DAY + (not days)))
+        known = history.snapshot_before(mail(NOON + days * DAY + (not days)))
         assert (known.sender.counts, known.sender.recent) == (counts(delete=1), [0, 0, 0, 0, weight])
 
 
 def test_recent_actions_add_up(history, mail):
-    history.announce_action(mail(NOON), Known(NOON, Action.DELETE))
-    history.announce_action(mail(NOON), Known(NOON, Action.ARCHIVE))
-    history.announce_action(mail(NOON + 30 * DAY), Known(NOON + 30 * DAY, Action.DELETE))
-    known = history.before(mail(NOON + 60 * DAY)).owner
-    assert known == Past(counts=counts(archive=1, delete=2), recent=[0, 0, 0, 0.25, 0.75])
+    history.add_action(mail(NOON), KnownAction(NOON, Action.DELETE))
+    history.add_action(mail(NOON), KnownAction(NOON, Action.ARCHIVE))
+    history.add_action(mail(NOON + 30 * DAY), KnownAction(NOON + 30 * DAY, Action.DELETE))
+    known = history.snapshot_before(mail(NOON + 60 * DAY)).owner
+    assert known == ActionCounts(counts=counts(archive=1, delete=2), recent=[0, 0, 0, 0.25, 0.75])
 
 
 def test_an_action_that_takes_anothers_place_leaves_nothing_of_it(history, mail):
-    filed, answered = Known(NOON, Action.ARCHIVE), Known(NOON + 30 * DAY, Action.REPLY_LATER, 30 * DAY)
-    history.announce_action(mail(NOON), Known(NOON, Action.ARCHIVE))  # another message, which stays filed
-    history.announce_action(mail(NOON), filed)
-    history.announce_action(mail(NOON), answered, filed)
-    before = history.before(mail(NOON + 30 * DAY))
+    filed, answered = KnownAction(NOON, Action.ARCHIVE), KnownAction(NOON + 30 * DAY, Action.REPLY_LATER, 30 * DAY)
+    history.add_action(mail(NOON), KnownAction(NOON, Action.ARCHIVE))  # another message, which stays filed
+    history.add_action(mail(NOON), filed)
+    history.add_action(mail(NOON), answered, filed)
+    before = history.snapshot_before(mail(NOON + 30 * DAY))
     assert (before.sender, before.last_sender_action) == (past(archive=2, weight=0.5), Action.ARCHIVE)
-    after = history.before(mail(NOON + 60 * DAY))
+    after = history.snapshot_before(mail(NOON + 60 * DAY))
     assert after.sender.counts == after.owner.counts == counts(archive=1, reply_later=1)
     assert after.sender.recent == after.owner.recent == [0, 0.5, 0, 0.25, 0]
     assert after.last_sender_action is Action.REPLY_LATER
 
 
 def test_the_last_action_is_the_one_known_last_and_of_two_the_later_arrival(history, mail):
-    history.announce_action(mail(NOON + 5), Known(NOON + 30, Action.ARCHIVE))
-    history.announce_action(mail(NOON + 10), Known(NOON + 20, Action.DELETE))
-    history.announce_action(mail(NOON + 10, JOHN), Known(NOON + 21, Action.FORWARD))
-    assert history.before(mail(NOON + 25)).last_sender_action is Action.DELETE
-    history.announce_action(mail(NOON + 6), Known(NOON + 30, Action.REPLY_LATER))
-    assert history.before(mail(NOON + 31)).last_sender_action is Action.REPLY_LATER
+    history.add_action(mail(NOON + 5), KnownAction(NOON + 30, Action.ARCHIVE))
+    history.add_action(mail(NOON + 10), KnownAction(NOON + 20, Action.DELETE))
+    history.add_action(mail(NOON + 10, JOHN), KnownAction(NOON + 21, Action.FORWARD))
+    assert history.snapshot_before(mail(NOON + 25)).last_sender_action is Action.DELETE
+    history.add_action(mail(NOON + 6), KnownAction(NOON + 30, Action.REPLY_LATER))
+    assert history.snapshot_before(mail(NOON + 31)).last_sender_action is Action.REPLY_LATER
 
 
 def test_the_response_is_the_geometric_mean_of_the_replies(history, mail):
@@ -189,70 +188,73 @@ def test_the_response_is_the_geometric_mean_of_the_replies(history, mail):
         (JANE, Action.FORWARD, 5),
         (JANE, Action.ARCHIVE, None),
     ):
-        history.announce_action(mail(NOON, sender), Known(NOON, action, seconds))
-    assert (history.before(mail(NOON)).response, history.before(mail(NOON)).response_to_sender) == (None, None)
-    known = history.before(mail(NOON + 1))
+        history.add_action(mail(NOON, sender), KnownAction(NOON, action, seconds))
+    assert (history.snapshot_before(mail(NOON)).response, history.snapshot_before(mail(NOON)).response_to_sender) == (
+        None,
+        None,
+    )
+    known = history.snapshot_before(mail(NOON + 1))
     assert known.response_to_sender == 99  # (10 * 1000) ** (1 / 2) - 1
     assert known.response == 2153  # (10 * 1000 * 1000000) ** (1 / 3) - 1
-    assert history.before(mail(NOON + 1, JOHN)).response_to_sender is None
+    assert history.snapshot_before(mail(NOON + 1, JOHN)).response_to_sender is None
 
 
 # What the owner sent
 
 
 def test_mail_sent_counts_once_for_each_recipient_and_is_no_action(history, mail, sent):
-    history.announce_sent(sent(NOON, [JANE, MARY, JANE]))
-    history.announce_sent(sent(NOON + 10, [MARY], cc=[JANE]))
-    history.announce_sent(sent(NOON + 20, [MARY], bcc=[JOHN]))
-    before = history.before(mail(NOON))
+    history.add_sent(sent(NOON, [JANE, MARY, JANE]))
+    history.add_sent(sent(NOON + 10, [MARY], cc=[JANE]))
+    history.add_sent(sent(NOON + 20, [MARY], bcc=[JOHN]))
+    before = history.snapshot_before(mail(NOON))
     assert (before.sent, before.since_sent) == (0, None)
     assert (before.sent_to_sender, before.since_sent_to_sender, before.sent_to_domain) == (0, None, 0)
-    first = history.before(mail(NOON + 1))
+    first = history.snapshot_before(mail(NOON + 1))
     assert (first.sent, first.since_sent) == (1, 1)
     assert (first.sent_to_sender, first.since_sent_to_sender, first.sent_to_domain) == (1, 1, 1)
-    known = history.before(mail(NOON + 25))
+    known = history.snapshot_before(mail(NOON + 25))
     assert (known.sent, known.since_sent) == (3, 5)
     assert (known.sent_to_sender, known.since_sent_to_sender, known.sent_to_domain) == (2, 15, 3)
     assert known.owner == NOTHING
-    of_mary = history.before(mail(NOON + 25, MARY))
+    of_mary = history.snapshot_before(mail(NOON + 25, MARY))
     assert (of_mary.sent_to_sender, of_mary.sent_to_domain) == (3, 3)
 
 
 def test_mail_of_the_last_hour_and_day_is_what_came_so_long_ago_at_most(history, mail, sent):
-    for announce, make in ((history.announce_sent, sent), (history.announce_received, mail)):
+    for announce, make in ((history.add_sent, sent), (history.add_received, mail)):
         for ago in (DAY + 1, DAY, HOUR + 1, HOUR, MINUTE, 0):
             announce(make(NOON - ago))
-    known = history.before(mail(NOON))
+    known = history.snapshot_before(mail(NOON))
     assert (known.sent_last_hour, known.sent_last_day) == (2, 4)
     assert (known.received_last_hour, known.received_last_day) == (2, 4)
-    later = history.before(mail(NOON + 2 * DAY))
+    later = history.snapshot_before(mail(NOON + 2 * DAY))
     assert (later.sent_last_hour, later.sent_last_day, later.sent) == (0, 0, 6)
     assert (later.received_last_hour, later.received_last_day, later.received) == (0, 0, 6)
 
 
 def test_mail_sent_at_this_hour_is_that_of_any_day(history, mail, sent):
     for at in (NOON - 3 * DAY, NOON - 3 * DAY + HOUR - 1, NOON - 3 * DAY + HOUR, NOON - DAY - 1):
-        history.announce_sent(sent(at))
-    assert history.before(mail(NOON)).sent_this_hour == 2
-    assert history.before(mail(NOON + 59 * MINUTE)).sent_this_hour == 2
-    assert history.before(mail(NOON + HOUR)).sent_this_hour == 1
-    assert history.before(mail(NOON + 2 * HOUR)).sent_this_hour == 0
+        history.add_sent(sent(at))
+    assert history.snapshot_before(mail(NOON)).sent_this_hour == 2
+    assert history.snapshot_before(mail(NOON + 59 * MINUTE)).sent_this_hour == 2
+    assert history.snapshot_before(mail(NOON + HOUR)).sent_this_hour == 1
+    assert history.snapshot_before(mail(NOON + 2 * HOUR)).sent_this_hour == 0
 
 
 # What reached the owner
 
 
 def test_mail_received_counts_for_the_sender_the_domain_and_the_series(history, mail):
-    history.announce_received(mail(NOON, JANE, "gas 1", cc=[JOHN]))
-    history.announce_received(mail(NOON + 10, JANE, "gas 2", to=[MARY, JOHN], bcc=[ME]))
-    history.announce_received(mail(NOON + 20, JOHN, "gas 3"))
-    history.announce_received(mail(NOON + 30, MARY, "gas 4"))
-    history.announce_received(mail(NOON + 40, JANE, "gas 5"))
-    known = history.before(mail(NOON + 40, JANE, "gas 5"))
+    history.add_received(mail(NOON, JANE, "gas 1", cc=[JOHN]))
+    history.add_received(mail(NOON + 10, JANE, "gas 2", to=[MARY, JOHN], bcc=[ME]))
+    history.add_received(mail(NOON + 20, JOHN, "gas 3"))
+    history.add_received(mail(NOON + 30, MARY, "gas 4"))
+    history.add_received(mail(NOON + 40, JANE, "gas 5"))
+    known = history.snapshot_before(mail(NOON + 40, JANE, "gas 5"))
     assert (known.received, known.received_from_domain, known.received_from_sender) == (4, 3, 2)
     assert (known.received_in_series, known.since_received_from_sender, known.sender_recipients) == (2, 30, 5)
     assert known.owner == NOTHING
-    stranger = history.before(mail(NOON + 40, "new@z.example", "gas"))
+    stranger = history.snapshot_before(mail(NOON + 40, "new@z.example", "gas"))
     assert (stranger.received, stranger.received_from_domain, stranger.received_from_sender) == (4, 0, 0)
     assert (stranger.received_in_series, stranger.since_received_from_sender, stranger.sender_recipients) == (
         0,
@@ -262,11 +264,11 @@ def test_mail_received_counts_for_the_sender_the_domain_and_the_series(history, 
 
 
 def test_a_conversation_counts_the_owners_messages_and_others(history, mail, sent):
-    history.announce_received(mail(NOON, MARY, "gas"))
-    history.announce_sent(sent(NOON + 5, [JOHN], "RE: gas"))
-    history.announce_received(mail(NOON + 7, JOHN, "Re: Gas"))
-    history.announce_sent(sent(NOON + 8, [JOHN], "gas 2"))
-    known = history.before(mail(NOON + 10, subject="Fw: gas"))
+    history.add_received(mail(NOON, MARY, "gas"))
+    history.add_sent(sent(NOON + 5, [JOHN], "RE: gas"))
+    history.add_received(mail(NOON + 7, JOHN, "Re: Gas"))
+    history.add_sent(sent(NOON + 8, [JOHN], "gas 2"))
+    known = history.snapshot_before(mail(NOON + 10, subject="Fw: gas"))
     assert (known.conversation_received, known.since_conversation_received) == (2, 3)
     assert (known.conversation_sent, known.since_conversation_sent) == (1, 5)
 
@@ -274,45 +276,45 @@ def test_a_conversation_counts_the_owners_messages_and_others(history, mail, sen
 @pytest.mark.parametrize(("first", "started"), [("sent", True), ("received", False)])
 def test_whoever_writes_first_starts_a_conversation(history, mail, sent, first, started):
     moments = {"sent": NOON + 2, "received": NOON + 2, first: NOON + 1}
-    history.announce_sent(sent(moments["sent"], subject="gas"))
-    history.announce_received(mail(moments["received"]))
-    assert history.before(mail(NOON + 1)).conversation_started is None
-    assert history.before(mail(NOON + 2)).conversation_started is started
-    assert history.before(mail(NOON + 3)).conversation_started is started
-    assert history.before(mail(NOON + 3, subject="coal")).conversation_started is None
+    history.add_sent(sent(moments["sent"], subject="gas"))
+    history.add_received(mail(moments["received"]))
+    assert history.snapshot_before(mail(NOON + 1)).conversation_started is None
+    assert history.snapshot_before(mail(NOON + 2)).conversation_started is started
+    assert history.snapshot_before(mail(NOON + 3)).conversation_started is started
+    assert history.snapshot_before(mail(NOON + 3, subject="coal")).conversation_started is None
 
 
 # How the message itself is addressed
 
 
 def test_a_message_says_where_the_owner_stands_in_it(history, mail):
-    known = history.before(mail(NOON, to=[JANE], cc=[JOHN, MARY, ME], body="Dear Olivia,"))
+    known = history.snapshot_before(mail(NOON, to=[JANE], cc=[JOHN, MARY, ME], body="Dear Olivia,"))
     assert (known.recipient_field, known.recipient_position, known.addressed_by_name) == ("cc", 2, True)
-    listed = history.before(mail(NOON, to=["all@home.example"], body="All,"))
+    listed = history.snapshot_before(mail(NOON, to=["all@home.example"], body="All,"))
     assert (listed.recipient_field, listed.recipient_position, listed.addressed_by_name) == (None, None, False)
 
 
 def test_a_message_says_whether_it_comes_from_the_owners_domain(history, mail):
-    assert history.before(mail(NOON, "boss@home.example")).from_own_domain
-    assert not history.before(mail(NOON, "boss@away-from-home.example")).from_own_domain
+    assert history.snapshot_before(mail(NOON, "boss@home.example")).from_own_domain
+    assert not history.snapshot_before(mail(NOON, "boss@away-from-home.example")).from_own_domain
 
 
 # Time
 
 
 def test_the_moment_asked_for_may_lie_before_the_messages_own(history, mail, sent):
-    history.announce_sent(sent(NOON - 10))
-    history.announce_sent(sent(NOON - 5))
-    known = history.before(mail(NOON), NOON - 5)
+    history.add_sent(sent(NOON - 10))
+    history.add_sent(sent(NOON - 5))
+    known = history.snapshot_before(mail(NOON), NOON - 5)
     assert (known.sent, known.since_sent) == (1, 5)
 
 
 def test_what_is_announced_out_of_order_counts_in_order(mail, sent, history):
     events = [
-        lambda on: on.announce_received(mail(NOON)),
-        lambda on: on.announce_sent(sent(NOON + 5)),
-        lambda on: on.announce_action(mail(NOON), Known(NOON + 5, Action.REPLY_NOW, 5)),
-        lambda on: on.announce_received(mail(NOON + 9, JOHN)),
+        lambda on: on.add_received(mail(NOON)),
+        lambda on: on.add_sent(sent(NOON + 5)),
+        lambda on: on.add_action(mail(NOON), KnownAction(NOON + 5, Action.REPLY_NOW, 5)),
+        lambda on: on.add_received(mail(NOON + 9, JOHN)),
     ]
     backwards = MailboxHistory(OWNER)
     for event in events:
@@ -320,14 +322,14 @@ def test_what_is_announced_out_of_order_counts_in_order(mail, sent, history):
     for event in reversed(events):
         event(backwards)
     for later in range(12):
-        assert history.before(mail(NOON + later)) == backwards.before(mail(NOON + later))
+        assert history.snapshot_before(mail(NOON + later)) == backwards.snapshot_before(mail(NOON + later))
 
 
 def test_a_history_handed_out_does_not_change_later(history, mail):
-    history.announce_action(mail(NOON), Known(NOON, Action.DELETE))
-    early = history.before(mail(NOON + 1))
-    history.announce_action(mail(NOON + 2), Known(NOON + 2, Action.DELETE))
-    assert history.before(mail(NOON + 3)).sender.counts == counts(delete=2)
+    history.add_action(mail(NOON), KnownAction(NOON, Action.DELETE))
+    early = history.snapshot_before(mail(NOON + 1))
+    history.add_action(mail(NOON + 2), KnownAction(NOON + 2, Action.DELETE))
+    assert history.snapshot_before(mail(NOON + 3)).sender.counts == counts(delete=2)
     assert early.sender == early.domain == early.owner == past(delete=1)
 
 
@@ -364,14 +366,14 @@ def counted(acts, moment):
 def test_the_counts_are_those_of_what_came_strictly_before(mail, sent, actions, received, posted, asked):
     history = MailboxHistory(OWNER)
     for acted_on, known_from, action in actions:
-        history.announce_action(mail(*acted_on), Known(known_from, action))
+        history.add_action(mail(*acted_on), KnownAction(known_from, action))
     for message in received:
-        history.announce_received(mail(*message))
+        history.add_received(mail(*message))
     for moment, recipients, subject in posted:
-        history.announce_sent(sent(moment, recipients, subject))
+        history.add_sent(sent(moment, recipients, subject))
     for message in sorted(asked):
         moment, sender = message[:2]
-        found, scopes = history.before(mail(*message)), Scopes.of(mail(*message), OWNER)
+        found, scopes = history.snapshot_before(mail(*message)), Scopes.of(mail(*message), OWNER)
         known = [act for act in actions if act[1] < moment]
         arrived = [Scopes.of(mail(*one), OWNER) for one in received if one[0] < moment]
         assert (found.owner.counts, found.owner.recent) == counted(known, moment)

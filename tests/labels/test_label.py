@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage import artifacts
-from enron_triage.actions import Action
-from enron_triage.config import LabelConfig
-from enron_triage.config_files import load_config
+from enron_triage.config.data import LabelConfig
+from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.labels import label
 from enron_triage.labels.label import label_mailbox
-from enron_triage.labels.mailbox import sort_mailbox
+from enron_triage.labels.mailbox import partition_mailbox
 from enron_triage.labels.owner import Owner
-from enron_triage.records import Email, LabeledEmail
+from enron_triage.records import Action, Email, LabeledEmail
+from enron_triage.runtime import artifacts
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 NOON = int(datetime(2001, 3, 5, 12, 0, tzinfo=UTC).timestamp())
@@ -700,7 +699,7 @@ def test_a_damaged_artifact_is_refused_and_nothing_written(tmp_path, damage, say
 
 def test_a_mailbox_tells_sent_from_received():
     emails = [message(NOON + 1), sent(NOON), message(NOON, sender=JOHN), *OWN_MAIL]
-    mailbox = sort_mailbox(emails, LabelConfig())
+    mailbox = partition_mailbox(emails, LabelConfig())
     assert mailbox.owner == Owner(frozenset({OWNER}), frozenset({"olivia", "owner"}))
     assert [m.email.sender for m in mailbox.received] == [JOHN, JANE]
     assert [m.email.timestamp for m in mailbox.sent] == [OWN_MAIL[1].timestamp, OWN_MAIL[0].timestamp, NOON]

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTIONS, Action
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
+from enron_triage.config.paths import SPLITS
 from enron_triage.errors import UsageError
 from enron_triage.labels import split
 from enron_triage.labels.split import Columns, assign_mailboxes, cut_in_time, drop_copies, read_columns
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
-from enron_triage.records import Evidence, LabeledEmail
+from enron_triage.records import ACTIONS, Action, Evidence, LabeledEmail
+from enron_triage.runtime import artifacts
 
 DAY = 86400
 NOON = int(datetime(2001, 3, 5, 12, 0, tzinfo=UTC).timestamp())
@@ -64,7 +64,7 @@ def run(root, *overrides):
 
 
 def splits(root):
-    return [json.loads((root / f"{name}.json").read_bytes()) for name in artifacts.SPLITS]
+    return [json.loads((root / f"{name}.json").read_bytes()) for name in SPLITS]
 
 
 def a_corpus(mailboxes=8, messages=5):
@@ -228,7 +228,7 @@ def test_the_seed_of_the_configuration_decides_the_split(tmp_path):
     for overrides in (["seed=1"], ["seed=1"], ["split.seed=1", "seed=9"], ["seed=2"]):
         write_labels(tmp_path, a_corpus(20, 2))
         run(tmp_path, *overrides)
-        written.append([(tmp_path / f"{name}.json").read_bytes() for name in artifacts.SPLITS])
+        written.append([(tmp_path / f"{name}.json").read_bytes() for name in SPLITS])
     assert written[0] == written[1] == written[2]
     assert written[0] != written[3]
 
@@ -254,7 +254,7 @@ def test_the_metadata_account_for_every_message(tmp_path):
     }
     by_split = metadata["mailboxes"]
     assert sorted(user for users in by_split.values() for user in users) == [f"user-{n}" for n in range(8)]
-    for name, part in zip(artifacts.SPLITS, splits(tmp_path), strict=True):
+    for name, part in zip(SPLITS, splits(tmp_path), strict=True):
         assert {one["user"] for one in part} == set(by_split[name])
         assert sum(one["fingerprint"] == "broadcast" for one in part) == (name == "test")
         after = Counter(one["action"] for one in part)
@@ -289,7 +289,7 @@ def test_a_split_by_time_gives_every_mailbox_a_past_and_a_future(tmp_path):
     assert metadata.until == {user: [NOON + 300 * DAY, NOON + 348 * DAY] for user in ("user-a", "user-b")}
     assert metadata.counts == {"train": 2 * 73, "val": 2 * 10, "test": 2 * 13}
     assert metadata.dropped["before_a_cut"] == {"outcome_beyond_the_cut": 2 * 4}
-    assert metadata.mailboxes == {name: ["user-a", "user-b"] for name in artifacts.SPLITS}
+    assert metadata.mailboxes == {name: ["user-a", "user-b"] for name in SPLITS}
     days = [sorted({(one["timestamp"] - NOON) // DAY for one in part}) for part in splits(tmp_path)]
     assert days == [list(range(0, 290, 4)), list(range(300, 338, 4)), list(range(348, 400, 4))]
     total = sum(metadata.counts.values()) + sum(n for drops in metadata.dropped.values() for n in drops.values())
@@ -427,11 +427,9 @@ def test_an_unacted_message_belongs_to_the_split_of_its_mailbox(tmp_path):
     write_labels(tmp_path, a_corpus())
     run(tmp_path)
     metadata = read_metadata(tmp_path / "split_metadata.json")
-    for name in artifacts.SPLITS:
+    for name in SPLITS:
         for user in metadata.mailboxes[name]:
-            assert [belongs_to(metadata, other, user, None) for other in artifacts.SPLITS] == [
-                other == name for other in artifacts.SPLITS
-            ]
+            assert [belongs_to(metadata, other, user, None) for other in SPLITS] == [other == name for other in SPLITS]
     assert not belongs_to(metadata, "test", "nobody", NOON)
 
 
@@ -448,9 +446,9 @@ def test_an_unacted_message_belongs_to_the_split_of_its_time(tmp_path):
         (cuts[1], "test"),
         (NOON + 1000 * DAY, "test"),
     ):
-        assert [other for other in artifacts.SPLITS if belongs_to(metadata, other, "user-a", moment)] == [name]
-    assert not any(belongs_to(metadata, other, "user-a", None) for other in artifacts.SPLITS)
-    assert not any(belongs_to(metadata, other, "user-b", NOON) for other in artifacts.SPLITS)
+        assert [other for other in SPLITS if belongs_to(metadata, other, "user-a", moment)] == [name]
+    assert not any(belongs_to(metadata, other, "user-a", None) for other in SPLITS)
+    assert not any(belongs_to(metadata, other, "user-b", NOON) for other in SPLITS)
 
 
 @pytest.mark.parametrize(
@@ -467,7 +465,7 @@ def test_metadata_that_lack_a_split_are_refused(tmp_path, name, value):
 
 def test_missing_and_damaged_metadata_are_refused(tmp_path):
     path = tmp_path / "split_metadata.json"
-    with pytest.raises(UsageError, match=r"split_metadata\.json: no such file; run `triage split`"):
+    with pytest.raises(UsageError, match=r"split_metadata\.json: no such file"):
         read_metadata(path)
     path.write_text('{"seed": 1')
     with pytest.raises(UsageError, match=r"split_metadata\.json: not what the program wrote there"):

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from enron_triage import pipeline
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
-from enron_triage.models.checkpoint import load_checkpoint
+from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.training import dpo
 from enron_triage.training.losses import entropy, kl_divergence, preference_loss
 from enron_triage.training.preferences import preference_pairs
-from enron_triage.training.start import begin
+from enron_triage.training.setup import begin
 
 SMALL = [
     "sft.epochs=2",

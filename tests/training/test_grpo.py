@@ -6,18 +6,18 @@ import pytest
 import torch
 
 from enron_triage import pipeline
-from enron_triage.actions import ACTIONS
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import evaluate
 from enron_triage.features.dataset import Dataset
-from enron_triage.models.checkpoint import load_checkpoint
-from enron_triage.models.policy import new_policy
-from enron_triage.stages import plan
-from enron_triage.training import dpo, grpo, reward_model
+from enron_triage.pipeline import StageRun
+from enron_triage.policy.checkpoint import load_checkpoint
+from enron_triage.policy.network import new_policy
+from enron_triage.records import ACTIONS
+from enron_triage.training import dpo, grpo, reward
 from enron_triage.training.grpo import draw_groups
 from enron_triage.training.preferences import Pairs
-from enron_triage.training.start import Start, begin
+from enron_triage.training.setup import Start, begin
 
 REWARDS = torch.tensor([[0.0, 1.0, -1.0, 0.5, 0.2], [2.0, 0.0, 0.0, -1.0, 1.5], [-0.5, 0.0, 0.3, 0.1, -2.0]])
 
@@ -183,7 +183,7 @@ def test_a_reward_model_recovers_the_rewards_behind_the_preferences(toy):
     message, chosen, rejected = (torch.tensor(column) for column in zip(*pairs, strict=True))
     share = torch.sigmoid(REWARDS[message, chosen] - REWARDS[message, rejected])
     none = Pairs(*[message[:0]] * 3, share[:0])
-    task = reward_model.make_task(load_config([], []), toy, Pairs(message, chosen, rejected, share), none, "")
+    task = reward.make_task(load_config([], []), toy, Pairs(message, chosen, rejected, share), none, "")
     maximise(toy, task.losses, 1500, 0.05, batch=torch.arange(len(pairs)))
     learned = toy.policy.logits.detach()
     centred = [values - values.mean(dim=1, keepdim=True) for values in (learned, REWARDS)]  # known up to a constant
@@ -271,7 +271,7 @@ def test_a_residual_alone_is_trained_on_top_of_a_frozen_policy_again_and_again(f
 
 @pytest.mark.parametrize("name", ["grpo", "dpo", "reward"])
 def test_a_stage_that_was_killed_goes_on_to_the_same_result(folder, name, monkeypatch):
-    module, number = {"grpo": (grpo, 3), "dpo": (dpo, 4), "reward": (reward_model, 2)}[name]
+    module, number = {"grpo": (grpo, 3), "dpo": (dpo, 4), "reward": (reward, 2)}[name]
     module.run(config_of(folder, run=f"{name}-whole"))
     ordinary, calls = module.make_task, []
 
@@ -302,11 +302,11 @@ def test_a_stage_that_was_killed_goes_on_to_the_same_result(folder, name, monkey
     assert whole.metrics.keys() == killed.metrics.keys()
     assert whole.metrics["mean_reward"] == killed.metrics["mean_reward"]
     config = config_of(folder, run=f"{name}-killed")
-    assert plan(name, config).is_up_to_date()
+    assert StageRun(name, config).is_up_to_date()
 
 
 def test_a_reward_model_takes_the_place_of_the_costs(folder):
-    result = reward_model.run(config_of(folder, run="learned"))
+    result = reward.run(config_of(folder, run="learned"))
     files = folder / "checkpoints" / "learned"
     names = {"stage_2.pt", "best_reward.pt", "reward_epoch_3.pt", "stage_2_metrics.jsonl"}
     assert names <= {path.name for path in files.iterdir()}
@@ -316,7 +316,7 @@ def test_a_reward_model_takes_the_place_of_the_costs(folder):
     config = config_of(
         folder, "grpo.reward=best_reward", "grpo.estimator=exact", "grpo.scale_rewards=false", run="learned"
     )
-    assert files / "best_reward.pt" in plan("grpo", config).inputs
+    assert files / "best_reward.pt" in StageRun("grpo", config).inputs.values()
     learned = grpo.run(config).data
     assert learned["before"]["mean_reward"] != learned["validation"]["mean_reward"]
     assert learned["validation"]["entropy"] < learned["before"]["entropy"]  # log-probabilities as rewards sharpen
@@ -331,7 +331,7 @@ def test_what_is_no_reward_model_or_grew_from_another_policy_is_refused(folder):
         grpo.run(config_of(folder, "grpo.reward=nowhere"))
     other = config_of(folder, "features.groups=[metadata]", "run=other")
     pipeline.run_stage("sft", other)
-    reward_model.run(other)
+    reward.run(other)
     with pytest.raises(UsageError, match=r"sees other features than the policy; run `triage reward` with reward_model"):
         grpo.run(config_of(folder, f"grpo.reward={folder}/checkpoints/other/best_reward.pt"))
 
@@ -340,7 +340,9 @@ def test_a_policy_can_be_refined_on_another_mailbox_than_it_was_trained_on(folde
     """Then nothing of the policy has seen the messages, and their text scores are those that it will predict by."""
     config = config_of(folder)
     start = begin(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
-    cross_fitted = start.transform.apply_to_train(start.train, config.features.text, start.weights, config.sft_seed)
+    cross_fitted = start.transform.apply_to_train(
+        start.train, config.features.text, start.weights, config.seed_of(config.sft)
+    )
     torch.testing.assert_close(start.features, cross_fitted)
     assert not torch.equal(start.features, start.transform.apply(start.train))
     assert torch.equal(
@@ -358,7 +360,7 @@ def test_a_policy_on_a_gpu_would_be_fed_from_the_gpu(toy):
         (loss,) = task.losses(torch.arange(3))
         assert loss.device.type == "meta"
     pairs = Pairs(torch.arange(3), torch.tensor([1, 0, 2]), torch.tensor([0, 1, 3]), torch.ones(3))
-    for module in (dpo, reward_model):
+    for module in (dpo, reward):
         (loss,) = module.make_task(load_config([], []), start, pairs, pairs, "x").losses(torch.arange(3))
         assert loss.device.type == "meta"
 

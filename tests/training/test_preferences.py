@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from enron_triage.config import RewardsConfig
+from enron_triage.config.training import RewardsConfig
 from enron_triage.errors import UsageError
-from enron_triage.training.judgements import Judgement, read_judgements
-from enron_triage.training.preferences import from_labels, from_people, synthetic
+from enron_triage.training.judgements import PreferenceRecord, read_judgements
+from enron_triage.training.preferences import from_annotations, from_labels, synthetic
 
 TARGETS = torch.tensor([3, 4, 1, 3])  # nothing was answered at once or forwarded
 
@@ -48,18 +48,18 @@ def test_hard_negatives_weigh_what_the_reference_takes_for_likely_and_costs_what
 
 def test_people_decide_by_majority_and_what_is_even_is_left_out():
     def said(fingerprint, chosen, rejected, **fields):
-        return Judgement(fingerprint=fingerprint, chosen=chosen, rejected=rejected, **fields)
+        return PreferenceRecord(fingerprint=fingerprint, chosen=chosen, rejected=rejected, **fields)
 
     judgements = [
         *[said("a", "archive", "delete"), said("a", "archive", "delete"), said("a", "delete", "archive")],
         *[said("b", "forward", "archive"), said("b", "archive", "forward")],
         said("c", "reply_now", "delete", user="owner-b"),
         said("nowhere", "reply_now", "delete"),
-        Judgement(fingerprint="a", tie=True),
-        Judgement(fingerprint="b"),
+        PreferenceRecord(fingerprint="a", tie=True),
+        PreferenceRecord(fingerprint="b"),
         said("a", "delete", "delete"),
     ]
-    pairs, counts = from_people(judgements, {"a": [0, 7], "b": [1], "c": [2, 3], "owner-b c": [3]})
+    pairs, counts = from_annotations(judgements, {"a": [0, 7], "b": [1], "c": [2, 3], "owner-b c": [3]})
     assert triples(pairs) == [(0, 3, 4), (7, 3, 4), (3, 0, 4)]
     assert len(set(pairs.weight.tolist())) == 1  # each by a lead of one
     assert counts == {

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from enron_triage.config import RewardsConfig
+from enron_triage.config.training import RewardsConfig
 from enron_triage.training.rewards import confidence_penalty, reward_table
 
 COSTS = RewardsConfig().costs

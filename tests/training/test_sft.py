@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_NAMES, ACTIONS, Action
-from enron_triage.config_files import load_config
+from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
-from enron_triage.evaluation.calibration import Calibration
 from enron_triage.features.dataset import load_dataset
 from enron_triage.features.transform import Transform
-from enron_triage.models.checkpoint import load_checkpoint
-from enron_triage.models.policy import predict_logits
-from enron_triage.stages import plan
-from enron_triage.training import loop, sft
-from enron_triage.training.balance import class_weights, mailbox_weights
+from enron_triage.pipeline import StageRun
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.checkpoint import load_checkpoint
+from enron_triage.policy.network import predict_logits
+from enron_triage.records import ACTION_NAMES, ACTIONS, Action
+from enron_triage.runtime import artifacts
+from enron_triage.training import sft, trainer
 from enron_triage.training.losses import focal_loss
+from enron_triage.training.weighting import class_weights, mailbox_weights
 
 # What betrays each action: a policy can learn it.
 SUBJECTS = {
@@ -248,18 +248,18 @@ def test_an_interrupted_run_leaves_the_finished_one_as_it_was(folder, monkeypatc
         interrupt(patch, 2)
         sft.run(config_of(folder, "sft.loss=focal"))
     assert files_of(folder) == before
-    assert plan("sft", config_of(folder)).is_up_to_date()
-    assert not plan("sft", config_of(folder, "sft.loss=focal")).is_up_to_date()
+    assert StageRun("sft", config_of(folder)).is_up_to_date()
+    assert not StageRun("sft", config_of(folder, "sft.loss=focal")).is_up_to_date()
 
 
 def test_a_finished_run_is_up_to_date_until_its_inputs_or_settings_change(folder, labelled):
     config = config_of(folder)
-    assert not plan("sft", config).is_up_to_date()
+    assert not StageRun("sft", config).is_up_to_date()
     sft.run(config)
-    assert plan("sft", config).is_up_to_date()
-    assert plan("sft", config_of(folder, "sft.resume=false")).is_up_to_date()  # changes nothing in the outcome
+    assert StageRun("sft", config).is_up_to_date()
+    assert StageRun("sft", config_of(folder, "sft.resume=false")).is_up_to_date()  # changes nothing in the outcome
     write(folder / "data" / "val.json", labelled(40, 9))
-    assert not plan("sft", config).is_up_to_date()
+    assert not StageRun("sft", config).is_up_to_date()
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
@@ -314,8 +314,8 @@ def test_an_action_that_no_training_message_has_is_a_warning(folder, caplog, lab
         result = sft.run(config_of(folder, "sft.class_weights=inverse", "sft.sampler=balanced"))
     assert "no training message has the action reply_now, forward: it cannot be learned" in caplog.text
     assert np.isfinite([epoch["train_loss"] for epoch in epochs_of(folder)]).all()
-    population = load_checkpoint(folder / "checkpoints" / "best_sft.pt").features["population"]
-    assert population[[0, 2]].tolist() == [0, 0]
+    class_prior = load_checkpoint(folder / "checkpoints" / "best_sft.pt").features["class_prior"]
+    assert class_prior[[0, 2]].tolist() == [0, 0]
     assert result.data["train"] == 60
 
 
@@ -388,13 +388,13 @@ def test_a_loss_that_is_no_longer_finite_fails_and_leaves_the_finished_run(folde
 
 def test_the_stage_trains_with_the_settings_of_its_section(folder, monkeypatch):
     seen = {}
-    ordinary = loop.train
+    ordinary = trainer.train
 
     def train(task, settings, files, seed, *, may_resume):
         seen.update(settings=settings, seed=seed, may_resume=may_resume)
         return ordinary(task, settings, files, seed, may_resume=may_resume)
 
-    monkeypatch.setattr(loop, "train", train)
+    monkeypatch.setattr(trainer, "train", train)
     config = config_of(folder, "sft.seed=11", "sft.gradient_clip=0.5")
     sft.run(config)
     assert seen == {"settings": config.sft, "seed": 11, "may_resume": True}

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage.actions import ACTION_INDEX, Action
 from enron_triage.labels.folders import is_sent_folder, owner_addresses, subject_action
-from enron_triage.records import LabeledEmail
+from enron_triage.records import ACTION_INDEX, Action, LabeledEmail
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]

@@ -17,31 +17,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from enron_triage import artifacts, provenance
-from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config, DecisionRule
+from enron_triage.config import paths
+from enron_triage.config.schema import Config
+from enron_triage.config.training import RuleName
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
-from enron_triage.evaluation.alternative import compare_rewards, supervised_ancestor
-from enron_triage.evaluation.calibration import Calibration
-from enron_triage.evaluation.pictures import draw_confusion
+from enron_triage.evaluation.bayes_baseline import compare_rewards, supervised_ancestor
+from enron_triage.evaluation.formatting import evaluation_table
+from enron_triage.evaluation.plots import draw_confusion
 from enron_triage.evaluation.score import decision_metrics, decision_of, score
-from enron_triage.evaluation.tables import evaluation_table
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.extract import UNACTED
 from enron_triage.features.transform import Transform
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
-from enron_triage.models.checkpoint import Checkpoint, check_fit, load_checkpoint
-from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
-from enron_triage.records import LabeledEmail
-from enron_triage.stages import (
-    Result,
-    checkpoint_path,
-    evaluated_records,
-    evaluated_split,
-    evaluation_path,
-    plan,
-)
+from enron_triage.pipeline import Result, StageRun
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.checkpoint import Checkpoint, check_fit, load_checkpoint
+from enron_triage.policy.network import Policy, choose_device, new_policy, predict_logits
+from enron_triage.records import ACTION_NAMES, LabeledEmail
+from enron_triage.runtime import artifacts, provenance
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +50,10 @@ def run(config: Config) -> Result:
     UsageError
         If the checkpoint or the records are missing or damaged, or do not fit each other.
     """
-    stage = plan("evaluate", config)
-    path, source = checkpoint_path(config), evaluated_records(config)
+    stage = StageRun("evaluate", config)
+    path, source = paths.evaluated_checkpoint(config), paths.evaluated_records(config)
     device = choose_device(config.device)
-    with stage.recorded() as counts:
+    with stage.track() as counts:
         checkpoint = load_checkpoint(path)
         transform = Transform.from_plain(checkpoint.features)
         dataset = load_dataset(
@@ -83,20 +77,32 @@ def run(config: Config) -> Result:
         evaluation = {
             "checkpoint": path.stem,
             "stage": checkpoint.stage,
-            "split": evaluated_split(config) or str(source),
+            "split": paths.evaluated_split(config) or str(source),
             "scheme": dataset.scheme,
             **score(checkpoint, dataset, logits, unacted, config),
             "alternative": _alternative(config, path, checkpoint, dataset, features, logits),
             "baselines": _baselines(config, checkpoint, dataset, features, source),
             "messages_per_second": round(len(dataset) / seconds),
         }
-        output = evaluation_path(config)
+        output = paths.evaluation(config)
         artifacts.write_json(output, evaluation)
         with artifacts.atomic_open(output.with_suffix(".png")) as file:
             draw_confusion(np.array(evaluation["confusion_matrix"]), f"{path.stem} on {source.stem}", file)
         counts.update(count=evaluation["count"], accuracy=evaluation["accuracy"])
     if evaluation["collapsed"]:
         logger.warning("the policy has collapsed: nearly all its predictions are one action")
+    return Result(stage="evaluate", table=evaluation_table(evaluation), data=evaluation)
+
+
+def stored(config: Config) -> Result:
+    """The evaluation that an earlier run has written.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    """
+    evaluation = artifacts.read_json(paths.evaluation(config), dict)
     return Result(stage="evaluate", table=evaluation_table(evaluation), data=evaluation)
 
 
@@ -119,7 +125,7 @@ def _alternative(
     )
     acted = dataset.targets.numpy() != UNACTED
 
-    def decided(policy: Checkpoint, values: npt.NDArray[np.float32], rule: DecisionRule | None) -> IntArray:
+    def decided(policy: Checkpoint, values: npt.NDArray[np.float32], rule: RuleName | None) -> IntArray:
         log_p = Calibration(**policy.calibration).log_probabilities(values[acted])
         return decision_of(policy, config).decide(log_p, rule)
 
@@ -141,7 +147,7 @@ def _unacted_logits(
     config: Config, policy: Policy, transform: Transform, device: torch.device
 ) -> npt.NDArray[np.float32]:
     """Logits of the received messages of this split's mailboxes that got no action."""
-    split = evaluated_split(config)
+    split = paths.evaluated_split(config)
     if split is None:
         return np.empty((0, len(ACTION_NAMES)), dtype=np.float32)
     metadata_path = config.data / "split_metadata.json"
@@ -166,7 +172,7 @@ def _baselines(
     """What the policy is to be compared with; under the leaking scheme, the rule that shows the leak."""
     acted = dataset.targets != UNACTED
     targets = dataset.targets[acted].numpy()
-    shares = checkpoint.features["population"].double().numpy()
+    shares = checkpoint.features["class_prior"].double().numpy()
     untrained = new_policy(**checkpoint.model, seed=checkpoint.seed).to(features.device)
     predictions = {
         "untrained": predict_logits(untrained, features[acted.to(features.device)]).argmax(dim=1).numpy(),

@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config
+from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
-from enron_triage.evaluation import page
-from enron_triage.stages import Result
+from enron_triage.evaluation import html
+from enron_triage.pipeline import Result
+from enron_triage.records import ACTION_NAMES
+from enron_triage.runtime import artifacts
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _REQUIRED_OF_AN_EPOCH = {"epoch", "best_epoch", "collapsed", "predicted_share"}
 _ORDER = ("sft", "reward", "grpo", "dpo")
 
 
-class Policy(msgspec.Struct, kw_only=True):
+class EvaluatedCheckpoint(msgspec.Struct, kw_only=True):
     """A checkpoint with its evaluations.
 
     Attributes
@@ -85,7 +85,7 @@ def run(config: Config, *, log: bool = False) -> Result:
     with artifacts.atomic_open(folder / "report.md") as file:
         file.write(f"# Report\n\n{results}\n".encode())
     with artifacts.atomic_open(folder / "report.html") as file:
-        file.write(page.html_page(results, policies, histories).encode())
+        file.write(html.html_page(results, policies, histories).encode())
     data = {
         "policies": {
             policy.name: {split: _summary(values) for split, values in policy.evaluations.items()}
@@ -99,9 +99,9 @@ def run(config: Config, *, log: bool = False) -> Result:
     return Result(stage="report", table=f"{results}\n\n{written}", data=data)
 
 
-def read_evaluations(folder: Path) -> list[Policy]:
+def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
     """The evaluations below a folder, by policy; what is none is left out, with a warning."""
-    found: dict[str, Policy] = {}
+    found: dict[str, EvaluatedCheckpoint] = {}
     for path in sorted(folder.rglob("*.json"), key=lambda path: (len(path.name), path)):  # the plain name first
         if path.name.endswith(".meta.json"):
             continue
@@ -115,13 +115,13 @@ def read_evaluations(folder: Path) -> list[Policy]:
             continue
         parent = path.parent.relative_to(folder)
         name = (parent / evaluation["checkpoint"]).as_posix()
-        evaluations = found.setdefault(name, Policy(name=name, evaluations={})).evaluations
+        evaluations = found.setdefault(name, EvaluatedCheckpoint(name=name, evaluations={})).evaluations
         if evaluation["split"] in evaluations:
             logger.warning("left out: %s: a second evaluation of %s on %s", path, name, evaluation["split"])
             continue
         evaluations[evaluation["split"]] = evaluation
 
-    def key(policy: Policy) -> tuple[int, str]:
+    def key(policy: EvaluatedCheckpoint) -> tuple[int, str]:
         stage = policy.shown["stage"]
         return _ORDER.index(stage) if stage in _ORDER else len(_ORDER), policy.name
 
@@ -146,7 +146,7 @@ def read_histories(folder: Path) -> dict[str, list[dict[str, Any]]]:
     return histories
 
 
-def markdown(policies: list[Policy]) -> str:
+def markdown(policies: list[EvaluatedCheckpoint]) -> str:
     """The comparison as Markdown: a table of the policies, then one of the actions for each, on test.
 
     Where a policy was not evaluated on test, the split of its first evaluation stands in.
@@ -205,7 +205,7 @@ def training_table(histories: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def _notes(policy: Policy) -> list[str]:
+def _notes(policy: EvaluatedCheckpoint) -> list[str]:
     """What must not be overlooked: collapse, leaking labels, no gain over the simple alternative."""
     notes = []
     for split, evaluation in policy.evaluations.items():

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from enron_triage.actions import ACTION_NAMES
-from enron_triage.config import Config, Costs, DecisionRule
-from enron_triage.evaluation import metrics
-from enron_triage.evaluation.calibration import Calibration
-from enron_triage.evaluation.decisions import Decision
+from enron_triage.config.schema import Config
+from enron_triage.config.types import Costs
 from enron_triage.features.dataset import Dataset
 from enron_triage.features.extract import UNACTED
-from enron_triage.features.history import earlier_actions
-from enron_triage.models.checkpoint import Checkpoint
+from enron_triage.features.history import num_prior_actions
+from enron_triage.policy import metrics
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.checkpoint import Checkpoint
+from enron_triage.policy.decisions import RULES, Decision
+from enron_triage.records import ACTION_NAMES
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ def score(
     predictions = decision.decide(log_p)
     result = decision_metrics(targets, predictions, decision.costs)
     for index, name in enumerate(ACTION_NAMES):
-        result["per_class"][name]["auc"] = metrics.area_under_curve(targets == index, probabilities[:, index])
+        result["per_class"][name]["auc"] = metrics.roc_auc(targets == index, probabilities[:, index])
     positive, reply = metrics.needs_reply(targets), metrics.reply_probability(probabilities)
     unacted_reply = metrics.reply_probability(calibration.probabilities(unacted))
     received = np.concatenate([positive, np.zeros(len(unacted_reply), dtype=bool)])
@@ -65,10 +66,10 @@ def score(
         "count": len(targets),
         "mailboxes": len(per_mailbox),
         **result,
-        "reply_auc": metrics.area_under_curve(positive, reply),
+        "reply_auc": metrics.roc_auc(positive, reply),
         "reply_average_precision": metrics.average_precision(positive, reply),
         # Without the messages that got no action, "all received" would be something else.
-        "reply_auc_received": metrics.area_under_curve(received, np.concatenate([reply, unacted_reply]))
+        "reply_auc_received": metrics.roc_auc(received, np.concatenate([reply, unacted_reply]))
         if len(unacted)
         else None,
         "received": len(received),
@@ -77,10 +78,7 @@ def score(
         "reliability": metrics.reliability(probabilities, targets),
         "temperature": calibration.temperature,
         "decision_rule": decision.rule,
-        "decisions": {
-            name: decision_metrics(targets, decision.decide(log_p, name), decision.costs)
-            for name in get_args(DecisionRule)
-        },
+        "decisions": {name: decision_metrics(targets, decision.decide(log_p, name), decision.costs) for name in RULES},
         "by_earlier_actions": _by_earlier_actions(dataset, acted, targets, predictions, reply),
         "intervals": _intervals(mailbox, targets, predictions, reply, config),
         "per_mailbox": per_mailbox,
@@ -106,7 +104,7 @@ def _by_earlier_actions(
     """How good the policy is for a new user, and how good once it knows them; empty without history."""
     if "history" not in dataset.raw:
         return {}
-    known = earlier_actions(dataset.raw["history"].numpy())[acted]
+    known = num_prior_actions(dataset.raw["history"].numpy())[acted]
     result: dict[str, dict[str, Any]] = {}
     for first, last in itertools.pairwise(_EARLIER_ACTIONS):
         rows = (known >= first) & (known < last)
@@ -117,7 +115,7 @@ def _by_earlier_actions(
             result[name] |= {
                 "accuracy": float(metrics.accuracy(confusion)),
                 "macro_f1": float(metrics.macro_f1(confusion)),
-                "reply_auc": metrics.area_under_curve(metrics.needs_reply(targets[rows]), reply[rows]),
+                "reply_auc": metrics.roc_auc(metrics.needs_reply(targets[rows]), reply[rows]),
             }
     return result
 
@@ -161,7 +159,7 @@ def _intervals(
         "balanced_accuracy": of_confusion(metrics.balanced_accuracy),
         "macro_f1": of_confusion(metrics.macro_f1),
         "mean_reward": of_confusion(lambda confusions: metrics.mean_reward(confusions, config.rewards.costs)),
-        "reply_auc": lambda drawn: metrics.weighted_areas(positive, reply, drawn[:, group]),
+        "reply_auc": lambda drawn: metrics.weighted_roc_auc(positive, reply, drawn[:, group]),
     }
     generator = np.random.default_rng(config.seed)
     return metrics.bootstrap_intervals(group, statistics, resamples=config.evaluate.bootstrap, generator=generator)

@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enron_triage import __version__, artifacts, provenance
-from enron_triage.config import FeatureGroupName
+from enron_triage import __version__
+from enron_triage.config.training import FeatureGroupName
 from enron_triage.errors import UsageError
 from enron_triage.features import embedding
 from enron_triage.features.extract import DENSE, Chunk, Extracted, extract_chunk, extract_records
-from enron_triage.features.text_model import Bags
-from enron_triage.progress import progress_bar
+from enron_triage.features.text_model import TokenBags
 from enron_triage.records import LabeledEmail, Scheme
-from enron_triage.workers import map_ordered
+from enron_triage.runtime import artifacts, provenance
+from enron_triage.runtime.progress import progress_bar
+from enron_triage.runtime.workers import map_ordered
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Dataset(msgspec.Struct, kw_only=True):
     ----------
     raw : dict of str to Tensor, each shape (messages, raw columns)
         By dense feature group.
-    words : Bags or None
+    words : TokenBags or None
         Of the group ``text``.
     targets : Tensor of int64, shape (messages,)
         Class index; `UNACTED` where there was no action.
@@ -51,7 +52,7 @@ class Dataset(msgspec.Struct, kw_only=True):
     """
 
     raw: dict[str, Tensor]
-    words: Bags | None
+    words: TokenBags | None
     targets: Tensor
     response_seconds: Tensor
     mailbox: Tensor
@@ -70,9 +71,11 @@ def dense_columns(groups: Sequence[FeatureGroupName]) -> dict[str, str]:
     return {name: meaning for group in groups if group in DENSE for name, meaning in DENSE[group].columns.items()}
 
 
-def derive_dense(dataset: Dataset, groups: Sequence[FeatureGroupName], population: Tensor) -> Tensor:
+def transform_dense(dataset: Dataset, groups: Sequence[FeatureGroupName], class_prior: Tensor) -> Tensor:
     """The dense features of some groups, shape (messages, features)."""
-    parts = [DENSE[group].derive(dataset.raw[group].numpy(), population.numpy()) for group in groups if group in DENSE]
+    parts = [
+        DENSE[group].transform(dataset.raw[group].numpy(), class_prior.numpy()) for group in groups if group in DENSE
+    ]
     if "embedding" in groups:
         parts.append(dataset.raw["embedding"].numpy())
     return torch.from_numpy(np.concatenate([np.empty((len(dataset), 0), dtype=np.float32), *parts], axis=1))
@@ -131,7 +134,7 @@ def _read_cache(cached: Path) -> Dataset | None:
     try:
         content = torch.load(cached, weights_only=True)
         words = content.pop("words")
-        return Dataset(**content, words=None if words is None else Bags(**words))
+        return Dataset(**content, words=None if words is None else TokenBags(**words))
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever is wrong with a cache, the answer is to make it again
@@ -139,7 +142,7 @@ def _read_cache(cached: Path) -> Dataset | None:
         return None
 
 
-def _plain(words: Bags | None) -> dict[str, Tensor] | None:
+def _plain(words: TokenBags | None) -> dict[str, Tensor] | None:
     return None if words is None else msgspec.structs.asdict(words)
 
 
@@ -207,7 +210,7 @@ def _joined(parts: Sequence[Extracted]) -> Dataset:
     words = [part.words for part in parts if part.words is not None]
     return Dataset(
         raw={group: torch.from_numpy(np.concatenate([part.raw[group] for part in parts])) for group in parts[0].raw},
-        words=Bags.joined([(torch.from_numpy(buckets), torch.from_numpy(lengths)) for buckets, lengths in words])
+        words=TokenBags.joined([(torch.from_numpy(buckets), torch.from_numpy(lengths)) for buckets, lengths in words])
         if words
         else None,
         targets=torch.tensor([target for part in parts for target in part.targets], dtype=torch.int64),

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enron_triage.errors import UsageError
-from enron_triage.features.parts import split_body
+from enron_triage.mail.body import split_body
 from enron_triage.records import Email
 
 _BATCH = 1000

@@ -1,7 +1,7 @@
 """From records to the raw columns and words of every feature group; free of torch, for the worker processes.
 
 A dense feature group is a module with ``extract`` (records to raw columns, cached) and, where it
-depends on what was fitted on train, ``derive``. To add one, write the module and name it in `DENSE`.
+depends on what was fitted on train, ``transform``. To add one, write the module and name it in `DENSE`.
 The group ``text`` is ragged: it has words, and a model that scores them (see `text_model`).
 """
 
@@ -15,12 +15,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_INDEX
-from enron_triage.config import FeatureGroupName
+from enron_triage.config.training import FeatureGroupName
 from enron_triage.features import history, metadata, text
-from enron_triage.features.parts import Parts, split_body
-from enron_triage.records import LabeledEmail, Scheme
+from enron_triage.mail.body import BodyParts, split_body
+from enron_triage.records import ACTION_INDEX, LabeledEmail, Scheme
+from enron_triage.runtime import artifacts
 
 FloatArray = npt.NDArray[np.float32]
 UNACTED = -1  # the target of a message that got no action
@@ -35,18 +34,18 @@ class DenseGroup(msgspec.Struct, frozen=True):
         The features that the policy sees, by name, with their meanings.
     extract : callable
         Records, and the parts of their bodies, to raw columns.
-    derive : callable
+    transform : callable
         Raw columns and the population's action shares to features.
     """
 
     columns: dict[str, str]
-    extract: Callable[[Sequence[LabeledEmail], Sequence[Parts]], FloatArray]
-    derive: Callable[[FloatArray, FloatArray], FloatArray]
+    extract: Callable[[Sequence[LabeledEmail], Sequence[BodyParts]], FloatArray]
+    transform: Callable[[FloatArray, FloatArray], FloatArray]
 
 
 DENSE: dict[FeatureGroupName, DenseGroup] = {
-    "metadata": DenseGroup(metadata.COLUMNS, metadata.extract, lambda raw, population: raw),
-    "history": DenseGroup(history.COLUMNS, lambda records, parts: history.extract(records), history.derive),
+    "metadata": DenseGroup(metadata.COLUMNS, metadata.extract, lambda raw, class_prior: raw),
+    "history": DenseGroup(history.COLUMNS, lambda records, parts: history.extract(records), history.transform),
 }
 
 

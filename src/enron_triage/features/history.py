@@ -15,14 +15,13 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage.actions import ACTION_INDEX, ACTIONS, REPLIES
 from enron_triage.errors import UsageError
-from enron_triage.records import History, LabeledEmail
+from enron_triage.records import ACTION_INDEX, ACTIONS, REPLIES, History, LabeledEmail
 
 FloatArray = npt.NDArray[np.float32]
 
 _WIDER = {  # each scope of the history, and what its rates are smoothed towards
-    "owner": "population",
+    "owner": "class_prior",
     "domain": "owner",
     "sender": "domain",
     "series": "sender",
@@ -124,7 +123,7 @@ def extract(records: Sequence[LabeledEmail]) -> FloatArray:
     return np.nan_to_num(raw, nan=-1)
 
 
-def derive(raw: FloatArray, population: FloatArray) -> FloatArray:
+def transform(raw: FloatArray, class_prior: FloatArray) -> FloatArray:
     """The group's features from its raw columns.
 
     Parameters
@@ -144,8 +143,8 @@ def derive(raw: FloatArray, population: FloatArray) -> FloatArray:
     value = dict(zip(RAW_COLUMNS, raw.T, strict=True))
     last, field = value["last_sender_action"], value["recipient_field"]
     columns = [
-        *_rates(counts, population, _STRENGTH),
-        *_rates(recent, population, _STRENGTH_RECENT),
+        *_rates(counts, class_prior, _STRENGTH),
+        *_rates(recent, class_prior, _STRENGTH_RECENT),
         *(_confidence(counts[scope], _STRENGTH) for scope in _SCOPES),
         *(_confidence(recent[scope], _STRENGTH_RECENT) for scope in _SCOPES),
         *(last == index for index in range(_ACTION_COUNT)),
@@ -155,14 +154,14 @@ def derive(raw: FloatArray, population: FloatArray) -> FloatArray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def earlier_actions(raw: FloatArray) -> FloatArray:
+def num_prior_actions(raw: FloatArray) -> FloatArray:
     """How many of the owner's earlier actions were known, from the raw columns; shape (records,)."""
     return np.asarray(raw[:, :_ACTION_COUNT].sum(axis=1))  # the owner's counts come first
 
 
-def _rates(counts: dict[str, FloatArray], population: FloatArray, strength: float) -> list[FloatArray]:
+def _rates(counts: dict[str, FloatArray], class_prior: FloatArray, strength: float) -> list[FloatArray]:
     """Shares of the actions in every scope, each smoothed towards the wider scope's."""
-    rates = {"population": population[None, :]}
+    rates = {"class_prior": class_prior[None, :]}
     for scope, wider in _WIDER.items():
         total = counts[scope].sum(axis=1, keepdims=True)
         rates[scope] = (counts[scope] + strength * rates[wider]) / (total + strength)

@@ -16,8 +16,8 @@ from string import ascii_lowercase, ascii_uppercase, digits
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage.features.parts import Parts
-from enron_triage.labels.history import domain_of
+from enron_triage.mail.addresses import domain_of
+from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email
 
 COLUMNS: dict[str, str] = {
@@ -161,7 +161,7 @@ _ATTACHMENT = ("attached", "attachment", "<<", ".doc", ".xls", ".pdf", ".ppt")
 _LINKS = ("http://", "https://", "www.")
 
 
-def extract(records: Sequence[Email], parts: Sequence[Parts]) -> npt.NDArray[np.float32]:
+def extract(records: Sequence[Email], parts: Sequence[BodyParts]) -> npt.NDArray[np.float32]:
     """The group's features.
 
     Returns
@@ -247,7 +247,7 @@ def _subject(subject: str) -> tuple[float, ...]:
     )
 
 
-def _text(parts: Parts) -> tuple[float, ...]:
+def _text(parts: BodyParts) -> tuple[float, ...]:
     whole = parts.new + parts.signature
     text = whole[:_TEXT]
     low = text.lower()

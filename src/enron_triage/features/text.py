@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage.features.parts import Parts
-from enron_triage.labels.history import domain_of
+from enron_triage.mail.addresses import domain_of
+from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email
 
 BUCKET_BITS = 18
@@ -35,17 +35,17 @@ _MONTHS = frozenset(
 )
 SEGMENTS = ("subject", "new", "signature", "quoted", "domain")
 _PAIRED = (True, True, False, False, False)  # in which segments pairs of words count
-_MOST_CHARACTERS = 6  # a word's share of the text that is cut off for `_MOST_WORDS`
-_MOST_WORDS = {"subject": 40, "new": 300, "signature": 40, "quoted": 120}
+_MAX_CHARACTERS = 6  # a word's share of the text that is cut off for `_MAX_WORDS`
+_MAX_WORDS = {"subject": 40, "new": 300, "signature": 40, "quoted": 120}
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads the bits (Knuth, section 6.4)
-_MOST_REMEMBERED = 200_000  # words whose hash is kept: mail can hold endless different ones
+_MAX_REMEMBERED = 200_000  # words whose hash is kept: mail can hold endless different ones
 
 
 class _Hashes(dict[bytes, int]):
     """The hash of every word seen, computed when it is first asked for."""
 
     def __missing__(self, word: bytes) -> int:
-        if len(self) >= _MOST_REMEMBERED:
+        if len(self) >= _MAX_REMEMBERED:
             self.clear()
         seen = _NUMBER if word.startswith(_NUMBER) else _MONTH if word in _MONTHS else word
         self[word] = value = zlib.crc32(seen)
@@ -55,12 +55,12 @@ class _Hashes(dict[bytes, int]):
 _hash = _Hashes().__getitem__
 
 
-def words(email: Email, parts: Parts) -> Iterator[list[bytes]]:
+def words(email: Email, parts: BodyParts) -> Iterator[list[bytes]]:
     """The words of each segment, in the order of the segments."""
     texts = {"subject": email.subject, "new": parts.new, "signature": parts.signature, "quoted": parts.quoted}
     for segment, text in texts.items():
-        most = _MOST_WORDS[segment]
-        yield _words(text[: most * _MOST_CHARACTERS])[:most]
+        most = _MAX_WORDS[segment]
+        yield _words(text[: most * _MAX_CHARACTERS])[:most]
     yield [domain_of(email.sender).encode("utf-8", "surrogatepass")]
 
 
@@ -72,7 +72,7 @@ def _words(text: str) -> list[bytes]:
     return encoded.translate(_TO_WORDS).split()
 
 
-def extract(emails: Sequence[Email], parts: Sequence[Parts]) -> tuple[npt.NDArray[np.int32], IdArray]:
+def extract(emails: Sequence[Email], parts: Sequence[BodyParts]) -> tuple[npt.NDArray[np.int32], IdArray]:
     """The buckets of the words of each message.
 
     Returns

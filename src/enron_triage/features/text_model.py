@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from enron_triage.actions import ACTIONS
-from enron_triage.config import TextConfig
+from enron_triage.config.training import TextConfig
 from enron_triage.features.text import BUCKETS
+from enron_triage.records import ACTIONS
 
 _BATCH = 4096  # messages scored at once: bounds the memory
-_LEAST_SPREAD = 1e-6
-_LEAST_LENGTH = 1e-6  # of a message without a known word
+_MIN_SPREAD = 1e-6
+_MIN_LENGTH = 1e-6  # of a message without a known word
 
 
-class Bags(msgspec.Struct):
+class TokenBags(msgspec.Struct):
     """The words of messages, one after the other.
 
     Attributes
@@ -41,16 +41,16 @@ class Bags(msgspec.Struct):
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def take(self, rows: Tensor) -> Bags:
+    def take(self, rows: Tensor) -> TokenBags:
         """The words of some messages, by their indices."""
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
         offsets = _offsets(lengths)
         places = torch.arange(int(offsets[-1])) + torch.repeat_interleave(starts - offsets[:-1], lengths)
-        return Bags(self.buckets[places], offsets)
+        return TokenBags(self.buckets[places], offsets)
 
     @classmethod
-    def joined(cls, parts: Sequence[tuple[Tensor, Tensor]]) -> Bags:
+    def joined(cls, parts: Sequence[tuple[Tensor, Tensor]]) -> TokenBags:
         """The words of several sets of messages, each given as buckets and lengths (see `text.extract`)."""
         buckets, lengths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
         return cls(buckets, _offsets(lengths))
@@ -61,7 +61,7 @@ class TextModel(msgspec.Struct):
 
     Attributes
     ----------
-    inverse_frequency : Tensor of float32, shape (buckets,)
+    idf : Tensor of float32, shape (buckets,)
         0 for words that too few messages hold.
     table : Tensor of float32, shape (buckets, actions)
     bias : Tensor of float32, shape (actions,)
@@ -69,19 +69,19 @@ class TextModel(msgspec.Struct):
         Of the scores, on messages that the table has not seen.
     """
 
-    inverse_frequency: Tensor
+    idf: Tensor
     table: Tensor
     bias: Tensor
     mean: Tensor
-    spread: Tensor
+    std: Tensor
 
-    def features(self, bags: Bags) -> Tensor:
+    def features(self, bags: TokenBags) -> Tensor:
         """Normalised scores of the actions, shape (messages, actions)."""
         return self.normalised(self.scores(bags))
 
     def normalised(self, scores: Tensor) -> Tensor:
         """Scores with mean 0 and spread 1 on train, cut at 5 spreads."""
-        return ((scores - self.mean) / self.spread).clamp(-5, 5)
+        return ((scores - self.mean) / self.std).clamp(-5, 5)
 
     @torch.no_grad()
     def contributions(self, buckets: Tensor) -> Tensor:
@@ -92,28 +92,28 @@ class TextModel(msgspec.Struct):
         buckets : Tensor of int, shape (words,)
             All of the message's, each once.
         """
-        weight = self.inverse_frequency[buckets]
-        weight = weight / weight.square().sum().sqrt().clamp_min(_LEAST_LENGTH)
-        return weight[:, None] * self.table[buckets] / self.spread
+        weight = self.idf[buckets]
+        weight = weight / weight.square().sum().sqrt().clamp_min(_MIN_LENGTH)
+        return weight[:, None] * self.table[buckets] / self.std
 
     @torch.no_grad()
-    def scores(self, bags: Bags) -> Tensor:
+    def scores(self, bags: TokenBags) -> Tensor:
         """Logits of the actions, shape (messages, actions)."""
         parts = [
-            _logits(bags.take(rows), self.inverse_frequency, self.table, self.bias)
+            _logits(bags.take(rows), self.idf, self.table, self.bias)
             for rows in torch.split(torch.arange(len(bags)), _BATCH)
         ]
         return torch.cat(parts) if parts else torch.empty(0, len(ACTIONS))
 
 
 def fit_text_model(
-    bags: Bags, targets: Tensor, weights: Tensor, mailbox: Tensor, settings: TextConfig, seed: int
+    bags: TokenBags, targets: Tensor, weights: Tensor, mailbox: Tensor, settings: TextConfig, seed: int
 ) -> tuple[TextModel, Tensor]:
     """Fit the table on train.
 
     Parameters
     ----------
-    bags : Bags
+    bags : TokenBags
     targets : LongTensor, shape (messages,)
     weights : Tensor, shape (messages,)
         How much each message counts.
@@ -131,12 +131,12 @@ def fit_text_model(
     scores = cross_fitted_scores(bags, targets, weights, mailbox, settings, seed)
     model = _fit(bags, targets, weights, settings, torch.Generator().manual_seed(seed))
     model.mean = scores.mean(dim=0)
-    model.spread = scores.std(dim=0, unbiased=False).clamp_min(_LEAST_SPREAD)
+    model.std = scores.std(dim=0, unbiased=False).clamp_min(_MIN_SPREAD)
     return model, model.normalised(scores)
 
 
 def cross_fitted_scores(
-    bags: Bags, targets: Tensor, weights: Tensor, mailbox: Tensor, settings: TextConfig, seed: int
+    bags: TokenBags, targets: Tensor, weights: Tensor, mailbox: Tensor, settings: TextConfig, seed: int
 ) -> Tensor:
     """Scores of train's own messages, each by a table that has not seen its mailbox.
 
@@ -165,7 +165,9 @@ def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return (torch.randperm(mailboxes, generator=generator) % count)[mailbox]
 
 
-def _fit(bags: Bags, targets: Tensor, weights: Tensor, settings: TextConfig, generator: torch.Generator) -> TextModel:
+def _fit(
+    bags: TokenBags, targets: Tensor, weights: Tensor, settings: TextConfig, generator: torch.Generator
+) -> TextModel:
     """AdamW with a cosine decay to zero; the first steps matter less than in a deep network."""
     frequency = torch.bincount(bags.buckets, minlength=BUCKETS)
     inverse = torch.log((len(bags) + 1) / (frequency + 1)) + 1
@@ -187,11 +189,11 @@ def _fit(bags: Bags, targets: Tensor, weights: Tensor, settings: TextConfig, gen
     return TextModel(inverse, table.detach(), bias.detach(), unknown, unknown + 1)
 
 
-def _logits(bags: Bags, inverse_frequency: Tensor, table: Tensor, bias: Tensor) -> Tensor:
+def _logits(bags: TokenBags, idf: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     """Scores of messages whose words' weights have length 1."""
     message = torch.repeat_interleave(torch.arange(len(bags)), torch.diff(bags.offsets))
-    weight = inverse_frequency[bags.buckets]
-    length = torch.zeros(len(bags)).index_add(0, message, weight * weight).sqrt().clamp_min(_LEAST_LENGTH)
+    weight = idf[bags.buckets]
+    length = torch.zeros(len(bags)).index_add(0, message, weight * weight).sqrt().clamp_min(_MIN_LENGTH)
     weight = weight / length[message]
     summed = functional.embedding_bag(
         bags.buckets, table, bags.offsets[:-1].to(bags.buckets.dtype), mode="sum", per_sample_weights=weight

@@ -9,13 +9,13 @@ import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage.actions import ACTION_NAMES, ACTIONS
-from enron_triage.config import FeatureGroupName, FeaturesConfig, TextConfig
-from enron_triage.features.dataset import Dataset, dense_columns, derive_dense
+from enron_triage.config.training import FeatureGroupName, FeaturesConfig, TextConfig
+from enron_triage.features.dataset import Dataset, dense_columns, transform_dense
 from enron_triage.features.text_model import TextModel, cross_fitted_scores, fit_text_model
+from enron_triage.records import ACTION_NAMES, ACTIONS
 
 _QUANTILES = 65
-_MOST_FOR_QUANTILES = 100_000  # messages that the quantiles are computed from, evenly spaced
+_MAX_FOR_QUANTILES = 100_000  # messages that the quantiles are computed from, evenly spaced
 _UNIT = 3**0.5  # uniform on [-3 ** 0.5, 3 ** 0.5] has standard deviation 1
 
 
@@ -36,7 +36,7 @@ class Transform(msgspec.Struct, kw_only=True):
     """
 
     groups: list[FeatureGroupName]
-    population: Tensor
+    class_prior: Tensor
     quantiles: Tensor
     text: TextModel | None
     embedding_model: str | None
@@ -67,17 +67,17 @@ class Transform(msgspec.Struct, kw_only=True):
         features : Tensor of float32, shape (messages, features)
             Of train itself: its text scores are cross-fitted, see `text_model`.
         """
-        population = torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train)
-        dense = derive_dense(train, config.groups, population)
-        step = -(-len(dense) // _MOST_FOR_QUANTILES)
+        class_prior = torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train)
+        dense = transform_dense(train, config.groups, class_prior)
+        step = -(-len(dense) // _MAX_FOR_QUANTILES)
         quantiles = torch.quantile(dense[::step], torch.linspace(0, 1, _QUANTILES), dim=0)
-        features, text = ranks(dense, quantiles), None
+        features, text = quantile_transform(dense, quantiles), None
         if "text" in config.groups and train.words is not None:
             text, scores = fit_text_model(train.words, train.targets, weights, train.mailbox, config.text, seed)
             features = torch.cat([features, scores], dim=1)
         transform = cls(
             groups=list(config.groups),
-            population=population,
+            class_prior=class_prior,
             quantiles=quantiles,
             text=text,
             embedding_model=config.embedding_model if "embedding" in config.groups else None,
@@ -92,7 +92,7 @@ class Transform(msgspec.Struct, kw_only=True):
         -------
         Tensor of float32, shape (messages, features)
         """
-        features = ranks(derive_dense(dataset, self.groups, self.population), self.quantiles)
+        features = quantile_transform(transform_dense(dataset, self.groups, self.class_prior), self.quantiles)
         if self.text is None or dataset.words is None:
             return features
         return torch.cat([features, self.text.features(dataset.words)], dim=1)
@@ -105,7 +105,7 @@ class Transform(msgspec.Struct, kw_only=True):
         """
         if self.fitted_on != _digest(train):
             return self.apply(train)
-        features = ranks(derive_dense(train, self.groups, self.population), self.quantiles)
+        features = quantile_transform(transform_dense(train, self.groups, self.class_prior), self.quantiles)
         if self.text is None or train.words is None:
             return features
         scores = cross_fitted_scores(train.words, train.targets, weights, train.mailbox, settings, seed)
@@ -137,7 +137,7 @@ def _digest(dataset: Dataset) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def ranks(values: Tensor, quantiles: Tensor) -> Tensor:
+def quantile_transform(values: Tensor, quantiles: Tensor) -> Tensor:
     """Where values stand among train's, from -3 ** 0.5 to 3 ** 0.5; 0 for the median.
 
     Ranks bound what a single hostile value can do, and cope with counts and times as they come

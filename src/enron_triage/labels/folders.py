@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from enron_triage.actions import Action
-from enron_triage.config import FoldersConfig
-from enron_triage.records import Email
+from enron_triage.config.data import FoldersConfig
+from enron_triage.records import Action, Email
 
 Role = Literal["sent", "deleted", "junk", "inbox", "drafts", "system", "filing"]
 

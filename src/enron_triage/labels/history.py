@@ -14,24 +14,15 @@ from collections import defaultdict
 from itertools import count
 from typing import NamedTuple
 
-from enron_triage.actions import ACTION_INDEX, REPLIES, Action
+from enron_triage.labels.counters import ActionCounter, KnownAction, Mail, Responses, Window
+from enron_triage.labels.linking import conversation_subject
 from enron_triage.labels.owner import Owner
-from enron_triage.labels.tallies import Known, Mail, Responses, Tally, Window
-from enron_triage.labels.threads import conversation_subject
-from enron_triage.records import Email, History, Past
+from enron_triage.mail.addresses import domain_of
+from enron_triage.records import ACTION_INDEX, REPLIES, Action, ActionCounts, Email, History
 
 _HOUR, _DAY = 3600, 86400
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
-_NOTHING = Past(counts=[0] * len(ACTION_INDEX), recent=[0.0] * len(ACTION_INDEX))
-
-
-def domain_of(address: str) -> str:
-    """The domain of an address; of one without a domain, the address itself.
-
-    >>> domain_of("jane@x.example"), domain_of("jane")
-    ('x.example', 'jane')
-    """
-    return address.rpartition("@")[2]
+_NOTHING = ActionCounts(counts=[0] * len(ACTION_INDEX), recent=[0.0] * len(ACTION_INDEX))
 
 
 class Scopes(NamedTuple):
@@ -59,15 +50,15 @@ class Scopes(NamedTuple):
 
 class _Acted(NamedTuple):
     scopes: Scopes
-    known: Known
-    instead_of: Known | None
+    known: KnownAction
+    instead_of: KnownAction | None
 
 
 class MailboxHistory:
     """What one owner has received, sent and done, growing in time.
 
     Everything that happens is announced with the time from which it counts, in any order;
-    `before` then moves forward in time and never sees what counts later.
+    `snapshot_before` then moves forward in time and never sees what counts later.
 
     Parameters
     ----------
@@ -79,7 +70,7 @@ class MailboxHistory:
         self._owner = owner
         self._coming: list[tuple[int, int, int, bool, Email | _Acted]] = []
         self._sequence = count()
-        self._tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
+        self._tallies: dict[tuple[str, str], ActionCounter] = defaultdict(ActionCounter)
         self._last_action: dict[str, Action] = {}
         self._responses: dict[tuple[str, str], Responses] = defaultdict(Responses)
         self._received: dict[tuple[str, str], Mail] = defaultdict(Mail)
@@ -89,31 +80,31 @@ class MailboxHistory:
         self._sent_lately = {seconds: Window(seconds) for seconds in (_HOUR, _DAY)}
         self._received_lately = {seconds: Window(seconds) for seconds in (_HOUR, _DAY)}
 
-    def announce_received(self, email: Email) -> None:
+    def add_received(self, email: Email) -> None:
         """A message reaches the owner."""
-        self._announce(_timestamp(email), _timestamp(email), False, email)
+        self._add(_timestamp(email), _timestamp(email), False, email)
 
-    def announce_sent(self, email: Email) -> None:
+    def add_sent(self, email: Email) -> None:
         """The owner sends a message."""
-        self._announce(_timestamp(email), _timestamp(email), True, email)
+        self._add(_timestamp(email), _timestamp(email), True, email)
 
-    def announce_action(self, email: Email, known: Known, instead_of: Known | None = None) -> None:
+    def add_action(self, email: Email, known: KnownAction, instead_of: KnownAction | None = None) -> None:
         """The owner takes an action on a received message.
 
         Parameters
         ----------
         email : Email
             What is acted on.
-        known : Known
+        known : KnownAction
             The action, with the moment from which it counts: when the reply or forward was sent,
             or the arrival plus the lag.
-        instead_of : Known, optional
+        instead_of : KnownAction, optional
             What was announced for this message before, and counts no longer from then on.
         """
         acted = _Acted(Scopes.of(email, self._owner), known, instead_of)
-        self._announce(known.moment, _timestamp(email), True, acted)
+        self._add(known.moment, _timestamp(email), True, acted)
 
-    def before(self, email: Email, moment: int | None = None) -> History:
+    def snapshot_before(self, email: Email, moment: int | None = None) -> History:
         """What was known strictly before a message arrived.
 
         Parameters
@@ -133,7 +124,7 @@ class MailboxHistory:
                 self._receive(happened, event)
         return self._state(email, moment)
 
-    def _announce(self, moment: int, arrival: int, by_owner: bool, event: Email | _Acted) -> None:
+    def _add(self, moment: int, arrival: int, by_owner: bool, event: Email | _Acted) -> None:
         heapq.heappush(self._coming, (moment, arrival, next(self._sequence), by_owner, event))
 
     def _act(self, acted: _Acted) -> None:
@@ -214,7 +205,7 @@ class MailboxHistory:
             from_own_domain=self._owner.shares_domain(scopes.domain),
         )
 
-    def _past(self, name: str, key: str, moment: int) -> Past:
+    def _past(self, name: str, key: str, moment: int) -> ActionCounts:
         tally = self._tallies.get((name, key)) if key else None
         return _NOTHING if tally is None else tally.at(moment)
 

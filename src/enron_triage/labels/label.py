@@ -16,27 +16,28 @@ from pathlib import Path
 
 import msgspec
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTIONS, Action
-from enron_triage.artifacts import Span
-from enron_triage.config import Config, LabelConfig, seconds
+from enron_triage.config.data import LabelConfig
+from enron_triage.config.schema import Config
+from enron_triage.config.types import seconds
 from enron_triage.errors import UsageError
+from enron_triage.labels.counters import KnownAction
 from enron_triage.labels.folders import folder_action
 from enron_triage.labels.history import MailboxHistory
-from enron_triage.labels.mailbox import Mailbox, Message, sort_mailbox
-from enron_triage.labels.tallies import Known
-from enron_triage.labels.threads import Link, link_sent
-from enron_triage.progress import progress_bar
-from enron_triage.records import Email, Evidence, LabeledEmail
-from enron_triage.stages import Result, plan
-from enron_triage.workers import map_ordered
+from enron_triage.labels.linking import Link, link_sent
+from enron_triage.labels.mailbox import Mailbox, MergedMessage, partition_mailbox
+from enron_triage.pipeline import Result, StageRun
+from enron_triage.records import ACTIONS, Action, Email, Evidence, LabeledEmail
+from enron_triage.runtime import artifacts
+from enron_triage.runtime.artifacts import Span
+from enron_triage.runtime.progress import progress_bar
+from enron_triage.runtime.workers import map_ordered
 
 logger = logging.getLogger(__name__)
 
 _ENCODER = msgspec.json.Encoder()
 
 
-class Answer(msgspec.Struct):
+class Response(msgspec.Struct):
     """A sent message that replies to or forwards a received one."""
 
     link: Link
@@ -63,10 +64,10 @@ def run(config: Config) -> Result:
     UsageError
         If the input is missing or damaged, or no message could be labelled.
     """
-    stage = plan("label", config)
-    source = stage.inputs[0]
-    labeled_path, unacted_path = stage.outputs
-    with stage.recorded() as counts:
+    stage = StageRun("label", config)
+    source = stage.inputs["emails"]
+    labeled_path, unacted_path = stage.outputs["labeled"], stage.outputs["unacted"]
+    with stage.track() as counts:
         actions: Counter[str] = Counter()
         dropped: Counter[str] = Counter()
         links: Counter[str] = Counter()
@@ -126,7 +127,7 @@ def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     """
     if config.scheme == "folder":
         return _label_by_folder(emails, config)
-    mailbox = sort_mailbox(emails, config)
+    mailbox = partition_mailbox(emails, config)
     links = _links(mailbox, config)
     records = _label_received(mailbox, links, config)
     left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(mailbox.received) - len(records))
@@ -158,10 +159,10 @@ def _links(mailbox: Mailbox, config: LabelConfig) -> list[Link]:
 
 
 def _label_received(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig) -> list[LabeledEmail]:
-    answers: dict[int, list[Answer]] = defaultdict(list)
+    answers: dict[int, list[Response]] = defaultdict(list)
     for link in links:  # in time order, as the sent messages are
         if link.received is not None:
-            answers[link.received].append(Answer(link, mailbox.sent[link.sent].email))
+            answers[link.received].append(Response(link, mailbox.sent[link.sent].email))
     received = [(message, answers.get(index, [])) for index, message in enumerate(mailbox.received)]
     decided = [(message, mine, _decide(message, mine, config)) for message, mine in received]
     known = [(message, mine, record) for message, mine, record in decided if record is not None]
@@ -169,7 +170,7 @@ def _label_received(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig
     return [record for _, _, record in known]
 
 
-def _decide(message: Message, answers: Sequence[Answer], config: LabelConfig) -> LabeledEmail | None:
+def _decide(message: MergedMessage, answers: Sequence[Response], config: LabelConfig) -> LabeledEmail | None:
     """The labelled record of a received message, without its history; None if it is junk."""
     action, rule = _filed(message)
     response, sent_path = None, None
@@ -191,7 +192,7 @@ def _decide(message: Message, answers: Sequence[Answer], config: LabelConfig) ->
     )
 
 
-def _filed(message: Message) -> tuple[Action | None, str]:
+def _filed(message: MergedMessage) -> tuple[Action | None, str]:
     """What the folders of a message's copies say was done with it, and the rule."""
     if "deleted" in message.roles:
         return Action.DELETE, "deleted_folder"
@@ -200,59 +201,61 @@ def _filed(message: Message) -> tuple[Action | None, str]:
     return None, "none"
 
 
-def _first(answers: Sequence[Answer], kind: str) -> Answer | None:
+def _first(answers: Sequence[Response], kind: str) -> Response | None:
     return next((answer for answer in answers if answer.link.kind == kind), None)
 
 
-def _answered(message: Message, answer: Answer, config: LabelConfig) -> Action:
+def _answered(message: MergedMessage, answer: Response, config: LabelConfig) -> Action:
     if answer.link.kind == "forward":
         return Action.FORWARD
     within = _response_seconds(message, answer) <= seconds(config.reply_now_within)
     return Action.REPLY_NOW if within else Action.REPLY_LATER
 
 
-def _response_seconds(message: Message, answer: Answer) -> int:
+def _response_seconds(message: MergedMessage, answer: Response) -> int:
     return max(_timestamp(answer.sent) - _timestamp(message.email), 0)  # clocks differ
 
 
 def _add_history(
-    received: Sequence[tuple[Message, Sequence[Answer], LabeledEmail]], mailbox: Mailbox, config: LabelConfig
+    received: Sequence[tuple[MergedMessage, Sequence[Response], LabeledEmail]], mailbox: Mailbox, config: LabelConfig
 ) -> None:
     """Give each record what was known before it arrived."""
     history = MailboxHistory(mailbox.owner)
     for message in mailbox.sent:
-        history.announce_sent(message.email)
+        history.add_sent(message.email)
     for message in mailbox.received:
-        history.announce_received(message.email)
+        history.add_received(message.email)
     moments = []
     for message, answers, _ in received:
-        before: Known | None = None
+        before: KnownAction | None = None
         for known in _as_it_became_known(message, answers, config):
-            history.announce_action(message.email, known, before)
+            history.add_action(message.email, known, before)
             before = known
         # An answer whose clock was behind seems to come before its original; it must not tell of itself.
         moments.append(min([_timestamp(message.email), *(_timestamp(answer.sent) for answer in answers)]))
     for index in sorted(range(len(received)), key=moments.__getitem__):
         record = received[index][2]
-        record.history = history.before(record, moments[index])
+        record.history = history.snapshot_before(record, moments[index])
 
 
-def _as_it_became_known(message: Message, answers: Sequence[Answer], config: LabelConfig) -> Iterator[Known]:
+def _as_it_became_known(
+    message: MergedMessage, answers: Sequence[Response], config: LabelConfig
+) -> Iterator[KnownAction]:
     """What would have been the label at each moment.
 
     A later answer must not change what was known before it: a message that is filed, and answered
     weeks later, counts as filed until then.
     """
     arrival = _timestamp(message.email)
-    steps: list[tuple[int, int, Known]] = []
+    steps: list[tuple[int, int, KnownAction]] = []
     filed, _ = _filed(message)
     if filed is not None:
         known_from = arrival + seconds(config.action_lag)
-        steps.append((known_from, 0, Known(known_from, filed)))
+        steps.append((known_from, 0, KnownAction(known_from, filed)))
     for rank, answer in enumerate((_first(answers, "forward"), _first(answers, "reply")), 1):
         if answer is not None:
             moment = max(_timestamp(answer.sent), arrival)
-            known = Known(moment, _answered(message, answer, config), _response_seconds(message, answer))
+            known = KnownAction(moment, _answered(message, answer, config), _response_seconds(message, answer))
             steps.append((moment, rank, known))
     highest = -1
     for _, rank, known in sorted(steps):

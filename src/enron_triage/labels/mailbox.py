@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from enron_triage.config import LabelConfig
+from enron_triage.config.data import LabelConfig
 from enron_triage.labels.folders import FolderRoles, Role, owner_addresses
 from enron_triage.labels.owner import Owner
 from enron_triage.records import Email
 
 
-class Message(msgspec.Struct):
+class MergedMessage(msgspec.Struct):
     """One message of a mailbox, with all that its copies say."""
 
     email: Email
@@ -28,12 +28,12 @@ class Mailbox(msgspec.Struct):
     """A mailbox sorted out: what the owner sent, what reached the owner, what is left out and why."""
 
     owner: Owner
-    sent: list[Message]
-    received: list[Message]
+    sent: list[MergedMessage]
+    received: list[MergedMessage]
     dropped: Counter[str]
 
 
-def sort_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: frozenset[str] = frozenset()) -> Mailbox:
+def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: frozenset[str] = frozenset()) -> Mailbox:
     """Reduce copies to messages, and tell what the owner sent from what reached the owner.
 
     Both lists are in time order. Every record is in one of them, a copy of one, or counted as
@@ -55,7 +55,7 @@ def sort_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: frozen
     owner = Owner.of(addresses or owner_addresses(email.sender for email in sent), sent)
     mailbox = Mailbox(owner, [], [], Counter())
     for group in copies.values():
-        message = _one_message(group)
+        message = merge_copies(group)
         mailbox.dropped["copy"] += message.copies - 1
         if not is_dated(message.email, config):
             mailbox.dropped["undated"] += 1
@@ -77,16 +77,16 @@ def is_dated(email: Email, config: LabelConfig) -> bool:
     return email.timestamp is not None and first <= email.timestamp < last
 
 
-def sort_messages(messages: list[Message]) -> None:
+def sort_messages(messages: list[MergedMessage]) -> None:
     """Put messages in time order, in place."""
     messages.sort(key=lambda message: (message.email.timestamp, message.email.path))
 
 
-def _one_message(group: Sequence[tuple[Email, Role]]) -> Message:
+def merge_copies(group: Sequence[tuple[Email, Role]]) -> MergedMessage:
     """The copies of a message as one; the smallest hash decides which is kept, so that no folder does."""
     kept = min((email for email, _ in group), key=lambda email: (email.raw_sha256, email.path))
     folders = sorted({place for email, _ in group for place in (email.labels or [email.folder])})
-    return Message(kept, frozenset(role for _, role in group), folders, len(group))
+    return MergedMessage(kept, frozenset(role for _, role in group), folders, len(group))
 
 
 @functools.cache

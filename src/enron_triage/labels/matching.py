@@ -6,15 +6,15 @@ import re
 import sys
 from collections.abc import Iterable
 
-from enron_triage.corpus.quotes import quoted_header
+from enron_triage.mail.quotes import quoted_header
 from enron_triage.records import Email
 
 NOWHERE = sys.maxsize  # the place of a text that is not quoted at all
 
 _MINUTES_APART = 120  # seconds: quoted times are cut to the minute, and clocks differ
 _SNIPPET = 60  # letters and digits: enough to tell a message's text from another's,
-_LEAST_SNIPPET = 12  # and fewer would be found anywhere
-_LONGEST = 90_000  # characters: how far into a body quoted text is looked for
+_MIN_SNIPPET = 12  # and fewer would be found anywhere
+_MAX_LENGTH = 90_000  # characters: how far into a body quoted text is looked for
 # Words that stand in nearly every quoted sender and name nobody.
 _NO_NAMES = frozenset({"com", "net", "org", "www", "mailto", "from", "the", "and", "enron", "ect", "hou", "corp", "na"})
 _ORGANISATION = re.compile(r"[/@][^\s<>]*")  # the units of a Notes name, the domain of an address
@@ -61,22 +61,22 @@ def times_agree(times: Iterable[int], timestamp: int, most_hours: int) -> bool:
     return False
 
 
-def letters(text: str) -> str:
+def normalise(text: str) -> str:
     r"""What is left of a text however a mail program quotes it: no marks, headers or line ends.
 
-    >>> letters("> Are you in?\n> On Monday Jane wrote:\n>> Yes.")
+    >>> normalise("> Are you in?\n> On Monday Jane wrote:\n>> Yes.")
     'areyouinyes'
     """
-    return "".join(_WORD.findall(_QUOTED_HEADER_LINE.sub("", text[:_LONGEST]).lower()))
+    return "".join(_WORD.findall(_QUOTED_HEADER_LINE.sub("", text[:_MAX_LENGTH]).lower()))
 
 
-def quoted_place(answer: str, original: Email) -> int:
+def quote_offset(answer: str, original: Email) -> int:
     """Where an answer quotes the beginning of the original's text.
 
     Parameters
     ----------
     answer : str
-        The `letters` of the answer.
+        The `normalise` of the answer.
     original : Email
 
     Returns
@@ -85,10 +85,10 @@ def quoted_place(answer: str, original: Email) -> int:
         An offset in `answer`; `NOWHERE` if the text is not there, or too short to tell.
     """
     quoted = quoted_header(original.body)
-    snippet = letters(original.body[: quoted.start])[:_SNIPPET] if quoted else ""
-    if len(snippet) < _LEAST_SNIPPET:  # a few words above a quotation: take that along
-        snippet = letters(original.body)[:_SNIPPET]
-    place = answer.find(snippet) if len(snippet) >= _LEAST_SNIPPET else -1
+    snippet = normalise(original.body[: quoted.start])[:_SNIPPET] if quoted else ""
+    if len(snippet) < _MIN_SNIPPET:  # a few words above a quotation: take that along
+        snippet = normalise(original.body)[:_SNIPPET]
+    place = answer.find(snippet) if len(snippet) >= _MIN_SNIPPET else -1
     return NOWHERE if place < 0 else place
 
 

@@ -21,14 +21,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_INDEX, ACTIONS, Action
-from enron_triage.config import Config, seconds
+from enron_triage.config.paths import SPLITS
+from enron_triage.config.schema import Config
+from enron_triage.config.types import seconds
 from enron_triage.errors import UsageError
 from enron_triage.labels.split_metadata import SplitMetadata
-from enron_triage.progress import progress
-from enron_triage.records import Scheme
-from enron_triage.stages import Result, plan
+from enron_triage.pipeline import Result, StageRun
+from enron_triage.records import ACTION_INDEX, ACTIONS, Action, Scheme
+from enron_triage.runtime import artifacts
+from enron_triage.runtime.progress import progress
 
 IntArray = npt.NDArray[np.int64]
 
@@ -72,9 +73,9 @@ def run(config: Config) -> Result:
         If the input is missing, damaged or of another scheme, a split by mailbox has fewer than
         three, or a split would be empty.
     """
-    stage = plan("split", config)
-    source = stage.inputs[0]
-    with stage.recorded() as counts:
+    stage = StageRun("split", config)
+    source = stage.inputs["labeled"]
+    with stage.track() as counts:
         columns = read_columns(source)
         if columns.scheme != config.label.scheme:
             raise UsageError(
@@ -96,11 +97,11 @@ def run(config: Config) -> Result:
                     f"{source}: the {name} split would be empty ({len(kept)} labelled messages in "
                     f"{len(columns.mailboxes)} mailboxes); give more mail, or other split.ratios"
                 )
-        for index, path in enumerate(stage.outputs[:3]):
+        for index, path in enumerate(stage.outputs[name] for name in SPLITS):
             order = np.flatnonzero(kept == index)
             order = order[np.argsort(columns.timestamp[order], kind="stable")]
             _write_split(source, path, columns, order)
-        artifacts.write_json(stage.outputs[3], metadata)
+        artifacts.write_json(stage.outputs["metadata"], metadata)
         counts.update(metadata.counts)
     data = msgspec.to_builtins(metadata)
     return Result(stage="split", table=_table(metadata), data=data)
@@ -248,7 +249,7 @@ def _metadata(
     config: Config, columns: Columns, before: IntArray, kept: IntArray, until: dict[str, list[int]] | None
 ) -> SplitMetadata:
     mailboxes, counts, actions_before, actions, dropped = {}, {}, {}, {}, {}
-    for index, name in enumerate(artifacts.SPLITS):
+    for index, name in enumerate(SPLITS):
         inside = before == index
         mailboxes[name] = [columns.mailboxes[i] for i in np.unique(columns.mailbox[inside])]
         counts[name] = int((kept == index).sum())
@@ -283,7 +284,7 @@ def _table(metadata: SplitMetadata) -> str:
         f"{action:>11}" for action in ACTIONS
     )
     lines = [header]
-    for name in artifacts.SPLITS:
+    for name in SPLITS:
         total = metadata.counts[name]
         shares = " ".join(f"{metadata.actions[name][action] / total:>11.1%}" for action in ACTIONS)
         drops = sum(metadata.dropped[name].values())

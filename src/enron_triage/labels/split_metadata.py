@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from enron_triage import artifacts
+from enron_triage.config.paths import SPLITS
 from enron_triage.errors import UsageError
 from enron_triage.records import Scheme
+from enron_triage.runtime import artifacts
 
 
 class SplitMetadata(msgspec.Struct, kw_only=True):
@@ -45,7 +46,7 @@ def belongs_to(metadata: SplitMetadata, split: str, user: str, timestamp: int | 
         return user in metadata.mailboxes[split]
     if timestamp is None or user not in metadata.until:
         return False
-    return bisect_right(metadata.until[user], timestamp) == artifacts.SPLITS.index(split)
+    return bisect_right(metadata.until[user], timestamp) == SPLITS.index(split)
 
 
 def read_metadata(path: Path) -> SplitMetadata:
@@ -58,8 +59,6 @@ def read_metadata(path: Path) -> SplitMetadata:
     """
     metadata = artifacts.read_json(path, SplitMetadata)
     cuts = (metadata.until or {}).values()
-    if not set(artifacts.SPLITS) <= set(metadata.mailboxes) or any(
-        len(pair) != len(artifacts.SPLITS) - 1 for pair in cuts
-    ):
+    if not set(SPLITS) <= set(metadata.mailboxes) or any(len(pair) != len(SPLITS) - 1 for pair in cuts):
         raise UsageError(f"{path}: lacks a split; run `triage split`")
     return metadata

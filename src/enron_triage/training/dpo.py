@@ -17,13 +17,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from enron_triage.config import Config
-from enron_triage.stages import Result
-from enron_triage.training import loop
+from enron_triage.config.schema import Config
+from enron_triage.pipeline import Result
+from enron_triage.training import trainer
 from enron_triage.training.losses import preference_loss
+from enron_triage.training.post_training import refine
 from enron_triage.training.preferences import Pairs, preference_metrics, preference_pairs
-from enron_triage.training.refine import refine
-from enron_triage.training.start import Start, refined_checkpoint
+from enron_triage.training.setup import Start, refined_checkpoint
 from enron_triage.training.validation import validate_refined
 
 
@@ -40,14 +40,14 @@ def run(config: Config) -> Result:
     return refine("dpo", 4, config, config.dpo, prepare)
 
 
-def prepare(config: Config, start: Start, identity: str) -> tuple[loop.Task, dict[str, int]]:
+def prepare(config: Config, start: Start, identity: str) -> tuple[trainer.Task, dict[str, int]]:
     """The task, and the numbers of pairs on train and validation."""
     pairs, val_pairs = preference_pairs(config, config.dpo, start)
     task = make_task(config, start, pairs, val_pairs, identity)
     return task, {"pairs": len(pairs), "val_pairs": len(val_pairs)}
 
 
-def make_task(config: Config, start: Start, pairs: Pairs, val_pairs: Pairs, identity: str) -> loop.Task:
+def make_task(config: Config, start: Start, pairs: Pairs, val_pairs: Pairs, identity: str) -> trainer.Task:
     """What the loop optimises.
 
     Parameters
@@ -74,12 +74,12 @@ def make_task(config: Config, start: Start, pairs: Pairs, val_pairs: Pairs, iden
             loss = loss + settings.sft_weight * supervised
         yield loss
 
-    def judge() -> loop.Metrics:
+    def judge() -> trainer.Metrics:
         logits = start.val_logits()
         rewards = settings.beta * (torch.log_softmax(logits, dim=1) - start.val_reference.cpu())
         return validate_refined(logits, start, config) | preference_metrics(rewards, val_pairs)
 
-    return loop.Task(
+    return trainer.Task(
         policy=start.policy,
         order=lambda generator: torch.randperm(len(pairs), generator=generator),
         losses=losses,

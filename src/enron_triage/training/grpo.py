@@ -18,14 +18,18 @@ import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage.actions import ACTIONS
-from enron_triage.config import Config, GrpoConfig, seconds
-from enron_triage.stages import Result, named_checkpoint
-from enron_triage.training import distributed, loop
+from enron_triage.config import paths
+from enron_triage.config.schema import Config
+from enron_triage.config.training import GrpoConfig
+from enron_triage.config.types import seconds
+from enron_triage.pipeline import Result
+from enron_triage.records import ACTIONS
+from enron_triage.runtime import distributed
+from enron_triage.training import trainer
 from enron_triage.training.losses import clipped_surrogate, entropy, group_advantages, kl_divergence
-from enron_triage.training.refine import refine
-from enron_triage.training.rewards import confidence_penalty, learned_rewards, reward_table
-from enron_triage.training.start import Start, refined_checkpoint
+from enron_triage.training.post_training import refine
+from enron_triage.training.rewards import confidence_penalty, reward_model_rewards, reward_table
+from enron_triage.training.setup import Start, refined_checkpoint
 from enron_triage.training.validation import validate_refined
 
 _NO_SIGNAL = 1e-6  # a group whose rewards lie this close together says nothing
@@ -58,17 +62,17 @@ def run(config: Config) -> Result:
     return refine("grpo", 3, config, config.grpo, prepare)
 
 
-def prepare(config: Config, start: Start, identity: str) -> tuple[loop.Task, dict[str, int]]:
+def prepare(config: Config, start: Start, identity: str) -> tuple[trainer.Task, dict[str, int]]:
     """The task, and the number of messages that are trained on."""
     if config.grpo.reward == "costs":
         within = seconds(config.label.reply_now_within)
         rewards = reward_table(start.train.targets, start.train.response_seconds, config.rewards, within)
     else:
-        rewards = learned_rewards(named_checkpoint(config, config.grpo.reward), start)
+        rewards = reward_model_rewards(paths.named_checkpoint(config, config.grpo.reward), start)
     return make_task(config, start, rewards.to(start.features.device), identity), {"messages": len(start.train)}
 
 
-def make_task(config: Config, start: Start, rewards: Tensor, identity: str) -> loop.Task:
+def make_task(config: Config, start: Start, rewards: Tensor, identity: str) -> trainer.Task:
     """What the loop optimises.
 
     Parameters
@@ -110,13 +114,13 @@ def make_task(config: Config, start: Start, rewards: Tensor, identity: str) -> l
             logged.append(torch.stack([value.detach().sum() for value in (*values, torch.ones_like(values[0]))]))
             yield -(objective * weights).sum()
 
-    def train_metrics() -> loop.Metrics:
-        *sums, messages = distributed.total(torch.stack(logged).sum(dim=0)).tolist()
+    def train_metrics() -> trainer.Metrics:
+        *sums, messages = distributed.all_reduce_sum(torch.stack(logged).sum(dim=0)).tolist()
         logged.clear()
         names = ("train_reward", "clip_fraction", "share_without_signal")
         return {name: value / messages for name, value in zip(names, sums, strict=True)}
 
-    return loop.Task(
+    return trainer.Task(
         policy=start.policy,
         order=lambda generator: torch.randperm(len(targets), generator=generator),
         losses=losses,

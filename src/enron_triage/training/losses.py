@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-_LEAST_DEVIATION = 1e-4  # added to a group's deviation, as TRL does
+_MIN_DEVIATION = 1e-4  # added to a group's deviation, as TRL does
 
 
 def cross_entropy(
@@ -67,7 +65,7 @@ def focal_loss(
 def preference_loss(
     margin: Tensor,
     weights: Tensor,
-    kind: Literal["sigmoid", "ipo", "hinge"],
+    kind: str,
     *,
     beta: float,
     label_smoothing: float = 0.0,
@@ -138,7 +136,7 @@ def group_advantages(rewards: Tensor, weights: Tensor, *, scale: bool) -> Tensor
     if not scale:
         return centred
     deviation = (weights * centred**2).sum(dim=1, keepdim=True).sqrt()
-    return centred / (deviation + _LEAST_DEVIATION)
+    return centred / (deviation + _MIN_DEVIATION)
 
 
 def clipped_surrogate(log_ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
@@ -168,3 +166,7 @@ def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
 def entropy(log_p: Tensor) -> Tensor:
     """Entropy over the actions in nats; shape (messages,) from shape (messages, actions)."""
     return -(log_p.exp() * log_p).sum(dim=1)
+
+
+LOSSES = {"cross_entropy": cross_entropy, "focal": focal_loss}
+PREFERENCE_LOSSES = {"sigmoid": preference_loss, "ipo": preference_loss, "hinge": preference_loss}

@@ -1,7 +1,7 @@
 """Preference pairs: which of two actions is the better one for a message, and by how much it counts.
 
 They come from the labels, from the reference log's fixed order of the actions, or from people: see
-`from_labels`, `synthetic` and `from_people`.
+`from_labels`, `synthetic` and `from_annotations`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage import artifacts
-from enron_triage.actions import ACTION_INDEX, ACTIONS
-from enron_triage.config import Config, Costs, PairsConfig
+from enron_triage.config.schema import Config
+from enron_triage.config.training import PairsConfig
+from enron_triage.config.types import Costs
 from enron_triage.errors import UsageError
-from enron_triage.records import Fingerprinted
-from enron_triage.training.balance import mailbox_weights
-from enron_triage.training.judgements import Judgement, read_judgements
-from enron_triage.training.start import Start
+from enron_triage.records import ACTION_INDEX, ACTIONS, Fingerprinted
+from enron_triage.runtime import artifacts
+from enron_triage.training.judgements import PreferenceRecord, read_judgements
+from enron_triage.training.setup import Start
+from enron_triage.training.weighting import mailbox_weights
 
 logger = logging.getLogger(__name__)
 
-_LEAST_PROBABILITY = 1e-6
+_MIN_PROBABILITY = 1e-6
 
 
 class Pairs(msgspec.Struct):
@@ -91,7 +92,7 @@ def preference_pairs(config: Config, settings: PairsConfig, start: Start) -> tup
         path = Path(settings.preferences)
         judgements = read_judgements(path)
         for name in data:
-            found, counts = from_people(judgements, _rows_by_fingerprint(config.data / f"{name}.json"))
+            found, counts = from_annotations(judgements, _rows_by_fingerprint(config.data / f"{name}.json"))
             pairs.append(found)
             logger.info("%s: on %s %s", path, name, ", ".join(f"{key} {value}" for key, value in counts.items()))
     if not len(pairs[0]):
@@ -134,7 +135,7 @@ def from_labels(
         Weigh a pair by the cost of the rejected action, too.
     """
     message, label, other = _against_others(targets, "present")
-    weight = weights[message] * reference[message, other].exp().clamp_min(_LEAST_PROBABILITY) ** hard_negatives
+    weight = weights[message] * reference[message, other].exp().clamp_min(_MIN_PROBABILITY) ** hard_negatives
     if costs is not None:
         weight = weight * torch.tensor(costs, dtype=torch.float32)[label, other]
     counts = weight > 0  # an error that costs nothing is none
@@ -170,7 +171,9 @@ def _against_others(targets: Tensor, actions: Literal["present", "all"]) -> tupl
     return message[different], label[different], other[different]
 
 
-def from_people(judgements: Sequence[Judgement], messages: Mapping[str, Sequence[int]]) -> tuple[Pairs, dict[str, int]]:
+def from_annotations(
+    judgements: Sequence[PreferenceRecord], messages: Mapping[str, Sequence[int]]
+) -> tuple[Pairs, dict[str, int]]:
     """Pairs judged by people.
 
     Of several judgements of the same two actions of a message, the majority decides, and weighs by its
@@ -178,7 +181,7 @@ def from_people(judgements: Sequence[Judgement], messages: Mapping[str, Sequence
 
     Parameters
     ----------
-    judgements : sequence of Judgement
+    judgements : sequence of PreferenceRecord
     messages : mapping of str to sequence of int
         Indices of the messages by fingerprint, and by user and fingerprint joined by a space.
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from enron_triage.actions import ACTION_INDEX, ACTIONS, Action
-from enron_triage.config import RewardsConfig
+from enron_triage.config.training import RewardsConfig
 from enron_triage.errors import UsageError
-from enron_triage.models.checkpoint import load_checkpoint
-from enron_triage.models.policy import predict_logits
-from enron_triage.training.start import Start
+from enron_triage.policy.checkpoint import load_checkpoint
+from enron_triage.policy.network import predict_logits
+from enron_triage.records import ACTION_INDEX, ACTIONS, Action
+from enron_triage.training.setup import Start
 
 _NOW, _LATER = ACTION_INDEX[Action.REPLY_NOW], ACTION_INDEX[Action.REPLY_LATER]
 
@@ -65,7 +65,7 @@ def confidence_penalty(log_p: Tensor, targets: Tensor, penalty: float) -> Tensor
     return penalty * log_p.detach().exp() * wrong
 
 
-def learned_rewards(path: Path, start: Start) -> Tensor:
+def reward_model_rewards(path: Path, start: Start) -> Tensor:
     """The rewards that a reward model gives to every action for the train messages.
 
     Returns

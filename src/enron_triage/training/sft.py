@@ -20,21 +20,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enron_triage import __version__, provenance
-from enron_triage.actions import ACTIONS
-from enron_triage.config import Config, SftConfig
+from enron_triage import __version__
+from enron_triage.config.schema import Config
+from enron_triage.config.training import SftConfig
 from enron_triage.errors import UsageError
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.transform import Transform
-from enron_triage.models.checkpoint import Checkpoint
-from enron_triage.models.policy import Policy, choose_device, new_policy, predict_logits
-from enron_triage.models.trees import fit_trees
-from enron_triage.stages import Result, plan
-from enron_triage.training import distributed, loop
-from enron_triage.training.balance import class_weights, epoch_order, mailbox_weights
+from enron_triage.pipeline import Result, StageRun
+from enron_triage.policy.checkpoint import Checkpoint
+from enron_triage.policy.network import Policy, choose_device, new_policy, predict_logits
+from enron_triage.policy.trees import fit_trees
+from enron_triage.records import ACTIONS
+from enron_triage.runtime import distributed, provenance
+from enron_triage.training import trainer
+from enron_triage.training.files import StageFiles
 from enron_triage.training.losses import focal_loss
-from enron_triage.training.stage_files import StageFiles
 from enron_triage.training.validation import validate
+from enron_triage.training.weighting import class_weights, epoch_order, mailbox_weights
 
 logger = logging.getLogger(__name__)
 
@@ -51,25 +53,25 @@ def run(config: Config) -> Result:
     TriageError
         If the loss is no longer finite.
     """
-    stage = plan("sft", config)
+    stage = StageRun("sft", config)
     device = choose_device(config.device)
     files = StageFiles(config.checkpoints, 1, "sft")
-    with distributed.process_group(device), stage.recorded() as counts:
-        with distributed.first_alone():
-            train, val = (_load(config, path) for path in stage.inputs)
+    with distributed.process_group(device), stage.track() as counts:
+        with distributed.rank0_first():
+            train, val = (_load(config, path) for path in stage.inputs.values())
         _warn_of_absent_actions(train)
-        states = provenance.input_states(stage.inputs).values()
+        states = provenance.input_states(stage.inputs.values()).values()
         content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
         task = make_task(config, train, val, device, hashlib.sha256(content).hexdigest())
-        may_resume = distributed.shared(lambda: config.sft.resume and not stage.is_up_to_date())
-        history = loop.train(task, config.sft, files, config.sft_seed, may_resume=may_resume)
+        may_resume = distributed.broadcast_from_rank0(lambda: config.sft.resume and not stage.is_up_to_date())
+        history = trainer.train(task, config.sft, files, config.seed_of(config.sft), may_resume=may_resume)
         best = history[history[-1]["best_epoch"] - 1]
         counts.update(train=len(train), val=len(val), epochs=len(history), best_epoch=best["epoch"])
     data = {**counts, "validation": best, "checkpoint": str(files.best)}
     return Result(stage="sft", table=_table(data), data=data)
 
 
-def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device, identity: str) -> loop.Task:
+def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device, identity: str) -> trainer.Task:
     """What the loop optimises: the configured loss, class weights and sampling.
 
     Parameters
@@ -82,7 +84,9 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
     """
     settings = config.sft
     of_message = mailbox_weights(train.mailbox, settings.mailbox_weights_power)
-    transform, features = distributed.shared(lambda: Transform.fit(train, config.features, of_message, config.sft_seed))
+    transform, features = distributed.broadcast_from_rank0(
+        lambda: Transform.fit(train, config.features, of_message, config.seed_of(config.sft))
+    )
     features, val_features = features.to(device), transform.apply(val).to(device)
     targets, of_message = train.targets.to(device), of_message.to(device)
     counts = torch.bincount(train.targets, minlength=len(ACTIONS))
@@ -103,19 +107,19 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
             logits.flatten(0, 1), targets[batch].repeat(members), gamma, of_class, of_message[batch].repeat(members)
         )
 
-    def judge() -> loop.Metrics:
+    def judge() -> trainer.Metrics:
         logits = predict_logits(policy, val_features, val_fitted)
-        return validate(logits, val.targets, shift, config, transform.population.numpy())
+        return validate(logits, val.targets, shift, config, transform.class_prior.numpy())
 
-    def checkpoint(epoch: int, validation: loop.Metrics) -> Checkpoint:
+    def checkpoint(epoch: int, validation: trainer.Metrics) -> Checkpoint:
         return Checkpoint(
             stage="sft",
             init="",
             init_digest="",
             epoch=epoch,
             scheme=train.scheme,
-            label=provenance.plain(config.label),
-            seed=config.sft_seed,
+            label=provenance.to_builtins(config.label),
+            seed=config.seed_of(config.sft),
             model=model,
             weights={name: weight.detach().cpu().clone() for name, weight in policy.state_dict().items()},
             features=transform.to_plain(),
@@ -125,7 +129,7 @@ def make_task(config: Config, train: Dataset, val: Dataset, device: torch.device
             resume={},
         )
 
-    return loop.Task(
+    return trainer.Task(
         policy=policy,
         order=lambda generator: epoch_order(train.targets, config.sft.sampler, generator),
         losses=losses,
@@ -140,12 +144,14 @@ def _new_policy(
     config: Config, features: Tensor, targets: Tensor, weights: Tensor, device: torch.device
 ) -> tuple[dict[str, Any], Policy]:
     """An untrained policy, its trees fitted already, and the arguments that make one of its form."""
-    model = {"inputs": features.shape[1], **provenance.plain(config.model)}
+    model = {"inputs": features.shape[1], **provenance.to_builtins(config.model)}
     rounds = model.pop("boosting")
-    policy = new_policy(**model, seed=config.sft_seed)
+    policy = new_policy(**model, seed=config.seed_of(config.sft))
     if rounds:
         arrays = features.cpu().numpy(), targets.numpy(), weights.numpy()
-        trees = distributed.shared(lambda: fit_trees(*arrays, iterations=rounds, seed=config.sft_seed))
+        trees = distributed.broadcast_from_rank0(
+            lambda: fit_trees(*arrays, iterations=rounds, seed=config.seed_of(config.sft))
+        )
         policy.set_trees(trees)
         model |= {"trees": len(trees.root), "nodes": len(trees.feature)}
     return model, policy.to(device)

@@ -1,0 +1,1 @@
+"""What people judge: preferences that no label holds."""

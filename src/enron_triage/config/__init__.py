@@ -1,0 +1,1 @@
+"""The configuration: one schema for every file in ``configs/``, and reading it."""

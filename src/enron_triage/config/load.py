@@ -1,0 +1,234 @@
+"""Reading the configuration: files, then ``--set`` options, checked before any work starts.
+
+An unknown key or a wrong type is refused with the key's path and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from enron_triage.config.data import LabelConfig
+from enron_triage.config.schema import Config
+from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
+from enron_triage.config.types import Choices, Section
+from enron_triage.errors import UsageError
+
+_ROUNDING = 1e-6  # of shares written with six decimals
+
+
+def load_config(files: Sequence[Path] = (), overrides: Iterable[str] = (), **top_level: Any) -> Config:
+    """Merge files, overrides and top-level options over the defaults, and check the result.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        YAML files; later ones win.
+    overrides : iterable of str
+        ``key.path=value``, the value in YAML; win over files.
+    **top_level
+        Keys of `Config` that win over everything; None is left out.
+
+    Raises
+    ------
+    UsageError
+        A file that cannot be read, an unknown key, a wrong type.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        _merge(merged, _read_yaml(file))
+    for override in overrides:
+        _merge(merged, _parse_override(override))
+    merged.update({key: value for key, value in top_level.items() if value is not None})
+    return check_config(merged)
+
+
+def check_config(values: Mapping[str, Any]) -> Config:
+    """Turn nested plain values into a checked `Config`.
+
+    Raises
+    ------
+    UsageError
+        With the key's path and the allowed values.
+    """
+    _refuse_unknown_keys(Config, values, ())
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise UsageError(_explain(str(error))) from error
+    _refuse_unknown_names(config, Config(), ())
+    config = _with_allowed_groups(config, given="groups" in values.get("features", {}))
+    if config.label.dates[0] >= config.label.dates[1]:
+        raise UsageError("configuration: label.dates: the first date must come before the second")
+    total = sum(config.split.ratios)
+    if abs(total - 1) > _ROUNDING:
+        raise UsageError(f"configuration: split.ratios: sum to {total:.7g}; write shares that sum to 1")
+    return config
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        values = parse_yaml(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"configuration {file}: no such file") from None
+    except IsADirectoryError:
+        raise UsageError(f"configuration {file}: is a folder; name a YAML file") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"configuration {file}: is not UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"configuration {file}: cannot be read: {error.strerror}") from None
+    except InvalidYamlError as error:
+        raise UsageError(f"configuration {file}: not valid YAML: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"configuration {file}: must hold keys and values, not a {type(values).__name__}")
+    return values
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not re.fullmatch(r"\w+(\.\w+)*", key):
+        raise UsageError(f"--set {override}: must read key.path=value, e.g. sft.epochs=5")
+    try:
+        value = parse_yaml(text)
+    except InvalidYamlError as error:
+        raise UsageError(f"--set {override}: not a YAML value: {error}") from None
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return typing.cast("dict[str, Any]", value)
+
+
+def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> None:
+    for key, value in top.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def _refuse_unknown_keys(section: type, values: Mapping[str, Any], path: tuple[str, ...]) -> None:
+    fields = typing.get_type_hints(section)
+    for key, value in values.items():
+        where = ".".join((*path, str(key)))
+        if key not in section.__struct_fields__:  # type: ignore[attr-defined]
+            # A slip of the pen, or a key of another section.
+            meant = difflib.get_close_matches(str(key), fields, n=1) or [
+                known for known in _keys(Config) if known.rpartition(".")[2] == key
+            ]
+            hint = f"did you mean {' or '.join(meant)}? " if meant else ""
+            allowed = ", ".join(section.__struct_fields__)  # type: ignore[attr-defined]
+            raise UsageError(f"configuration: {where}: unknown key; {hint}allowed here: {allowed}")
+        if isinstance(fields[key], type) and issubclass(fields[key], Section):
+            if not isinstance(value, Mapping):
+                raise UsageError(f"configuration: {where}: must be a section of keys and values")
+            _refuse_unknown_keys(fields[key], value, (*path, str(key)))
+
+
+def _refuse_unknown_names(section: Section, default: Section, path: tuple[str, ...]) -> None:
+    """Refuse names that are not in the table of their kind: see `Choices`."""
+    for name, hint in typing.get_type_hints(type(section), include_extras=True).items():
+        value, known = getattr(section, name), getattr(default, name)
+        if isinstance(value, Section):
+            _refuse_unknown_names(value, known, (*path, name))
+        elif value != known and value is not None:
+            for choices in _choices(hint):
+                _refuse_unknown_name(value, choices, ".".join((*path, name)))
+
+
+def _refuse_unknown_name(value: str | tuple[str, ...], choices: Choices, key: str) -> None:
+    allowed = [*choices.also, *_table(choices.table)]
+    for name in [value] if isinstance(value, str) else value:
+        if name not in allowed:
+            meant = difflib.get_close_matches(name, allowed, n=1)
+            hint = f"did you mean {meant[0]}? " if meant else ""
+            raise UsageError(f"configuration: {key}: unknown name {name!r}; {hint}allowed: {', '.join(allowed)}")
+
+
+def _with_allowed_groups(config: Config, *, given: bool) -> Config:
+    """Feature groups that the label scheme has the data for: the default without the others, unless they were given."""
+    if config.label.scheme == LabelConfig().scheme:
+        return config
+    if _table("enron_triage.labels.schemes:SCHEMES")[config.label.scheme].has_history:
+        return config
+    groups = _table("enron_triage.features.groups:GROUPS")
+    refused = [name for name in config.features.groups if groups[name].needs_history]
+    allowed = tuple(name for name in config.features.groups if name not in refused)
+    if refused and given:
+        instead = f"--set 'features.groups=[{', '.join(allowed) or 'metadata'}]'"
+        raise UsageError(
+            f"configuration: features.groups: the {config.label.scheme} scheme has no history, which "
+            f"{refused[0]} needs; use {instead} or --set label.scheme=received"
+        )
+    return msgspec.structs.replace(config, features=msgspec.structs.replace(config.features, groups=allowed))
+
+
+def _table(reference: str) -> Mapping[str, Any]:
+    """The table that `Choices` names."""
+    module, _, name = reference.partition(":")
+    table: Mapping[str, Any] = getattr(importlib.import_module(module), name)
+    return table
+
+
+def _choices(hint: Any) -> Iterable[Choices]:
+    """The tables that the names in a value come from."""
+    if typing.get_origin(hint) is Annotated:
+        yield from (meta for meta in hint.__metadata__ if isinstance(meta, Choices))
+    for argument in typing.get_args(hint):
+        yield from _choices(argument)
+
+
+def _keys(section: type, path: tuple[str, ...] = ()) -> Iterable[str]:
+    """Every key of a section and of the sections in it, with its path."""
+    for name, hint in typing.get_type_hints(section).items():
+        yield ".".join((*path, name))
+        if isinstance(hint, type) and issubclass(hint, Section):
+            yield from _keys(hint, (*path, name))
+
+
+def _explain(error: str) -> str:
+    """Reword msgspec's message: the key's path first, what is wanted or allowed last."""
+    message, _, path = error.partition(" - at `$.")
+    key = path.rstrip("`")
+    whole = re.sub(r"\[[^\]]*\]", "", key)  # of an element such as label.dates[0]
+    hint = _type_of(whole)
+    for description in _descriptions(hint):
+        return f"configuration: {whole}: must be {description}"
+    text = message.replace("`array`", "list").replace("`", "").replace(", got", " but got")
+    choices = ", ".join(str(choice) for choice in _literals(hint))
+    return f"configuration: {key}: {text}" + (f"; allowed: {choices}" if choices else "")
+
+
+def _type_of(key: str) -> Any:
+    """The type hint of a key."""
+    hint: Any = Config
+    for part in key.split("."):
+        hint = typing.get_type_hints(hint, include_extras=True)[part]
+    return hint
+
+
+def _descriptions(hint: Any) -> Iterable[str]:
+    """What the schema says in words of the values that a key takes."""
+    if typing.get_origin(hint) is Annotated:
+        metas = (meta for meta in hint.__metadata__ if isinstance(meta, msgspec.Meta))
+        yield from (meta.description for meta in metas if meta.description)
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for argument in typing.get_args(hint):
+            yield from _descriptions(argument)
+
+
+def _literals(hint: Any) -> Iterable[Any]:
+    """The literal values that a key takes; none where it takes more than those."""
+    if typing.get_origin(hint) is Literal:
+        yield from typing.get_args(hint)
+    elif typing.get_origin(hint) in (tuple, Annotated, typing.Union, types.UnionType):
+        for argument in typing.get_args(hint):
+            yield from _literals(argument)

@@ -1,1 +1,0 @@
-"""Raw mail in, parsed records out."""

@@ -1,0 +1,1 @@
+"""Raw mail to records: the stages ``download`` and ``parse``."""

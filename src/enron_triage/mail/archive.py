@@ -1,0 +1,210 @@
+"""A mail archive as a stream: its files one by one, or unpacked into the target folder only, all or nothing."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from enron_triage.errors import TriageError, UsageError
+from enron_triage.runtime import artifacts
+from enron_triage.runtime.progress import progress_bar
+
+_TOP = "maildir"  # the folder that the CMU archive packs its mailboxes in
+# The last three: what tarfile makes of hostile headers.
+_DAMAGED = (
+    *(tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile),
+    *(ValueError, OverflowError, RecursionError),
+)
+_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
+_DRAIN = 1 << 20
+_MAX_BYTES = 1 << 28  # of one member, which is held in memory
+_DEEPEST = 100  # folders: making and removing them recurses
+
+
+class Unpacked(msgspec.Struct):
+    """How much an archive held."""
+
+    files: int = 0
+    size: int = 0
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; when the block ends it takes the target's place.
+
+    If the block raises, the target stays as it was and nothing half-made is left.
+    """
+    partial, old = target.with_name(f".{target.name}.partial"), target.with_name(f".{target.name}.old")
+    artifacts.remove(partial)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        artifacts.remove(old)
+        if target.exists():
+            target.rename(old)
+        partial.rename(target)
+    finally:
+        if old.exists() and not target.exists():  # stopped between the two renames
+            old.rename(target)
+        artifacts.remove(partial)
+        artifacts.remove(old)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a tar archive by its name."""
+    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz")) and path.is_file()
+
+
+def unpack(archive: Path, target: Path) -> Unpacked:
+    """Unpack a ``.tar``, ``.tar.gz`` or ``.tar.xz`` into an empty folder, as a stream.
+
+    A leading ``maildir/`` of the members is stripped. Only plain files and folders are accepted;
+    owners, permissions and times in the archive are ignored.
+
+    Parameters
+    ----------
+    archive : Path
+    target : Path
+        An empty folder.
+
+    Raises
+    ------
+    UsageError
+        If the archive is missing, or holds no file.
+    TriageError
+        As `archived_files`.
+    OSError
+        If the target cannot be written.
+    """
+    found = Unpacked()
+    folders = {target}
+    with (
+        artifacts.open_input(archive) as file,
+        progress_bar(description="unpack", total=archive.stat().st_size, unit="B") as bar,
+    ):
+        for name, content in archived_files(archive, file):
+            path = target / name
+            if path.parent not in folders:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(path.parent)
+            _write(path, content)
+            found.files += 1
+            found.size += len(content)
+            bar.update(file.tell() - bar.n)
+    if not found.files:
+        raise UsageError(f"{archive}: holds no file; it should unpack to maildir/<owner>/<folder>/<file>")
+    return found
+
+
+class _Stream:
+    """An archive's tar stream, decompressed, that knows whether the tar's end marker went by.
+
+    tarfile's own stream mode takes a truncated ``.tar.xz`` for a complete one.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        magic = file.read(6)
+        file.seek(0)
+        opener = next((opener for start, opener in _OPENERS.items() if magic.startswith(start)), None)
+        self._file: Any = opener(file) if opener else file
+        self._tail = b""
+
+    def read(self, size: int) -> bytes:
+        block: bytes = self._file.read(size)
+        self._tail = (self._tail + block)[-tarfile.BLOCKSIZE :]
+        return block
+
+    def is_complete(self) -> bool:
+        """Whether the archive ends as a tar does; reads what is left, so that checksums are verified."""
+        ends_well = self._tail == bytes(tarfile.BLOCKSIZE)
+        while self._file.read(_DRAIN):
+            pass
+        return ends_well
+
+
+class _Names:
+    """The names of an archive's files so far; one that stands twice is an attack or damage."""
+
+    def __init__(self) -> None:
+        self._files: set[int] = set()  # hashes, as an archive may hold very many
+        self._folders = {""}
+
+    def add(self, name: str) -> str:
+        """Note a name; tells what is wrong with it, if anything is."""
+        if hash(name) in self._files or name in self._folders:
+            return "stands there twice"
+        self._files.add(hash(name))
+        folder = name.rpartition("/")[0]
+        while folder not in self._folders:
+            if hash(folder) in self._files:
+                return "lies below a file"
+            self._folders.add(folder)
+            folder = folder.rpartition("/")[0]
+        return ""
+
+
+def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """The files of an archive as they stream by: names without a leading ``maildir/``, and contents.
+
+    Parameters
+    ----------
+    archive : Path
+        For the error messages.
+    file : BinaryIO
+        The archive, opened; its position tells how far the stream has come.
+
+    Raises
+    ------
+    TriageError
+        If the archive is truncated or damaged, or holds a link, a device, a member whose name leads
+        out of the archive, or a name that stands twice or is both a file's and a folder's.
+    """
+    damaged = f"{archive}: truncated or damaged; fetch it again"
+    names = _Names()
+    try:
+        stream = _Stream(file)
+        with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
+            for member in tar:
+                name = _inside(archive, member)
+                if member.isfile() and not member.issparse():
+                    if member.size > _MAX_BYTES:
+                        raise TriageError(f"{archive}: {member.name!r} is larger than any mail; refused")
+                    if problem := names.add(name):
+                        raise TriageError(f"{archive}: {name!r} {problem}; refused")
+                    content = tar.extractfile(member)
+                    yield name, content.read() if content is not None else b""
+                elif not member.isdir():
+                    raise TriageError(f"{archive}: {member.name!r} is a link, a device or sparse; refused")
+                tar.members.clear()  # tarfile would keep every header of the archive in memory
+        if not stream.is_complete():
+            raise TriageError(damaged)
+    except _DAMAGED as error:
+        raise TriageError(f"{damaged} ({type(error).__name__})") from None
+
+
+def _inside(archive: Path, member: tarfile.TarInfo) -> str:
+    """The member's path below the target."""
+    name = member.name
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        raise TriageError(f"{archive}: {name!r} would land outside of the target; refused")
+    if len(parts) > _DEEPEST:
+        raise TriageError(f"{archive}: {name[:40]!r}... lies over {_DEEPEST} folders deep; refused")
+    return "/".join(parts[1:] if parts[:1] == [_TOP] else parts)
+
+
+def _write(path: Path, content: bytes) -> None:
+    # O_EXCL: names that only this disk takes for one. os.open spares tarfile's chown and utime per file.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    # Buffered: an unbuffered write to a full disk may write less than all of it and raise nothing.
+    with open(descriptor, "wb") as file:
+        file.write(content)

@@ -1,1 +1,0 @@
-"""The policy network and the checkpoint that carries it."""

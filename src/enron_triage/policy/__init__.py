@@ -1,0 +1,1 @@
+"""The policy: the model, its calibration and decisions, and the checkpoint that carries it."""

@@ -1,0 +1,64 @@
+"""Calibration: from logits to honest probabilities."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from enron_triage.records import ACTIONS
+
+FloatArray = npt.NDArray[np.float64]
+
+_LOG_RANGE = (-4.0, 4.0)  # of log temperature: far beyond what any policy here has needed
+
+
+class Calibration(msgspec.Struct, kw_only=True, frozen=True):
+    """A shift that is known from training, and a temperature that is fitted on validation.
+
+    Attributes
+    ----------
+    temperature : float > 0
+        Divides the shifted logits (Guo et al. 2017, section 4.2).
+    shift : list of float, length 5
+        Added to the logits, in class order. A policy trained with class weights w learns probabilities
+        in proportion to w x p; the shift -log w gives p back (Menon et al. 2021, section 3).
+    """
+
+    temperature: float = 1.0
+    shift: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(ACTIONS))
+
+    @classmethod
+    def fit(
+        cls, logits: npt.NDArray[np.floating], targets: npt.NDArray[np.int64], shift: npt.ArrayLike | None = None
+    ) -> Calibration:
+        """The temperature of least negative log-likelihood.
+
+        Parameters
+        ----------
+        logits : array, shape (messages, actions)
+        targets : array of int, shape (messages,)
+        shift : array-like, shape (actions,), optional
+        """
+        known = np.zeros(len(ACTIONS)) if shift is None else np.asarray(shift, dtype=np.float64)
+        if not len(targets):
+            return cls(shift=known.tolist())
+        rows = np.arange(len(targets))
+        values = np.asarray(logits, dtype=np.float64) + known
+
+        def loss(log_temperature: float) -> float:
+            return float(-log_softmax(values / np.exp(log_temperature), axis=1)[rows, targets].mean())
+
+        temperature = np.exp(minimize_scalar(loss, bounds=_LOG_RANGE, method="bounded").x)
+        return cls(temperature=float(temperature), shift=known.tolist())
+
+    def log_probabilities(self, logits: npt.NDArray[np.floating]) -> FloatArray:
+        """Calibrated log-probabilities, shape (messages, actions)."""
+        values = (np.asarray(logits, dtype=np.float64) + np.asarray(self.shift)) / self.temperature
+        return np.asarray(log_softmax(values, axis=1))
+
+    def probabilities(self, logits: npt.NDArray[np.floating]) -> FloatArray:
+        """Calibrated probabilities, shape (messages, actions)."""
+        return np.exp(self.log_probabilities(logits))

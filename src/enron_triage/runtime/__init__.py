@@ -1,0 +1,1 @@
+"""What every stage runs on: artifacts, provenance, worker processes, progress."""

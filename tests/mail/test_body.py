@@ -1,0 +1,44 @@
+"""What the sender wrote, the signature, what is quoted."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enron_triage.mail.body import split_body
+
+OUTLOOK = "-----Original Message-----\nFrom: Roe, Jane\nSent: Monday, May 14, 2001 4:39 PM\nTo: A\nSubject: x\n\nwhy?\n"
+NOTES = "Jane Roe@X\n05/14/2001 04:39 PM\nTo: Owner A/X@X\ncc: \nSubject: x\n\nwhy?\n"
+ATTRIBUTION = "On Mon, 14 May 2001 16:39:00 -0700, Jane Roe <jane@x.example> wrote:\n> why?\n"
+PIECES = ["yes\n", "\n", "--\n", "-----\n", "Jane\n", "Jane Roe, X Corp\n", OUTLOOK, NOTES, ATTRIBUTION, "é", "\x00"]
+
+
+@pytest.mark.parametrize("quoted", [OUTLOOK, NOTES, ATTRIBUTION])
+def test_what_is_quoted_is_split_off(new_email, quoted):
+    parts = split_body(new_email(body="agreed\n\n" + quoted))
+    assert (parts.new, parts.signature, parts.quoted) == ("agreed\n\n", "", quoted)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["-- \nwhoever\n", "_____________\nX Corp\n555 1234\n", "Jane\n", "  Jane Roe\n555 1234\n", "J. Roe\n"],
+)
+def test_a_separator_or_the_senders_name_begins_the_signature(new_email, signature):
+    parts = split_body(
+        new_email(body="please send it\n\n" + signature, sender_name="Jane Roe", sender="jroe@x.example")
+    )
+    assert (parts.new, parts.signature) == ("please send it\n\n", signature)
+
+
+def test_a_name_in_the_text_begins_no_signature(new_email):
+    body = "Jane and I think that this is a good idea\nplease send it to Jane as soon as it is there\n"
+    assert split_body(new_email(body=body, sender_name="Jane Roe")).signature == ""
+    assert split_body(new_email(body="Jane Roe\n", sender_name="Jane Roe")).signature == ""  # all that there is
+    far = "Jane\n" + "a line of text\n" * 12
+    assert split_body(new_email(body=far, sender_name="Jane Roe")).signature == ""
+
+
+@settings(max_examples=150)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=12).map("".join))
+def test_the_parts_joined_are_the_body_again(new_email, body):
+    parts = split_body(new_email(body=body, sender_name="Jane Roe"))
+    assert "".join(parts) == body

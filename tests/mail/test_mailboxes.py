@@ -1,0 +1,451 @@
+import bz2
+import gzip
+import lzma
+import os
+import socket
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enron_triage.errors import UsageError
+from enron_triage.mail import mailboxes
+from enron_triage.mail.mailboxes import detect_format, list_batches
+from enron_triage.mail.message_ref import MessageRef, read_message_ref
+
+FROM = b"From jane@x.example Mon May 14 16:39:00 2001\n"
+MAIL = b"Subject: hello\n\nHello\n"
+
+
+def write(root, *names, content=MAIL):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def maildir(root):
+    for part in ("cur", "new", "tmp"):
+        (root / part).mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def listed(source, layout, limit=None):
+    """(user, folder, path) of every message, in order."""
+    return [
+        (batch.user, item.folder, item.path) for batch in list_batches(source, layout, limit) for item in batch.items
+    ]
+
+
+def contents(source, layout="mbox"):
+    return [read_message_ref(item) for batch in list_batches(source, layout) for item in batch.items]
+
+
+# Layouts
+
+
+def test_the_layout_is_told_by_the_files(tmp_path):
+    assert detect_format(write(tmp_path / "enron", "doe-j/inbox/1.")) == "enron"
+    assert detect_format(maildir(tmp_path / "one" / "me")) == "maildir"
+    assert detect_format(tmp_path / "one") == "maildir"
+    assert detect_format(write(tmp_path / "mboxes", "me.mbox", "note.txt")) == "mbox"
+    assert detect_format(tmp_path / "mboxes" / "note.txt") == "mbox"
+    assert detect_format(write(tmp_path / "half", "doe-j/cur/1.")) == "enron"
+
+
+def test_a_missing_source_says_what_to_do(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"nowhere: no such file or folder; run `triage download` or set parse\.source"
+    ):
+        detect_format(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("layout", ["enron", "maildir"])
+def test_a_file_where_a_folder_belongs_is_refused(tmp_path, layout):
+    write(tmp_path, "file")
+    with pytest.raises(UsageError, match=r"is a file where a folder belongs; set parse\.format=mbox"):
+        listed(tmp_path / "file", layout)
+
+
+@pytest.mark.parametrize("layout", ["enron", "maildir"])
+def test_a_folder_that_cannot_be_listed_is_one_clear_line(tmp_path, layout):
+    with pytest.raises(UsageError, match="gone: cannot be listed: No such file"):
+        listed(tmp_path / "gone", layout)
+
+
+@pytest.mark.parametrize("layout", ["enron", "maildir", "mbox"])
+def test_an_empty_folder_has_no_batches(tmp_path, layout):
+    (tmp_path / "doe-j" / "inbox").mkdir(parents=True)
+    assert list(list_batches(tmp_path, layout)) == []
+
+
+# An Enron tree
+
+
+def test_an_enron_tree_is_listed_by_mailbox_then_path(tmp_path):
+    names = ["roe-r/1.", "doe-j/inbox/2.", "doe-j/inbox/10.", "doe-j/inbox/sub/1.", "doe-j/all/1.", "Aaa/inbox/x"]
+    write(tmp_path, *names)
+    assert listed(tmp_path, "enron") == [
+        ("Aaa", "inbox", "Aaa/inbox/x"),
+        ("doe-j", "all", "doe-j/all/1."),
+        ("doe-j", "inbox", "doe-j/inbox/10."),
+        ("doe-j", "inbox", "doe-j/inbox/2."),
+        ("doe-j", "inbox/sub", "doe-j/inbox/sub/1."),
+        ("roe-r", "", "roe-r/1."),
+    ]
+    assert contents(tmp_path, "enron") == [MAIL] * 6
+
+
+def test_the_order_does_not_depend_on_the_file_system(tmp_path, monkeypatch):
+    write(tmp_path, *(f"{user}/{folder}/{n}." for user in "abc" for folder in "xy" for n in range(5)))
+    before = listed(tmp_path, "enron")
+    scandir, iterdir = os.scandir, Path.iterdir
+
+    class Reversed(list):
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(os, "scandir", lambda folder: Reversed(reversed(list(scandir(folder)))))
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter(reversed(list(iterdir(folder)))))
+    assert listed(tmp_path, "enron") == before
+    assert before == sorted(before)
+
+
+def listed_by_recursion(folder, path, name):
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            below = f"{name}/{entry.name}" if name else entry.name
+            yield from listed_by_recursion(entry.path, f"{path}/{entry.name}", below)
+        else:
+            yield path.split("/")[0], name, f"{path}/{entry.name}"
+
+
+def test_files_and_folders_stand_in_the_order_of_their_names(tmp_path):
+    names = ("1.", "b/2", "b/1", "b-a", "b.c/1", "b/c/1", "b/c/d/e", "a/z", "b/d", "z/y/x", "B", "b/c.d")
+    write(tmp_path / "doe-j", *names)
+    (tmp_path / "doe-j" / "b" / "empty").mkdir()
+    assert listed(tmp_path, "enron") == list(listed_by_recursion(tmp_path / "doe-j", "doe-j", ""))
+    assert len(listed(tmp_path, "enron")) == len(names)
+
+
+def test_folders_nested_deeper_than_python_recurses_are_listed(tmp_path):
+    depth = sys.getrecursionlimit() + 200
+    folders = [f"{tmp_path}/doe-j" + "/a" * n for n in range(depth + 1)]
+    for folder in folders:
+        os.mkdir(folder)
+    write(Path(folders[-1]), "1.")
+    try:
+        assert listed(tmp_path, "enron") == [("doe-j", "/".join("a" * depth), f"doe-j/{'a/' * depth}1.")]
+        assert contents(tmp_path, "enron") == [MAIL]
+    finally:
+        os.remove(f"{folders[-1]}/1.")
+        for folder in reversed(folders):  # pytest removes old folders by recursion
+            os.rmdir(folder)
+
+
+def test_batches_are_bounded_and_hold_one_mailbox(tmp_path, monkeypatch):
+    monkeypatch.setattr(mailboxes, "_BATCH", 4)
+    write(tmp_path, *(f"{user}/inbox/{n}." for user in ("a", "b") for n in range(6)))
+    sizes = [(batch.user, len(batch.items)) for batch in list_batches(tmp_path, "enron")]
+    assert sizes == [("a", 4), ("a", 2), ("b", 4), ("b", 2)]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 6, 7, 8, 12, 13])
+def test_the_limit_takes_the_first_messages(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(mailboxes, "_BATCH", 4)
+    write(tmp_path, *(f"{user}/inbox/{n}." for user in ("a", "b") for n in range(6)))
+    (tmp_path / "aa-empty").mkdir()
+    everything = listed(tmp_path, "enron")
+    assert listed(tmp_path, "enron", limit) == everything[:limit]
+
+
+def test_odd_names_of_folders_and_files_can_be_written_as_json(tmp_path):
+    odd = os.fsdecode(b"caf\xe9")
+    write(tmp_path, "with space/new\nline/[1] 'x'", "ünï/ö/ß", f"doe-j/{odd}/{odd}", ".hidden/.folder/.1")
+    assert listed(tmp_path, "enron") == [
+        (".hidden", ".folder", ".hidden/.folder/.1"),
+        ("doe-j", "caf�", "doe-j/caf�/caf�"),
+        ("with space", "new\nline", "with space/new\nline/[1] 'x'"),
+        ("ünï", "ö", "ünï/ö/ß"),
+    ]
+    assert contents(tmp_path, "enron") == [MAIL] * 4
+
+
+@pytest.mark.parametrize("layout", ["enron", "maildir", "mbox"])
+def test_a_mailbox_of_an_odd_name_can_be_written_as_json(tmp_path, layout):
+    odd = os.fsdecode(b"caf\xe9")
+    if layout == "mbox":
+        write(tmp_path, f"{odd}.mbox", content=FROM + MAIL)
+    else:
+        write(maildir(tmp_path / odd) if layout == "maildir" else tmp_path / odd, "cur/1")
+    for texts in listed(tmp_path, layout):
+        assert texts[0] == "caf�"
+        assert "".join(texts).encode().decode() == "".join(texts)
+    assert contents(tmp_path, layout) == [MAIL]
+
+
+def test_files_beside_the_mailboxes_are_counted_in_one_warning(tmp_path, caplog):
+    write(tmp_path, "doe-j/inbox/1.", "README", "a.txt", "b.txt", "c.txt")
+    (tmp_path / "roe-r").symlink_to("doe-j")
+    assert [path for _, _, path in listed(tmp_path, "enron")] == ["doe-j/inbox/1."]
+    assert caplog.messages == [
+        f"{tmp_path}: files beside the mailboxes are not read: 5 (README, a.txt, b.txt, ...); "
+        "a mailbox is a folder of its own"
+    ]
+
+
+def test_mbox_files_beside_maildirs_are_named(tmp_path, caplog):
+    write(maildir(tmp_path / "me"), "cur/1")
+    write(tmp_path, "old.mbox", "note.txt")
+    assert [path for _, _, path in listed(tmp_path, detect_format(tmp_path))] == ["me/cur/1"]
+    assert caplog.messages == [
+        f"{tmp_path}: files beside the mailboxes are not read: 1 (old.mbox); parse.format=mbox reads them"
+    ]
+
+
+def test_a_corpus_of_mailboxes_alone_is_listed_without_a_warning(tmp_path, caplog):
+    write(tmp_path / "enron", "doe-j/1.")
+    write(maildir(tmp_path / "me"), "cur/1", "dovecot-uidlist")
+    listed(tmp_path / "enron", "enron")
+    listed(tmp_path / "me", "maildir")
+    assert caplog.messages == []
+
+
+# What is no mail
+
+
+def test_a_link_is_listed_but_not_followed(tmp_path):
+    write(tmp_path / "outside", "secret/1.")
+    write(tmp_path / "maildir", "doe-j/inbox/1.")
+    inbox = tmp_path / "maildir" / "doe-j" / "inbox"
+    (inbox / "2.").symlink_to(tmp_path / "outside" / "secret" / "1.")
+    (inbox / "3").symlink_to(tmp_path / "outside" / "secret")
+    (inbox / "4").symlink_to(inbox)  # a circle
+    (inbox / "5").symlink_to("nowhere")
+    (tmp_path / "maildir" / "roe-r").symlink_to(tmp_path / "outside")
+    items = [item for batch in list_batches(tmp_path / "maildir", "enron") for item in batch.items]
+    assert [item.path for item in items] == [f"doe-j/inbox/{name}" for name in ("1.", "2.", "3", "4", "5")]
+    assert read_message_ref(items[0]) == MAIL
+    for item in items[1:]:
+        with pytest.raises(OSError, match="Too many levels of symbolic links"):
+            read_message_ref(item)
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
+    (tmp_path / "doe-j").mkdir()
+    os.mkfifo(tmp_path / "doe-j" / "1.")
+    with pytest.raises(ValueError, match="not a regular file"):
+        contents(tmp_path, "enron")
+
+
+def test_a_socket_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "doe-j").mkdir()
+    monkeypatch.chdir(tmp_path / "doe-j")  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("1.")
+        with pytest.raises(OSError, match=r"\[Errno"):
+            contents(tmp_path, "enron")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" \r\n\t\n"])
+def test_an_empty_file_is_refused(tmp_path, content):
+    write(tmp_path, "doe-j/1.", content=content)
+    with pytest.raises(ValueError, match="empty"):
+        contents(tmp_path, "enron")
+
+
+def test_a_file_larger_than_any_mail_is_refused_unread(tmp_path):
+    with (write(tmp_path, "doe-j/1.") / "doe-j/1.").open("r+b") as file:
+        file.truncate(64 * 2**20 + 1)
+    with pytest.raises(ValueError, match="larger than 64 MiB"):
+        contents(tmp_path, "enron")
+
+
+def test_a_file_that_vanished_after_the_listing_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_message_ref(MessageRef("doe-j/1.", "", str(tmp_path / "1.")))
+
+
+# Maildirs
+
+
+def test_a_maildir_is_listed_with_its_subfolders(tmp_path):
+    root = maildir(tmp_path / "me")
+    for name in (".Archive", ".Archive.2001", ".INBOX.Work.Plans", ".Sent Mail"):
+        maildir(root / name)
+    write(
+        root,
+        *("cur/1:2,S", "new/2", "tmp/3", ".Archive/cur/4", ".Archive.2001/new/5", ".INBOX.Work.Plans/cur/6"),
+        *(".Sent Mail/cur/7", "dovecot-uidlist", ".NoMaildir/x/8"),
+    )
+    found = listed(root, "maildir")
+    assert [(user, folder, Path(path).name) for user, folder, path in found] == [
+        ("me", "", "1:2,S"),
+        ("me", "", "2"),
+        ("me", "", "3"),
+        ("me", "Archive", "4"),
+        ("me", "Archive/2001", "5"),
+        ("me", "Work/Plans", "6"),
+        ("me", "Sent Mail", "7"),
+    ]
+    assert all((tmp_path / path).is_file() for _, _, path in found)
+    assert found[0][2] == "me/cur/1:2,S"
+    assert found == listed(tmp_path, "maildir")  # the same, found from the folder of Maildirs
+
+
+def test_several_maildirs_are_several_mailboxes(tmp_path):
+    for user in ("b", "a"):
+        write(maildir(tmp_path / user), "cur/1")
+    write(tmp_path, "no-maildir/1")
+    assert [user for user, _, _ in listed(tmp_path, "maildir")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", [".", "../me"])
+def test_a_maildir_named_by_a_dot_gets_its_real_name(tmp_path, monkeypatch, name):
+    write(maildir(tmp_path / "me"), "cur/1")
+    monkeypatch.chdir(tmp_path / "me")
+    assert [user for user, _, _ in listed(Path(name), "maildir")] == ["me"]
+
+
+# mbox files
+
+
+def mbox(path, *messages, end=b"\n"):
+    path.write_bytes(b"".join(FROM + message + b"\n" for message in messages).replace(b"\n", end))
+    return path
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_an_mbox_is_cut_at_its_from_lines(tmp_path, end):
+    messages = [b"Subject: %d\n\nHello\n\nAgain\n" % n for n in range(3)]
+    path = mbox(tmp_path / "All mail.mbox", *messages, end=end)
+    assert listed(path, "mbox") == [("All mail", "", f"All mail.mbox#{n}") for n in range(3)]
+    assert contents(path) == [(message + b"\n").replace(b"\n", end) for message in messages]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"From jane@x.example Mon May 14 16:39:00 2001",
+        b"From 1756@xxx Mon Jan 02 09:00:00 +0000 2023",
+        b"From - Mon May 14 16:39:00 2001",
+        b"From MAILER-DAEMON Mon May 14 16:39:00 2001 -0700",
+    ],
+)
+def test_the_from_lines_of_every_mail_program_are_known(tmp_path, line):
+    path = tmp_path / "a.mbox"
+    path.write_bytes(b"\n".join([line, b"Subject: 1", b"", b"x", b"", line, b"Subject: 2", b"", b"y"]))
+    assert contents(path) == [b"Subject: 1\n\nx\n\n", b"Subject: 2\n\ny"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"From the start of a line it goes on.\n",
+        b"text\n\nFrom here on there is no year\n\ntext\n",
+        b"no blank line above\n" + FROM,
+        b"text\n\n>" + FROM,
+        b"text\n\nFrom\n",
+        b"text\n\n From a@x Mon May 14 16:39:00 2001\n",
+    ],
+)
+def test_a_from_in_a_body_begins_no_message(tmp_path, body):
+    path = mbox(tmp_path / "a.mbox", b"Subject: 1\n\n" + body, b"Subject: 2\n\nx\n")
+    assert len(contents(path)) == 2
+    assert contents(path)[1] == b"Subject: 2\n\nx\n\n"
+
+
+def test_quoted_from_lines_lose_one_mark(tmp_path):
+    path = mbox(tmp_path / "a.mbox", b"Subject: 1\n\n>From a\n>>From b\n> From c\nx >From d\n>Fromage\n>From e")
+    assert contents(path) == [b"Subject: 1\n\nFrom a\n>From b\n> From c\nx >From d\n>Fromage\nFrom e\n"]
+
+
+def test_a_quoted_from_outside_an_mbox_stays(tmp_path):
+    write(tmp_path, "doe-j/1.", content=b"Subject: 1\n\n>From a\n")
+    assert contents(tmp_path, "enron") == [b"Subject: 1\n\n>From a\n"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([b"From x", b">From y", b">>From z", FROM.strip(), b"", b"text", b" From w", b">"])),
+        max_size=4,
+    )
+)
+def test_an_mbox_gives_back_every_message_that_was_written_to_it(tmp_path_factory, bodies):
+    messages = [b"Subject: %d\n\n" % n + b"".join(line + b"\n" for line in lines) for n, lines in enumerate(bodies)]
+    path = tmp_path_factory.mktemp("mbox") / "a.mbox"
+    with path.open("wb") as file:
+        for message in messages:
+            quoted = [b">" + line if line.lstrip(b">").startswith(b"From ") else line for line in message.split(b"\n")]
+            file.write(FROM + b"\n".join(quoted) + b"\n")
+    assert contents(path) == [message + b"\n" for message in messages]
+
+
+def test_a_folder_of_mboxes_is_a_mailbox_each(tmp_path):
+    mbox(tmp_path / "b.mbox", MAIL)
+    mbox(tmp_path / "a.mbox", MAIL, MAIL)
+    (tmp_path / "folder.mbox").mkdir()
+    write(tmp_path, "note.txt")
+    assert listed(tmp_path, "mbox") == [("a", "", "a.mbox#0"), ("a", "", "a.mbox#1"), ("b", "", "b.mbox#0")]
+    assert listed(tmp_path, "mbox", 2) == listed(tmp_path, "mbox")[:2]
+
+
+def test_blank_lines_above_the_first_from_line_do_not_matter(tmp_path):
+    (tmp_path / "a.mbox").write_bytes(b"\n\r\n" + FROM + MAIL)
+    assert contents(tmp_path / "a.mbox") == [MAIL]
+
+
+def test_an_empty_mbox_has_no_messages(tmp_path):
+    (tmp_path / "a.mbox").touch()
+    assert listed(tmp_path / "a.mbox", "mbox") == []
+
+
+def test_a_message_of_an_mbox_may_be_empty(tmp_path):
+    path = mbox(tmp_path / "a.mbox", MAIL, b"\n", MAIL)
+    items = [item for batch in list_batches(path, "mbox") for item in batch.items]
+    assert len(items) == 3
+    with pytest.raises(ValueError, match="empty"):
+        read_message_ref(items[1])
+    assert read_message_ref(items[2]) == MAIL + b"\n"
+
+
+@pytest.mark.parametrize("content", [MAIL, b"\x89PNG\r\n", b"From\n", b"\n\n From jane 2001\n"])
+def test_a_file_that_is_no_mbox_is_refused(tmp_path, content):
+    (tmp_path / "a.mbox").write_bytes(content)
+    with pytest.raises(UsageError, match=r"a\.mbox: not an mbox: it does not begin with a `From ` line"):
+        listed(tmp_path / "a.mbox", "mbox")
+
+
+@pytest.mark.parametrize(
+    ("compress", "name"), [(gzip.compress, "gzip"), (lzma.compress, "xz"), (bz2.compress, "bzip2")]
+)
+def test_a_compressed_mbox_says_to_unpack_it(tmp_path, compress, name):
+    (tmp_path / "mail.mbox").write_bytes(compress(FROM + MAIL))
+    with pytest.raises(UsageError, match=rf"mail\.mbox: compressed with {name}; unpack it and name the mbox"):
+        listed(tmp_path / "mail.mbox", "mbox")
+
+
+def test_an_mbox_in_a_zip_file_says_to_unpack_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "takeout.zip", "w") as archive:
+        archive.writestr("mail.mbox", FROM + MAIL)
+    with pytest.raises(UsageError, match=r"takeout\.zip: compressed with zip; unpack it and name the mbox"):
+        listed(tmp_path / "takeout.zip", "mbox")
+
+
+def test_an_mbox_that_cannot_be_opened_is_one_clear_line(tmp_path, monkeypatch):
+    mbox(tmp_path / "a.mbox", MAIL)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UsageError, match=r"a\.mbox: cannot be read: Permission denied"):
+        listed(tmp_path / "a.mbox", "mbox")
