@@ -1,5 +1,6 @@
 import warnings
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ def arrays(pairs):
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_classification_is_what_scikit_learn_computes(pairs):
     targets, predictions = arrays(pairs)
-    got = metrics.classification(targets, predictions)
+    got = msgspec.to_builtins(metrics.classification(targets, predictions))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that were predicted but are not there
         precision, recall, f1, support = sklearn.precision_recall_fscore_support(
@@ -45,7 +46,7 @@ def test_classification_is_what_scikit_learn_computes(pairs):
 
 
 def test_a_class_that_is_never_predicted_has_precision_0_and_one_without_support_none():
-    got = metrics.classification(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 3]))
+    got = msgspec.to_builtins(metrics.classification(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 3])))
     assert got["per_class"]["reply_later"] == {"precision": 0, "recall": 0, "f1": 0, "support": 2}
     assert got["per_class"]["archive"] == {"precision": None, "recall": None, "f1": None, "support": 0}
     assert got["macro_f1"] == pytest.approx((2 * 2 / 5 + 0) / 2)

@@ -122,7 +122,7 @@ def _by_earlier_actions(
 
 def decision_metrics(targets: IntArray, predictions: IntArray, costs: Costs) -> dict[str, Any]:
     """The metrics of some decisions that need no probabilities, the mean reward among them."""
-    result = metrics.classification(targets, predictions)
+    result = msgspec.to_builtins(metrics.classification(targets, predictions))
     reward = metrics.mean_reward(np.array(result["confusion_matrix"]), costs)
     return {**result, "mean_reward": float(reward)}
 

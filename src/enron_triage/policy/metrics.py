@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +22,49 @@ COLLAPSE_PREDICTED = 0.95  # a policy has collapsed when one class takes more of
 COLLAPSE_TRUE = 0.90  # while it is less of the truth
 ECE_BINS = 15
 _CLASSES = len(ACTION_NAMES)
+
+
+class ClassMetrics(msgspec.Struct, kw_only=True):
+    """The metrics of one action.
+
+    Attributes
+    ----------
+    precision, recall, f1 : float or None
+        None for an action without support.
+    support : int
+        How many messages have the action.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+class Classification(msgspec.Struct, kw_only=True):
+    """The metrics that need no probabilities.
+
+    Attributes
+    ----------
+    accuracy, balanced_accuracy, macro_f1 : float
+        Averages are over the actions that have support.
+    per_class : dict of str to ClassMetrics
+        By action.
+    confusion_matrix : list of list of int
+        Counts by true action (rows) and predicted action (columns), in class order.
+    predicted_share : dict of str to float
+        The share of the predictions that each action takes.
+    collapsed : bool
+        Whether one action takes nearly all predictions: see `collapsed`.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    per_class: dict[str, ClassMetrics]
+    confusion_matrix: list[list[int]]
+    predicted_share: dict[str, float]
+    collapsed: bool
 
 
 def confusion_matrix(targets: IntArray, predictions: IntArray) -> IntArray:
@@ -171,23 +215,23 @@ def average_precision(is_positive: npt.NDArray[np.bool_], score: FloatArray) -> 
     return float(average_precision_score(is_positive, score)) if is_positive.any() else None
 
 
-def classification(targets: IntArray, predictions: IntArray) -> dict[str, Any]:
+def classification(targets: IntArray, predictions: IntArray) -> Classification:
     """The metrics that need no probabilities, as the evaluation's JSON names them."""
     confusion = confusion_matrix(targets, predictions)
     precision, recall, f1 = (known(values) for values in precision_recall_f1(confusion))
     support = confusion.sum(axis=1)
-    return {
-        "accuracy": float(accuracy(confusion)),
-        "balanced_accuracy": float(balanced_accuracy(confusion)),
-        "macro_f1": float(macro_f1(confusion)),
-        "per_class": {
-            action: {"precision": precision[i], "recall": recall[i], "f1": f1[i], "support": int(support[i])}
+    return Classification(
+        accuracy=float(accuracy(confusion)),
+        balanced_accuracy=float(balanced_accuracy(confusion)),
+        macro_f1=float(macro_f1(confusion)),
+        per_class={
+            action: ClassMetrics(precision=precision[i], recall=recall[i], f1=f1[i], support=int(support[i]))
             for i, action in enumerate(ACTION_NAMES)
         },
-        "confusion_matrix": confusion.tolist(),
-        "predicted_share": predicted_share(confusion),
-        "collapsed": collapsed(confusion),
-    }
+        confusion_matrix=confusion.tolist(),
+        predicted_share=predicted_share(confusion),
+        collapsed=collapsed(confusion),
+    )
 
 
 def bootstrap_intervals(

@@ -29,8 +29,7 @@ from enron_triage.training import trainer
 from enron_triage.training.losses import clipped_surrogate, entropy, group_advantages, kl_divergence
 from enron_triage.training.post_training import refine
 from enron_triage.training.rewards import confidence_penalty, reward_model_rewards, reward_table
-from enron_triage.training.setup import Start, refined_checkpoint
-from enron_triage.training.validation import validate_refined
+from enron_triage.training.setup import Start, refined_checkpoint, validate_refined
 
 _NO_SIGNAL = 1e-6  # a group whose rewards lie this close together says nothing
 

@@ -24,8 +24,7 @@ from enron_triage.training import trainer
 from enron_triage.training.losses import bradley_terry_loss
 from enron_triage.training.post_training import refine
 from enron_triage.training.preferences import Pairs, preference_metrics, preference_pairs
-from enron_triage.training.setup import Start, refined_checkpoint
-from enron_triage.training.validation import validate_refined
+from enron_triage.training.setup import Start, refined_checkpoint, validate_refined
 
 
 def run(config: Config) -> Result:

@@ -17,7 +17,9 @@ from enron_triage.features.transform import Transform
 from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.checkpoint import Checkpoint, check_fit, load_checkpoint
 from enron_triage.policy.network import Policy, ResidualAdapter, predict_logits
+from enron_triage.policy.validation import validate
 from enron_triage.runtime import distributed, provenance
+from enron_triage.training.losses import entropy, kl_divergence
 from enron_triage.training.weighting import mailbox_weights
 
 
@@ -169,3 +171,15 @@ def _load(config: Config, transform: Transform, path: Path) -> Dataset:
     if not len(dataset) or (dataset.targets < 0).any():
         raise UsageError(f"{path}: is empty or holds messages without an action; run `triage split`")
     return dataset
+
+
+def validate_refined(logits: Tensor, start: Start, config: Config) -> dict[str, Any]:
+    """`validate`, and how far the policy has moved: KL to the reference and entropy, exact over the actions.
+
+    Both are of the policy's own probabilities, before any calibration, and means over validation.
+    """
+    log_p, reference = torch.log_softmax(logits, dim=1), start.val_reference.cpu()
+    return validate(logits, start.val.targets, None, config, start.transform.class_prior.numpy()) | {
+        "kl": float(kl_divergence(log_p, reference).mean()),
+        "entropy": float(entropy(log_p).mean()),
+    }

@@ -30,12 +30,12 @@ from enron_triage.pipeline import Result, StageRun
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.network import Policy, choose_device, new_policy, predict_logits
 from enron_triage.policy.trees import fit_trees
+from enron_triage.policy.validation import validate
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import distributed, provenance
 from enron_triage.training import trainer
 from enron_triage.training.files import StageFiles
 from enron_triage.training.losses import focal_loss
-from enron_triage.training.validation import validate
 from enron_triage.training.weighting import class_weights, epoch_order, mailbox_weights
 
 logger = logging.getLogger(__name__)

@@ -7,15 +7,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from enron_triage.config.schema import Config
 from enron_triage.policy import metrics
 from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.decisions import Decision
-from enron_triage.training.losses import entropy, kl_divergence
-from enron_triage.training.setup import Start
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -52,21 +49,9 @@ def validate(
     names = ("accuracy", "balanced_accuracy", "macro_f1", "predicted_share", "collapsed")
     return {
         "val_loss": float(-log_p[np.arange(len(actions)), actions].mean()),
-        **{name: report[name] for name in names},
+        **{name: getattr(report, name) for name in names},
         "mean_reward": float(metrics.mean_reward(confusion, config.rewards.costs)),
         "reply_auc": metrics.roc_auc(metrics.needs_reply(actions), metrics.reply_probability(np.exp(log_p))),
         "calibration": msgspec.structs.asdict(calibration),
         "decision": msgspec.structs.asdict(decision),
-    }
-
-
-def validate_refined(logits: Tensor, start: Start, config: Config) -> dict[str, Any]:
-    """`validate`, and how far the policy has moved: KL to the reference and entropy, exact over the actions.
-
-    Both are of the policy's own probabilities, before any calibration, and means over validation.
-    """
-    log_p, reference = torch.log_softmax(logits, dim=1), start.val_reference.cpu()
-    return validate(logits, start.val.targets, None, config, start.transform.class_prior.numpy()) | {
-        "kl": float(kl_divergence(log_p, reference).mean()),
-        "entropy": float(entropy(log_p).mean()),
     }
