@@ -25,13 +25,13 @@ from enron_triage.config.load import load_config
 from enron_triage.config.training import PostTrainingConfig, RewardsConfig
 from enron_triage.errors import TriageError
 from enron_triage.features.dataset import load_dataset
-from enron_triage.features.transform import Transform
 from enron_triage.policy import metrics
-from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.adapters import ResidualAdapter
 from enron_triage.policy.checkpoint import load_checkpoint
-from enron_triage.policy.network import ResidualAdapter, predict_logits
+from enron_triage.policy.inference import predict_logits
 from enron_triage.runtime import artifacts
-from enron_triage.training.losses import cross_entropy, preference_loss
+from enron_triage.training.losses import cross_entropy
+from enron_triage.training.preference_losses import preference_loss
 from enron_triage.training.preferences import Pairs
 
 BATCH = 32
@@ -56,14 +56,14 @@ class Mailbox(msgspec.Struct):
 def read_mailboxes(data: Path, split: str, checkpoint_path: Path, workers: int | str) -> list[Mailbox]:
     """The mailboxes of a split as the policy sees them."""
     checkpoint = load_checkpoint(checkpoint_path)
-    transform = Transform.from_plain(checkpoint.features)
+    transform = checkpoint.features
     path = data / f"{split}.json"
-    dataset = load_dataset(path, transform.groups, cache=data / "features", workers=workers)
+    dataset = load_dataset(path, transform.settings, cache=data / "features", workers=workers)
     when = torch.tensor([record.timestamp for record in artifacts.read_records(path, _When)])
     policy = checkpoint.policy(torch.device("cpu"))
-    calibration = Calibration(**checkpoint.calibration)
+    calibration = checkpoint.calibration
     policy.fold_calibration(calibration.shift, calibration.temperature)
-    features = transform.apply(dataset)
+    features = transform.transform(dataset)
     reference = torch.log_softmax(predict_logits(policy, features), dim=1)
     mailboxes = []
     for index in range(len(dataset.mailboxes)):

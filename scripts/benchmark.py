@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Time the stages against a floor and against others' parsers and models, and print the ratios.
+"""Time the stages, compare them with a floor and with other parsers and models, and print the ratios.
 
     python scripts/benchmark.py --source path/to/maildir --archive mail.tar.xz --scaling --training --json figures.json
 
-Each measurement is a process of its own, run ``--repeats`` times in turn with the others; the median counts. The floor
-is what one core needs to open, read, decode (latin-1), encode (JSON) and write every file without looking inside; of an
-archive, to read every member with ``tarfile``. Peak memory is the proportional set size of all processes of a
-measurement, sampled every 50 ms (Linux). Parsers and models of the extra ``peers`` are measured where it is installed.
+Each measurement runs in its own process, ``--repeats`` times in turn with the others, and the median is reported. The
+floor is the time that one core needs to open, read, decode (latin-1), encode (JSON) and write every file without
+parsing it; for an archive, to read every member with ``tarfile``. Peak memory is the proportional set size of all
+processes of a measurement, sampled every 50 ms (Linux). Parsers and models of the extra ``peers`` are measured if it is
+installed.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ import msgspec
 
 SAMPLE_SECONDS = 0.05
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1, 2)  # of the corpus
-TOKEN = b" zzsecond"  # what makes the second half of twice the corpus no copy of the first
+TOKEN = b" zzsecond"  # added to the second half of twice the corpus, so that it is not a copy of the first
 STAGES = ("parse", "label", "split")
 SPLITS = ("train", "val", "test")
 Figures = dict[str, Any]
 
 
 class Measurement(NamedTuple):
-    """A command to time, how many messages it works on, and what it is set against."""
+    """A command to time, the number of messages it processes, and the measurement it is compared with."""
 
     command: list[str]
     count: Callable[[], int]
@@ -84,7 +85,7 @@ def main() -> None:
 
 
 def measurements(arguments: argparse.Namespace, folder: Path) -> dict[str, Measurement]:
-    """What is measured, by name; the stages leave their artifacts in `folder`."""
+    """The measurements by name; the stages write their artifacts to `folder`."""
     messages = sum(1 for _ in _files(arguments.source))
     parsers = ["floor", "email package"] + [name for name in PEERS if importlib.util.find_spec(PEERS[name])]
     found = {
@@ -128,7 +129,7 @@ def table(measured: Figures) -> Iterator[str]:
 
 
 def scaling(arguments: argparse.Namespace) -> Figures:
-    """The data stages on parts of the corpus and on twice of it, once each."""
+    """Time the data stages on parts of the corpus and on twice the corpus, once each."""
     found = {}
     for share in SHARES:
         with tempfile.TemporaryDirectory() as name:
@@ -139,7 +140,7 @@ def scaling(arguments: argparse.Namespace) -> Figures:
 
 
 def scaling_table(measured: Figures) -> Iterator[str]:
-    """Time and memory by the size of the corpus, and what a message more takes in the last doubling, as Markdown."""
+    """Time and memory by the size of the corpus, and the cost of one more message in the last doubling, as Markdown."""
     names = list(next(iter(measured.values())))
     yield f"| Corpus | Messages | {' | '.join(f'{name}: s, MB' for name in names)} |"
     yield f"|{'---|' * (len(names) + 2)}"
@@ -186,7 +187,7 @@ def _triage(stage: str, source: Path, folder: Path, workers: int) -> list[str]:
 
 
 def _write_share(source: Path, corpus: Path, share: float) -> int:
-    """Some mailboxes of a corpus, or all and again under other names and with a token more; how many messages."""
+    """Copy some mailboxes, or all of them twice (with other names and a token added); the number of messages."""
     owners = sorted(path for path in source.iterdir() if path.is_dir())
     messages = 0
     every = min(round(1 / share), len(owners) // 3) if share < 1 else 1  # a split needs three mailboxes
@@ -195,7 +196,7 @@ def _write_share(source: Path, corpus: Path, share: float) -> int:
             messages += _place(Path(file), corpus / Path(file).relative_to(source))
     for owner in owners if share > 1 else []:
         for file in _files(owner):
-            # At the end of the subject, whose beginning tells an answer.
+            # At the end of the subject, because its beginning marks a reply.
             head, colon, rest = Path(file).read_bytes().partition(b"Subject:")
             subject, line_end, rest = rest.partition(b"\n")
             subject = subject.rstrip(b"\r") + TOKEN if colon else subject
@@ -269,12 +270,13 @@ def _stream_archive(source: Path, output: Path) -> None:
 
 def _features(source: Path, output: Path) -> None:
     """Extract the features of the splits; `source` is the data folder."""
+    from enron_triage.config.training import FeaturesConfig
     from enron_triage.features.dataset import load_dataset
 
     shutil.rmtree(output, ignore_errors=True)
     workers = int(sys.argv[sys.argv.index("--workers") + 1])
     for split in SPLITS:
-        load_dataset(source / f"{split}.json", ["metadata", "history", "text"], cache=output, workers=workers)
+        load_dataset(source / f"{split}.json", FeaturesConfig(), cache=output, workers=workers)
 
 
 def _training(source: Path, output: Path) -> None:
@@ -285,19 +287,18 @@ def _training(source: Path, output: Path) -> None:
 
     from enron_triage.config.load import load_config
     from enron_triage.features.dataset import load_dataset
-    from enron_triage.features.transform import Transform
+    from enron_triage.features.transform import FeatureTransform
     from enron_triage.policy.trees import fit_trees
-    from enron_triage.training import sft, trainer
-    from enron_triage.training.files import StageFiles
-    from enron_triage.training.weighting import mailbox_weights
+    from enron_triage.training.files import TrainingFiles
+    from enron_triage.training.sft import SftObjective
+    from enron_triage.training.trainer import Trainer
 
     config = load_config([], [], data_dir=str(source), checkpoint_dir=str(source))
-    groups, rounds = config.features.groups, config.model.boosting
+    rounds, power, seed = config.model.boosting, config.sft.mailbox_weights_power, config.seed_of(config.sft)
     train, val = (
-        load_dataset(source / f"{split}.json", groups, cache=source / "features", workers=1)
+        load_dataset(source / f"{split}.json", config.features, cache=source / "features", workers=1)
         for split in ("train", "val")
     )
-    of_message = mailbox_weights(train.mailbox, config.sft.mailbox_weights_power)
     found: Figures = {}
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
@@ -307,10 +308,11 @@ def _training(source: Path, output: Path) -> None:
         return result
 
     transform, features = timed(
-        "scores of the text", lambda: Transform.fit(train, config.features, of_message, config.sft_seed)
+        "scores of the text",
+        lambda: FeatureTransform.fit_transform(train, config.features, mailbox_weights_power=power, seed=seed),
     )
-    matrix, val_matrix = features.numpy(), transform.apply(val).numpy()
-    targets, weights, truth = train.targets.numpy(), of_message.numpy(), val.targets.numpy()
+    matrix, val_matrix = features.numpy(), transform.transform(val).numpy()
+    targets, weights, truth = train.targets.numpy(), train.sample_weight(power).numpy(), val.targets.numpy()
 
     def peer(name: str, model: Any) -> None:
         timed(name, lambda: model.fit(matrix, targets, sample_weight=weights))
@@ -326,15 +328,14 @@ def _training(source: Path, output: Path) -> None:
 
         settings = {"n_estimators": rounds, "learning_rate": 0.05, "num_leaves": 31, "min_child_samples": 40}
         peer("LightGBM", LGBMClassifier(**settings, reg_lambda=5.0, colsample_bytree=0.5, verbose=-1, random_state=0))
-    timed("the policy's trees", lambda: fit_trees(matrix, targets, weights, iterations=rounds, seed=config.sft_seed))
-    task = sft.make_task(config, train, val, torch.device("cpu"), "")
-    history = timed(
-        "the policy's networks",
-        lambda: trainer.train(task, config.sft, StageFiles(output.parent, 1, "sft"), config.sft_seed, may_resume=False),
-    )
-    best = history[history[-1]["best_epoch"] - 1]
-    found["the policy's networks"] |= {"log_loss": best["val_loss"], "accuracy": best["accuracy"]}
-    found["of them, an epoch"] = {"seconds": median(epoch["seconds"] for epoch in history)}
+    timed("the policy's trees", lambda: fit_trees(matrix, targets, weights, iterations=rounds, seed=seed))
+    objective = SftObjective(config, train, val, torch.device("cpu"))
+    files = TrainingFiles(output.parent, "sft", 1)
+    trainer = Trainer(objective, config.sft, files, seed=seed, run_fingerprint="")
+    history = timed("the policy's networks", lambda: trainer.train(resume=False))
+    best = history[history[-1].best_epoch - 1].validation
+    found["the policy's networks"] |= {"log_loss": best.val_loss, "accuracy": best.accuracy}
+    found["of them, an epoch"] = {"seconds": median(epoch.seconds for epoch in history)}
     output.write_text(json.dumps(found))
 
 
@@ -359,15 +360,15 @@ def _files(source: Path) -> Iterator[str]:
 def _run(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in MB of a command with all its processes."""
     started = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True)
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True)
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, sum(_proportional_set_size(pid) for pid in _session(process.pid)))
             time.sleep(SAMPLE_SECONDS)
         seconds = time.perf_counter() - started
-        said.seek(0)
-        errors = said.read().decode()
+        stderr.seek(0)
+        errors = stderr.read().decode()
     if process.returncode:
         sys.exit(f"benchmark.py: {' '.join(command)} failed: {errors.strip()}")
     return seconds, peak / 1000
@@ -384,7 +385,7 @@ def _session(leader: int) -> list[int]:
 
 
 def _proportional_set_size(pid: int) -> int:
-    """In kB; 0 for a process that has ended."""
+    """The proportional set size of a process in kB; 0 if it has ended."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

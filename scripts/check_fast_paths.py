@@ -14,28 +14,28 @@ import sys
 from pathlib import Path
 
 from enron_triage.errors import TriageError
-from enron_triage.mail import message, mime
-from enron_triage.mail.mailboxes import detect_format, list_batches
-from enron_triage.mail.message_ref import read_message_ref
+from enron_triage.mail import addresses, mime
+from enron_triage.mail.message_ref import read_bytes
+from enron_triage.mail.sources import find_source
 
 ADDRESS_HEADERS = ("from", "to", "cc", "bcc")
 SHOWN = 5
 
 
 def main() -> None:
-    """Compare, and print how often each fast reader answered."""
+    """Compare both ways to read, and print how often the fast readers answered."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("source", type=Path)
     source = parser.parse_args().source
     read = fast = refused = lists = fast_lists = 0
     different: list[str] = []
     try:
-        layout = detect_format(source)
+        _, layout = find_source(source)
     except TriageError as error:
         parser.error(str(error))
-    for item in (item for batch in list_batches(source, layout) for item in batch.items):
+    for ref in (ref for _, refs in layout.mailboxes(source) for ref in refs):
         try:
-            raw = read_message_ref(item)
+            raw = read_bytes(ref)
         except (OSError, ValueError):  # neither reader gets to see it
             continue
         plain = mime.read_plain(raw)
@@ -48,12 +48,12 @@ def main() -> None:
         fast += plain is not None
         agrees = plain is None or plain == slow
         for value in filter(None, map(slow[0].get, ADDRESS_HEADERS)):
-            found = message.plain_mailboxes(value)
+            found = addresses.read_plain_list(value)
             lists += 1
             fast_lists += found is not None
-            agrees &= found is None or found == message.parsed_mailboxes(value)
+            agrees &= found is None or found == addresses.read_any_list(value)
         if not agrees:
-            different.append(item.path)
+            different.append(ref.path)
     print(
         f"{read:,} messages, {fast:,} by the fast reader; {lists:,} address headers, {fast_lists:,} by the fast pattern"
     )

@@ -32,7 +32,7 @@ from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import TriageError
 from enron_triage.evaluation import evaluate
 from enron_triage.labels import split
-from enron_triage.policy import metrics
+from enron_triage.policy import metrics, probability_metrics
 from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.decisions import Decision
 from enron_triage.records import ACTION_NAMES
@@ -167,13 +167,13 @@ def _peer(config: Config, make: type[Peer], mail: dict[str, Mail]) -> Scores:
         metrics.classification(test.targets, decision.decide(log_p, rule)) for rule in ("argmax", "thresholds")
     )
     return {
-        "accuracy": plain["accuracy"],
-        "macro_f1": plain["macro_f1"],
-        "accuracy_tuned": tuned["accuracy"],
-        "macro_f1_tuned": tuned["macro_f1"],
-        **{f"f1_{action}": tuned["per_class"][action]["f1"] for action in ACTION_NAMES},
+        "accuracy": plain.accuracy,
+        "macro_f1": plain.macro_f1,
+        "accuracy_tuned": tuned.accuracy,
+        "macro_f1_tuned": tuned.macro_f1,
+        **{f"f1_{action}": tuned.per_class[action].f1 for action in ACTION_NAMES},
         **_reply_scores(test.targets, np.exp(log_p), calibration.probabilities(peer.logits(mail["unacted"]))),
-        "ece": metrics.expected_calibration_error(np.exp(log_p), test.targets),
+        "ece": probability_metrics.expected_calibration_error(np.exp(log_p), test.targets),
         "seconds": seconds,
         "messages_per_second": rate,
     }
@@ -181,14 +181,14 @@ def _peer(config: Config, make: type[Peer], mail: dict[str, Mail]) -> Scores:
 
 def _reply_scores(targets: npt.NDArray[np.int64], test: FloatArray, unacted: FloatArray) -> Scores:
     """How well "needs a reply" is ranked, among the messages that got an action and among all received."""
-    positive, score = metrics.needs_reply(targets), metrics.reply_probability(test)
+    positive, score = probability_metrics.needs_reply(targets), probability_metrics.reply_probability(test)
     received = np.concatenate([positive, np.zeros(len(unacted), dtype=bool)])
-    all_scores = np.concatenate([score, metrics.reply_probability(unacted)])
+    all_scores = np.concatenate([score, probability_metrics.reply_probability(unacted)])
     return {
-        "reply_auc": metrics.roc_auc(positive, score),
-        "reply_average_precision": metrics.average_precision(positive, score),
-        "reply_auc_received": metrics.roc_auc(received, all_scores),
-        "reply_average_precision_received": metrics.average_precision(received, all_scores),
+        "reply_auc": probability_metrics.roc_auc(positive, score),
+        "reply_average_precision": probability_metrics.average_precision(positive, score),
+        "reply_auc_received": probability_metrics.roc_auc(received, all_scores),
+        "reply_average_precision_received": probability_metrics.average_precision(received, all_scores),
     }
 
 

@@ -27,6 +27,7 @@ from enron_triage.config.schema import Config
 from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import TriageError
 from enron_triage.evaluation import baselines, evaluate
+from enron_triage.labels.by_folder import subject_rule
 from enron_triage.policy import metrics
 from enron_triage.records import ACTION_INDEX, ACTION_NAMES, LabeledEmail
 from enron_triage.runtime import artifacts
@@ -105,7 +106,7 @@ def _rules(config: Config) -> Iterator[tuple[str, Evaluations]]:
     """The rules that need no training; what they fit, they fit on train."""
     val, test = (config.data / f"{name}.json" for name in ("val", "test"))
     if config.label.scheme == "folder":
-        yield "rule: subject prefix if sent by the owner, else delete", _score(baselines.subject_rule, val, test)
+        yield "rule: subject prefix if sent by the owner, else delete", _score(subject_rule, val, test)
         return
     train = [(record.timestamp, record.action) for record in _read(config.data / "train.json")]
     cut = baselines.fit_calendar_rule([(time, action) for time, action in train if time is not None and action])
@@ -123,8 +124,10 @@ def _rules(config: Config) -> Iterator[tuple[str, Evaluations]]:
 def _score(rule: Callable[[Iterable[LabeledEmail]], IntArray], val: Path, test: Path) -> Evaluations:
     """A rule's metrics on val and on test."""
     on_val, on_test = (
-        metrics.classification(
-            np.array([ACTION_INDEX[record.action] for record in _read(path) if record.action]), rule(_read(path))
+        msgspec.to_builtins(
+            metrics.classification(
+                np.array([ACTION_INDEX[record.action] for record in _read(path) if record.action]), rule(_read(path))
+            )
         )
         for path in (val, test)
     )

@@ -4,8 +4,8 @@
 #     scripts/full_pipeline.sh path/to/enron_mail_20150507.tar.gz [FOLDER]
 #     scripts/full_pipeline.sh demo
 #
-# FOLDER (default: full_pipeline) gets received/ and folder/, each with data and checkpoints. A first argument of `cmu`
-# fetches the archive. Run again, it skips the data stages that are up to date.
+# The results are in FOLDER (default: full_pipeline): received/ and folder/, each with data and checkpoints. With `cmu` as
+# the first argument, the archive is downloaded. When it is run again, data stages that are up to date are skipped.
 set -euo pipefail
 source=${1:?usage: scripts/full_pipeline.sh ARCHIVE|cmu|demo [FOLDER]}
 if [[ $source != cmu && $source != demo && -e $source ]]; then source=$(realpath "$source"); fi
@@ -17,7 +17,7 @@ triage() {
     echo "== triage $*" >&2
     .venv/bin/triage "$@"
 }
-evaluate() { # CHECKPOINT OPTIONS...: on validation and on test
+evaluate() { # CHECKPOINT OPTIONS...: evaluate on validation and on test
     local checkpoint=$1 split
     shift
     for split in val test; do
@@ -25,7 +25,7 @@ evaluate() { # CHECKPOINT OPTIONS...: on validation and on test
     done
 }
 
-# What the owner did with each message that arrived.
+# The default labels: what the owner did with each message that arrived.
 here=(--data-dir "$folder/received/data" --checkpoint-dir "$folder/received/checkpoints")
 triage run "${here[@]}" --set "download.source=$source" --set 'pipeline.stages=[download, parse, label, split]'
 triage sft "${here[@]}"      # stage 1
@@ -36,7 +36,7 @@ for checkpoint in best_sft best_grpo best_dpo; do
     evaluate "$checkpoint" "${here[@]}"
 done
 
-# The combination that the reference log left open, as the start of both stages.
+# The combination that the reference log left untried, as the start of both post-training stages.
 open=(--config configs/sft_focal_balanced.yaml)
 triage sft "${open[@]}" "${here[@]}"
 triage grpo "${open[@]}" --config configs/grpo.yaml "${here[@]}"
@@ -46,7 +46,7 @@ for checkpoint in best_sft best_grpo best_dpo; do
 done
 triage report "${here[@]}"
 
-# The reference log's own setting, with its failures. Its labels leak, so nothing here compares with the above.
+# The reference log's own setting, with its failures. Its labels leak, so these results cannot be compared with the above.
 there=(--config configs/log_2026_01.yaml --data-dir "$folder/folder/data" --checkpoint-dir "$folder/folder/checkpoints")
 triage run "${there[@]}" --set "parse.source=$folder/received/data/maildir" --set 'pipeline.stages=[parse, label, split]'
 for variant in sft_vanilla sft_weighted; do

@@ -3,8 +3,8 @@
 #
 #     scripts/install.sh test
 #
-# Where no NVIDIA GPU is present, torch is taken from PyTorch's own index of CPU builds if that can be
-# reached: PyPI's build for Linux brings several GB of CUDA along.
+# On a machine without an NVIDIA GPU, torch is installed from PyTorch's own index of CPU builds if that can be
+# reached, because PyPI's build for Linux includes several GB of CUDA.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extras=$(IFS=,; echo "$*")
@@ -29,6 +29,6 @@ if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("torch")' 2>
     ! command -v nvidia-smi >/dev/null; then
     torch=$(grep '^torch==' constraints.txt)
     "${pip[@]}" --no-deps --retries 1 --timeout 15 --index-url https://download.pytorch.org/whl/cpu "$torch" ||
-        echo "install.sh: no CPU build of torch to be had; taking the default one" >&2
+        echo "install.sh: no CPU build of torch could be installed; installing the default one" >&2
 fi
 "${pip[@]}" --constraint constraints.txt --editable ".${extras:+[$extras]}"

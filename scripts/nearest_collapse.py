@@ -18,7 +18,7 @@ from torch import Tensor
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError
 from enron_triage.records import ACTION_INDEX, ACTION_NAMES, Action
-from enron_triage.training.setup import begin
+from enron_triage.training.setup import load_setup
 
 
 def least_divergence(log_p: Tensor, action: int) -> Tensor:
@@ -58,11 +58,11 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         config = load_config(arguments.config, [], data_dir=arguments.data_dir)
-        start = begin(config, arguments.checkpoint, torch.device("cpu"))
+        setup = load_setup(config, arguments.checkpoint, torch.device("cpu"))
     except TriageError as error:
         print(f"nearest_collapse.py: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
-    divergence = least_divergence(start.val_reference.double(), ACTION_INDEX[Action(arguments.action)])
+    divergence = least_divergence(setup.val_reference.double(), ACTION_INDEX[Action(arguments.action)])
     print(f"mean KL of the nearest policy that always says {arguments.action}: {float(divergence.mean()):.4f}")
 
 

@@ -19,7 +19,8 @@ from sklearn.linear_model import SGDClassifier
 
 from enron_triage.config.schema import Config
 from enron_triage.evaluation import baselines
-from enron_triage.features.dataset import Dataset, load_dataset, transform_dense
+from enron_triage.features import history_features
+from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
 from enron_triage.mail.body import split_body
 from enron_triage.records import ACTIONS, LabeledEmail
@@ -28,7 +29,6 @@ from enron_triage.training.weighting import class_weights
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-DENSE = ("metadata", "history")
 TREES = {
     "objective": "multiclass",
     "num_class": len(ACTIONS),
@@ -66,7 +66,7 @@ def read_mail(config: Config, name: str) -> Mail:
     path = config.data / ("emails_unacted.json" if name == "unacted" else f"{name}.json")
     dataset = load_dataset(
         path,
-        config.features.groups,
+        config.features,
         cache=config.data / "features",
         workers=config.pool,
         keep=keep,
@@ -136,7 +136,7 @@ class SenderHabit(Peer):
     """
 
     def __init__(self, train: Mail, val: Mail, seed: int) -> None:
-        self._population = np.bincount(train.targets, minlength=len(ACTIONS)) / len(train.targets)
+        self._class_prior = np.bincount(train.targets, minlength=len(ACTIONS)) / len(train.targets)
 
     def logits(self, mail: Mail) -> FloatArray:
         """Logits of the actions, shape (messages, actions)."""
@@ -147,7 +147,7 @@ class SenderHabit(Peer):
             ).reshape(len(histories), len(ACTIONS))
             for scope in ("owner", "sender")
         )
-        owner = (owner + 5 * self._population) / (owner.sum(axis=1, keepdims=True) + 5)
+        owner = (owner + 5 * self._class_prior) / (owner.sum(axis=1, keepdims=True) + 5)
         shares = (sender + owner) / (sender.sum(axis=1, keepdims=True) + 1)
         return np.log(shares.clip(1e-9))
 
@@ -214,10 +214,10 @@ class Trees(Peer):
     def __init__(self, train: Mail, val: Mail, seed: int) -> None:
         import lightgbm
 
-        self._population = torch.bincount(train.dataset.targets, minlength=len(ACTIONS)) / len(train.targets)
+        counts = torch.bincount(train.dataset.targets, minlength=len(ACTIONS))
+        self._class_prior = (counts / len(train.targets)).numpy()
         weights = None
         if self.balanced:
-            counts = torch.bincount(train.dataset.targets, minlength=len(ACTIONS))
             weights = class_weights(counts, "inverse").numpy()[train.targets]
             self.shift = _balance_shift(train.targets)
         matrix = lightgbm.Dataset(self._inputs(train, seed), train.targets, weight=weights)
@@ -229,7 +229,9 @@ class Trees(Peer):
 
     def _inputs(self, mail: Mail, seed: int | None = None) -> FloatArray:
         """The features; `seed` is given for train."""
-        return transform_dense(mail.dataset, DENSE, self._population).numpy().astype(np.float64)
+        raw = mail.dataset.raw
+        history = history_features.transform(raw["history"].numpy(), self._class_prior)
+        return np.hstack([raw["metadata"].numpy(), history]).astype(np.float64)
 
 
 class BalancedTrees(Trees):

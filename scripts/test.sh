@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks: format, lint, types, layers of imports, tests with coverage.
+# Run all checks: format, lint, types, layers of imports, and the tests with coverage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/install.sh test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -16,7 +17,10 @@ from enron_triage.config.data import LabelConfig
 from enron_triage.records import Email
 from enron_triage.runtime import artifacts
 
+pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
+
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "audit_links.py"
+sys.path.insert(0, str(SCRIPT.parent))  # as for a script that is run
 
 
 def _load() -> ModuleType:
@@ -30,6 +34,7 @@ def _load() -> ModuleType:
 
 
 audit = _load()
+headers = importlib.import_module("quoted_headers")
 
 
 def _utc(year: int, month: int, day: int, hour: int, minute: int) -> int:
@@ -122,13 +127,13 @@ def test_headers_are_found_and_hidden_at_every_depth() -> None:
     assert audit.quoted_headers(audit.hide_quoted_headers(body)) == []
 
 
-def test_text_that_only_looks_like_a_header_is_none() -> None:
+def test_text_that_only_looks_like_a_header_is_not_one() -> None:
     body = "Date: 17 May\nTime: 12:00\n\nWe meet on 05/17/2001 12:00 PM\n\nTo: be told\n"
     assert audit.quoted_headers(body) == []
     assert audit.hide_quoted_headers(body) == body
 
 
-def test_a_forward_line_is_not_the_sender_of_what_stands_below_it() -> None:
+def test_a_forward_line_is_not_the_sender_of_the_header_below_it() -> None:
     body = f"See below.\n\n------- Forwarded by Bo Fig/FRUIT on 05/18/2001 09:00 AM -------\n\n{NOTES[13:]}"
     assert audit.quoted_headers(body)[0].times == (NOON,)
     assert "Forwarded" not in audit.hide_quoted_headers(body)
@@ -146,15 +151,15 @@ def test_a_forward_line_is_not_the_sender_of_what_stands_below_it() -> None:
         ("02/29/2000 08:00 AM", [(2000, 2, 29, 8, 0)]),
     ],
 )
-def test_dates_are_read_in_every_way_they_can_be_meant(
+def test_dates_are_read_in_every_way_that_they_can_be_meant(
     text: str, readings: list[tuple[int, int, int, int, int]]
 ) -> None:
-    assert audit.last_moment(text).readings == tuple(_utc(*reading) for reading in readings)
+    assert headers.last_moment(text).readings == tuple(_utc(*reading) for reading in readings)
 
 
 @pytest.mark.parametrize("text", ["no time at all", "at 12:00", "13/14/2001 10:00", "02/30/2001 10:00"])
-def test_what_is_no_date_is_not_read(text: str) -> None:
-    assert audit.last_moment(text) is None
+def test_what_is_not_a_date_is_not_read(text: str) -> None:
+    assert headers.last_moment(text) is None
 
 
 def _email(number: int, sender: str, at: int, **fields: object) -> Email:
@@ -238,7 +243,7 @@ def test_the_audit_tells_present_originals_from_absent_ones(tmp_path: Path) -> N
     _write_mailbox(source)
     (span,) = artifacts.mailbox_spans(source)
     figures = audit.report(audit.audit_mailbox(source, LabelConfig(), span))
-    assert (figures["replies"], figures["class_prior"]) == (3, 3)
+    assert (figures["replies"], figures["population"]) == (3, 3)
     assert figures["headers_left_after_hiding"] == {"audit": 0, "package": 0}
     assert figures["hour_offsets"] == {"5": 2}
     assert figures["utc"]["present"] == 2
@@ -259,3 +264,5 @@ def test_the_command_prints_counts_or_one_line(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert msgspec.json.decode(done.stdout)["local"]["shipped"]["linked"] == 2
     assert "Monday" not in done.stdout
+    table = subprocess.run(command[:-1], capture_output=True, text=True, check=True)
+    assert table.stdout.startswith("3 replies, 3 quote a sender and a time")

@@ -14,6 +14,8 @@ from enron_triage import pipeline
 from enron_triage.config.load import load_config
 from enron_triage.policy.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.slow  # trains, or draws
+
 MAIL = Path(__file__).with_name("golden") / "mail.tar.xz"  # 6 mailboxes of the demo corpus, as it was written once
 GOLDEN = Path(__file__).with_name("golden") / "artifacts.json"
 ARTIFACTS = ("emails.json", "parse_errors.json", "emails_labeled.json", "emails_unacted.json")

@@ -11,6 +11,8 @@ import pytest
 from enron_triage import pipeline
 from enron_triage.config.load import load_config
 
+pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
+
 OWN_MAIL = Path(__file__).parents[1] / "configs" / "own_mail.yaml"
 OWNER = "me@home.example"
 START = datetime(2023, 1, 2, 9, 0, tzinfo=UTC)

@@ -17,14 +17,15 @@ from enron_triage import pipeline
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.features.dataset import extract_dataset, load_dataset
-from enron_triage.features.transform import Transform
 from enron_triage.mail.reading import read_mailbox, read_messages
 from enron_triage.policy.attribution import integrated_gradients
-from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.checkpoint import load_checkpoint
-from enron_triage.policy.network import predict_logits
+from enron_triage.policy.decisions import RULES, DecisionRule
+from enron_triage.policy.inference import predict_logits
 from enron_triage.predict import Triage, run
 from enron_triage.records import Email, LabeledEmail
+
+pytestmark = pytest.mark.slow  # trains, or draws
 
 SMALL = [
     "sft.epochs=2",
@@ -93,11 +94,11 @@ def test_on_a_test_mailbox_the_probabilities_are_those_of_evaluate(trained, test
     folder, _ = trained
     records, root = test_records
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
-    transform = Transform.from_plain(checkpoint.features)
-    dataset = load_dataset(folder / "data" / "test.json", transform.groups, cache=folder / "cache", workers=1)
-    logits = predict_logits(checkpoint.policy(torch.device("cpu")), transform.apply(dataset)).numpy()
+    transform = checkpoint.features
+    dataset = load_dataset(folder / "data" / "test.json", transform.settings, cache=folder / "cache", workers=1)
+    logits = predict_logits(checkpoint.policy(torch.device("cpu")), transform.transform(dataset)).numpy()
     of_mailbox = (dataset.mailbox == dataset.mailboxes.index(records[0].user)).numpy()
-    expected = Calibration(**checkpoint.calibration).probabilities(logits[of_mailbox])
+    expected = checkpoint.calibration.probabilities(logits[of_mailbox])
     found = {line["path"]: line for line in predicted(root, mailbox=root)}
     for record, row in zip(records, expected, strict=True):
         assert list(found[record.path]["probabilities"].values()) == pytest.approx(row.tolist(), abs=2e-6)
@@ -221,8 +222,8 @@ def test_integrated_gradients_add_up_to_the_change_of_the_log_probability(traine
     folder, _ = trained
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
     policy = checkpoint.policy(torch.device("cpu"))
-    transform = Transform.from_plain(checkpoint.features)
-    features = transform.apply(extract_dataset(test_records[0][:40], transform.groups))
+    transform = checkpoint.features
+    features = transform.transform(extract_dataset(test_records[0][:40], transform.settings))
     actions = policy(features).argmax(dim=1)
     attributions, _ = integrated_gradients(policy, features, actions)
     with torch.no_grad():
@@ -258,3 +259,9 @@ def test_what_is_missing_is_named(predicted, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(UsageError, match="standard input is empty"):
         predicted("-")
+
+
+def test_a_rule_that_the_checkpoint_was_not_trained_with_is_refused_at_once(trained, monkeypatch):
+    monkeypatch.setitem(RULES, "newer", DecisionRule(fit=lambda data: data.class_prior))
+    with pytest.raises(UsageError, match="the checkpoint has no fitted rule newer; train again with `triage sft`"):
+        Triage.load(trained[0] / "checkpoints" / "best_sft.pt", rule="newer")

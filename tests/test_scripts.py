@@ -16,6 +16,8 @@ from scipy.optimize import minimize
 from enron_triage import pipeline
 from enron_triage.config.load import load_config
 
+pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SMALL = ["sft.epochs=1", "model.hidden=[8]", "model.ensemble=1", "model.boosting=2", "workers=1", "device=cpu"]
 CHEAP = ["majority", "calendar", "sender habit", "TF-IDF + logistic regression"]

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +23,9 @@ from enron_triage import __version__, pipeline
 from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
-from enron_triage.pipeline import STAGES, Result
+from enron_triage.pipeline import STAGES
 from enron_triage.runtime import ranks
+from enron_triage.stage_run import Result
 
 logger = logging.getLogger("enron_triage")
 
@@ -71,8 +72,8 @@ def build_app() -> typer.Typer:
     _add(app, "run", pipeline.run, "Run the stages of pipeline.stages, skipping those that are up to date.")
     _add(app, "status", pipeline.status, "Show what `triage run` would do, stage by stage, and why; run nothing.")
     _add(app, "preferences", _preferences)
-    _add(app, "report", _report)
-    _add(app, "predict", _predict)
+    _add(app, "report", _report, without=("device",))
+    _add(app, "predict", _predict, without=("as_json",))  # its output is JSON Lines
     return app
 
 
@@ -141,8 +142,15 @@ def _predict(
     predict.run(config, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
 
 
-def _add(app: typer.Typer, name: str, work: Callable[..., Result | None], help_text: str | None = None) -> None:
-    """Add a command: the options that all have, then those that `work` takes beside the configuration."""
+def _add(
+    app: typer.Typer,
+    name: str,
+    work: Callable[..., Result | None],
+    help_text: str | None = None,
+    *,
+    without: Collection[str] = (),
+) -> None:
+    """Add a command: the options that all have, but for some, then those of `work` besides the configuration."""
 
     def command(
         context: typer.Context,
@@ -162,7 +170,8 @@ def _add(app: typer.Typer, name: str, work: Callable[..., Result | None], help_t
         _print_result(lambda: work(loaded, **own), as_json)
 
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
-    *shared, _ = inspect.signature(command, eval_str=True).parameters.values()
+    *every, _ = inspect.signature(command, eval_str=True).parameters.values()
+    shared = [option for option in every if option.name not in without]
     # Keyword-only, since those without a default may come after those with one.
     keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
     command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
@@ -190,7 +199,7 @@ def main() -> None:
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)
     except ArtifactError as error:
-        _fail(str(pipeline.advised(error)), error.exit_status)
+        _fail(str(pipeline.with_advice(error)), error.exit_status)
     except TriageError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:  # whoever read the output has had enough, as `head` does

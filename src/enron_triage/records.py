@@ -1,6 +1,6 @@
-"""The schema of the records that the data stages write and read.
+"""The five actions, and the records that the data stages write and read.
 
-Every record is a typed struct; msgspec checks it when it is read.
+Every record is a typed struct. msgspec checks it when it is read, so that code may rely on its types and ranges.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
-ACTIONS: tuple[Action, ...] = tuple(Action)
-ACTION_NAMES: tuple[str, ...] = tuple(
-    action.value for action in ACTIONS
-)  # plain strings, as JSON and checkpoints hold them
+ACTIONS: tuple[Action, ...] = tuple(Action)  # in class order: the index of an action is its class
+ACTION_NAMES: tuple[str, ...] = tuple(action.value for action in ACTIONS)  # as JSON and checkpoints hold them
 ACTION_INDEX: dict[Action, int] = {action: index for index, action in enumerate(ACTIONS)}
 REPLIES: tuple[int, ...] = (ACTION_INDEX[Action.REPLY_NOW], ACTION_INDEX[Action.REPLY_LATER])
 
+# The name of a label scheme, a key of `labels.schemes.SCHEMES`. Not a Literal, so that a scheme is added in the table
+# alone; the configuration checks the name.
+Scheme = str
 
-Scheme = Literal["received", "folder"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-CountPerAction = Annotated[list[Count], msgspec.Meta(min_length=len(Action), max_length=len(Action))]
-Weights = Annotated[
-    list[Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=len(Action), max_length=len(Action))
-]
+DecayedCount = Annotated[float, msgspec.Meta(ge=0)]
+_ONE_PER_ACTION = msgspec.Meta(min_length=len(Action), max_length=len(Action))
+CountPerAction = Annotated[list[Count], _ONE_PER_ACTION]
+DecayedCountPerAction = Annotated[list[DecayedCount], _ONE_PER_ACTION]
 Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$")]
 
 
@@ -44,23 +44,35 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
     Attributes
     ----------
     path : str
-        Where the message lies: its file below the corpus root, or ``<mbox>#<index>``.
+        Where the message is: its file, relative to the root of the corpus, or ``<mbox>#<index>``.
     user : str
         The mailbox that it belongs to.
     folder : str
         The folders between the mailbox and the file, joined by ``/``; empty at the top.
     labels : list of str
-        Gmail labels, where the export has them.
+        The Gmail labels, if the export has them; not the labels that a policy learns.
+    message_id : str
+        The Message-ID header (RFC 5322); empty if there is none.
     date : str or None
-        ISO 8601 with offset; None if the Date header is missing or unusable.
+        The Date header as ISO 8601 with offset; None if it is missing or unusable.
     timestamp : int or None
-        The same instant in seconds UTC.
+        The same instant in seconds UTC; None if there is no date.
+    sender : str
+        The lower-case address of the From header; empty if there is none.
+    sender_name : str
+        The display name of the sender; empty if there is none.
     to, cc, bcc : list of str
-        Lower-case addresses.
+        The lower-case addresses of each of these headers, in order.
+    subject : str
+        The decoded Subject header; empty if there is none.
     raw_subject : str or None
-        The Subject header as it was sent, where it held encoded words (RFC 2047); else None.
+        The Subject header as it was sent, if it held encoded words (RFC 2047); else None.
+    body : str
+        The text of the message, quoted text included.
+    in_reply_to : str
+        The Message-ID that the In-Reply-To header names; empty if there is none.
     references : list of str
-        Message-IDs, oldest first.
+        The Message-IDs of the References header, oldest first.
     fingerprint : str
         Equal for the copies of one message: a hash of time, sender, subject and normalised body.
     raw_sha256 : str
@@ -89,21 +101,29 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
 
 
 class ParseError(msgspec.Struct, kw_only=True):
-    """A file, or a message of an mbox, that gave no record."""
+    """A file, or a message of an mbox, that could not be parsed.
+
+    Attributes
+    ----------
+    path : str
+        Where it is, in the form of `Email.path`.
+    error : str
+        What is wrong with it.
+    """
 
     path: str
     error: str
 
 
 class Evidence(msgspec.Struct, kw_only=True, gc=False):
-    """Why a message bears its label.
+    """Why a message has its label.
 
     Attributes
     ----------
     rule : str
-        The rule that decided, e.g. ``reply:quoted_headers`` or ``folder:deleted``.
+        The rule that decided, e.g. ``reply:quoted_header`` or ``folder:deleted_items``.
     sent_path : str or None
-        The sent message that answers or forwards it.
+        The path of the sent message that replies to it or forwards it; None if none does.
     folders : list of str
         Every folder (or Gmail label) that holds a copy.
     """
@@ -114,55 +134,81 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False):
 
 
 class ActionCounts(msgspec.Struct, kw_only=True, gc=False):
-    """What the owner did with mail of one kind.
+    """How often the owner took each action on mail of one kind.
 
     Attributes
     ----------
     counts : list of int, length 5
         How often each action was taken, in class order.
     recent : list of float, length 5
-        The same, each weighted by one half for every 30 days since.
+        The same counts, each action decayed by one half for every 30 days since.
     """
 
     counts: CountPerAction
-    recent: Weights
+    recent: DecayedCountPerAction
 
 
 class History(msgspec.Struct, kw_only=True, gc=False):
-    """What had happened in the mailbox strictly before a message arrived; raw counts and times.
+    """What had happened in a mailbox strictly before a message arrived: raw counts and times.
 
-    Times are in seconds; None where there is nothing to count from.
+    "Since" is a number of seconds up to the arrival, and None if there is nothing to count from.
 
     Attributes
     ----------
-    owner, domain, sender, series, recipient, conversation : ActionCounts
-        What was done with any mail, and with mail of this sender's domain, of this sender, of this
-        sender and subject, to this first recipient (who is not the owner), and of this conversation.
+    owner : ActionCounts
+        The actions on any mail.
+    domain, sender : ActionCounts
+        The actions on mail from this sender's domain, and from this sender.
+    series : ActionCounts
+        The actions on mail from this sender with this subject, numbers and dates ignored.
+    recipient : ActionCounts
+        The actions on mail whose first recipient is the same as this message's and is not the owner.
+    conversation : ActionCounts
+        The actions on mail of this conversation: the same subject without reply and forward marks.
     last_sender_action : Action or None
-        The action that became known last among those on mail of this sender.
-    sent, since_sent, sent_last_hour, sent_last_day, sent_this_hour
-        Messages that the owner had sent: in all, since the last, lately, and at this hour (UTC) of any day.
-    sent_to_sender, since_sent_to_sender, sent_to_domain
-        Of these, to the sender and to the sender's domain.
-    received, received_last_hour, received_last_day
-        Messages that had reached the owner: in all and lately.
-    received_from_sender, since_received_from_sender, received_from_domain, received_in_series
-        Of all of these, from the sender, the domain, and of this sender and subject.
+        The action that became known last among those on mail from this sender; None if there is none.
+    sent : int
+        How many messages the owner had sent.
+    since_sent : int or None
+        Seconds since the last of them.
+    sent_last_hour, sent_last_day : int
+        How many of them the owner sent in the hour and in the day before the arrival.
+    sent_this_hour : int
+        How many of them the owner sent at this hour of the day (UTC), on any day.
+    sent_to_sender : int
+        How many of them went to this sender.
+    since_sent_to_sender : int or None
+        Seconds since the last of those.
+    sent_to_domain : int
+        How many messages the owner had sent to this sender's domain.
+    received : int
+        How many messages had reached the owner.
+    received_last_hour, received_last_day : int
+        How many of them arrived in the hour and in the day before.
+    received_from_sender : int
+        How many of them came from this sender.
+    since_received_from_sender : int or None
+        Seconds since the last of those.
     sender_recipients : int
-        Recipients of the sender's earlier messages, in all.
+        How many recipients this sender's earlier messages had, added up.
+    received_from_domain, received_in_series : int
+        How many messages had come from this sender's domain, and from this sender with this subject.
     conversation_started : bool or None
-        Whether its first message was the owner's; None for a new conversation.
-    conversation_sent, since_conversation_sent, conversation_received, since_conversation_received
-        Messages of the conversation, the owner's and others'.
+        Whether the first message of the conversation was the owner's; None for a new conversation.
+    conversation_sent, conversation_received : int
+        How many messages of the conversation the owner had sent and received.
+    since_conversation_sent, since_conversation_received : int or None
+        Seconds since the last of each.
     response_to_sender, response : int or None
-        Geometric mean of the owner's response times, to the sender and to anybody.
+        Geometric mean, in seconds, of the owner's response times to this sender and to anybody.
     recipient_field : {"to", "cc", "bcc"} or None
-        Which field names the owner.
+        The first of these headers that names the owner; None if none does.
     recipient_position : int or None
-        The owner's place in it, from 0.
+        The owner's position in that header, from 0.
     addressed_by_name : bool
-        The text opens with the owner's name.
+        Whether the text opens with the owner's name.
     from_own_domain : bool
+        Whether the sender's domain is the owner's own.
     """
 
     owner: ActionCounts
@@ -202,14 +248,20 @@ class History(msgspec.Struct, kw_only=True, gc=False):
 
 
 class LabeledEmail(Email, kw_only=True, gc=False):
-    """A message with what its owner did; in ``emails_unacted.json`` the action is None.
+    """A message with what its owner did.
 
     Attributes
     ----------
+    action : Action or None
+        The label; None in ``emails_unacted.json``, if the owner did nothing with the message.
     response_seconds : int or None
-        Arrival to reply; None unless answered.
+        Seconds from the arrival to the reply; None if there was no reply.
+    evidence : Evidence
+        Why the message has this label.
     history : History or None
-        None under the ``folder`` scheme, which has no order of arrival to speak of.
+        What had happened before it arrived; None under a scheme without history, such as ``folder``.
+    scheme : str
+        The name of the label scheme.
     """
 
     action: Action | None
@@ -220,7 +272,15 @@ class LabeledEmail(Email, kw_only=True, gc=False):
 
 
 class Fingerprinted(msgspec.Struct, gc=False):
-    """What finds a message again: the least of a record."""
+    """The two fields of a record that find its message again; reading the others would take time.
+
+    Attributes
+    ----------
+    user : str
+        The mailbox that the message belongs to.
+    fingerprint : str
+        See `Email`.
+    """
 
     user: str
     fingerprint: str

@@ -3,12 +3,15 @@
 import json
 
 import pytest
+import torch
 
 from enron_triage import pipeline
 from enron_triage.annotation import template
 from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.training import dpo
+
+pytestmark = pytest.mark.slow  # trains, or draws
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +51,21 @@ def test_the_template_asks_for_the_least_certain_messages_and_can_be_judged(fold
         assert (line["fingerprint"], line["user"]) == (record["fingerprint"], record["user"])
         assert (line["subject"], line["sender"]) == (record["subject"], record["sender"])
         assert line["chosen"] is line["rejected"] is None
-        assert "action" not in line  # whoever judges shall not be told
+        assert "action" not in line  # whoever judges it should not be told
         assert len(line["candidates"]) == 2
         line["chosen"], line["rejected"] = line["candidates"]
     lines[0] |= {"chosen": None, "rejected": None, "tie": True}
     path.write_text("\n".join(map(json.dumps, lines)))
     assert dpo.run(config_of(folder, f"dpo.preferences={path}")).data["pairs"] == 11
+
+
+def test_the_messages_whose_two_best_actions_are_closest_come_first():
+    sure, torn, between = [0.9, 0.04, 0.03, 0.02, 0.01], [0.1, 0.4, 0.05, 0.05, 0.4], [0.5, 0.1, 0.1, 0.2, 0.1]
+    found = template.least_certain(torch.tensor([sure, torn, between]).log(), 2)
+    assert list(found) == [1, 2]
+    assert found[1] == {"reply_later": pytest.approx(0.4, abs=1e-4), "delete": pytest.approx(0.4, abs=1e-4)}
+    assert list(found[2]) == ["reply_now", "archive"]
+    assert len(template.least_certain(torch.tensor([sure]).log(), 5)) == 1
 
 
 def test_judgements_are_never_overwritten(folder):

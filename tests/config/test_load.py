@@ -18,7 +18,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_without_files_the_defaults_hold():
+def test_without_files_every_key_has_its_default():
     config = load_config()
     assert config == Config()
     assert config.label.reply_now_within == "1h"
@@ -84,7 +84,7 @@ def test_a_named_run_has_its_own_folders():
         ("noequals", "must read key.path=value"),
         ("sft..epochs=3", "must read key.path=value"),
         ("sft.epochs=[1", "not a YAML value"),
-        ("sft={epochs: 1, epochs: 2}", "key epochs stands in line 1 already"),
+        ("sft={epochs: 1, epochs: 2}", "key epochs is already in line 1"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_key_and_what_is_allowed(override, message):
@@ -103,8 +103,8 @@ def test_a_number_may_be_written_in_scientific_notation(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sft:\n  epochs: 3\n  seed: 1\n  epochs: 4\n", "line 4, column 3: key epochs stands in line 2 already"),
-        ("sft: {epochs: 3}\nsft: {seed: 1}\n", "line 2, column 1: key sft stands in line 1 already"),
+        ("sft:\n  epochs: 3\n  seed: 1\n  epochs: 4\n", "line 4, column 3: key epochs is already in line 2"),
+        ("sft: {epochs: 3}\nsft: {seed: 1}\n", "line 2, column 1: key sft is already in line 1"),
         ("sft:\n\tepochs: 3\n", "line 2, column 1: .*character '\\\\t'.*; indent with spaces"),
         ("sft: epochs: 3\n", "line 1, column 12: mapping values are not allowed here"),
         ("sft:\n  epochs: [1\n", "line 3, column 1: while parsing a flow sequence, expected ',' or ']'"),
@@ -112,18 +112,18 @@ def test_a_number_may_be_written_in_scientific_notation(tmp_path):
         ("label:\n  dates: [1997-02-30, 2003-01-01]\n", "line 2, column 11: 1997-02-30: day is out of range"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_one_line_with_its_place(tmp_path, text, message):
+def test_an_error_in_a_file_is_one_line_with_its_place(tmp_path, text, message):
     with pytest.raises(UsageError, match=rf"a\.yaml: not valid YAML: {message}") as raised:
         load_config([write(tmp_path / "a.yaml", text)])
     assert "\n" not in str(raised.value)
 
 
-def test_a_key_may_override_what_it_merges(tmp_path):
+def test_a_key_overrides_a_merged_value(tmp_path):
     sft = load_config([write(tmp_path / "a.yaml", "sft:\n  <<: {epochs: 3, seed: 1}\n  epochs: 4\n")]).sft
     assert (sft.epochs, sft.seed) == (4, 1)
 
 
-def test_ratios_need_sum_to_1_only_as_far_as_decimals_can():
+def test_ratios_must_sum_to_1_up_to_the_rounding_of_their_decimals():
     assert load_config([], ["split.ratios=[0.3333333, 0.3333333, 0.3333333]"]).split.ratios == (0.3333333,) * 3
     assert load_config([], ["split.ratios=[0.7, 0.2, 0.1]"]).split.ratios == (0.7, 0.2, 0.1)
 
@@ -137,7 +137,7 @@ def test_ratios_need_sum_to_1_only_as_far_as_decimals_can():
         (b"[" * 5000, "not valid YAML"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_refused_by_name(tmp_path, content, message):
+def test_a_file_that_is_not_a_configuration_is_refused_by_name(tmp_path, content, message):
     file = tmp_path / "bad.yaml"
     file.write_bytes(content)
     with pytest.raises(UsageError, match=r"bad\.yaml") as raised:
@@ -171,11 +171,11 @@ def test_shipped_configurations_are_valid_and_say_why(file):
     config = load_config([file])
     assert isinstance(config, Config)
     assert file.read_text().startswith("# ")
-    # Each states only what makes it what it is: no empty section, no value for its own sake.
+    # A file that holds only comments would be the defaults under another name.
     assert yaml.safe_load(file.read_text())
 
 
-def test_the_shipped_configurations_are_what_their_names_say():
+def test_each_shipped_configuration_sets_what_its_name_says():
     by_name = {file.stem: load_config([file]) for file in CONFIGS}
     assert by_name["demo"].download.source == "demo"
     assert by_name["own_mail"].split.by == "time"

@@ -36,35 +36,6 @@ def test_the_prior_draws_in_the_shares_of_train():
     assert len(baselines.prior_prediction(rounded, 5, np.random.default_rng(0))) == 5
 
 
-def test_the_subject_rule_reads_the_labels_off_what_the_owner_sent(message):
-    sent = {"folder": "sent_items", "sender": "owner@x.example"}
-    records = [
-        message(**sent, subject="RE: plan"),
-        message(**sent, subject="Fw: plan"),
-        message(**sent, subject="plan"),
-        message(folder="inbox", sender="owner@x.example", subject="re: to myself"),
-        message(subject="RE: plan"),  # another sender's
-        message(folder="sent_items", sender="assistant@x.example", subject="RE: once"),  # not the owner's address
-    ]
-    expected = ["reply_later", "forward", "delete", "reply_later", "delete", "delete"]
-    assert names(baselines.subject_rule(records)) == expected
-
-
-def test_the_subject_rule_knows_the_owner_of_each_mailbox_apart(message):
-    records = [
-        message(user="owner-a", folder="sent", sender="a@x.example", subject="re: 1"),
-        message(user="owner-a", folder="sent", sender="a@x.example", subject="re: 2"),
-        message(user="owner-b", folder="inbox", sender="a@x.example", subject="re: 3"),
-    ]
-    assert names(baselines.subject_rule(iter(records))) == ["reply_later", "reply_later", "delete"]
-
-
-def test_the_subject_rule_reads_the_subject_as_it_was_sent(message):
-    sent = {"folder": "sent", "sender": "owner@x.example"}
-    records = [message(**sent, subject="re: x", raw_subject="=?utf-8?q?re=3A_x?="), message(**sent, subject="re: x")]
-    assert names(baselines.subject_rule(records)) == ["delete", "reply_later"]
-
-
 def test_the_last_action_rule_repeats_what_the_owner_last_did(message, new_history):
     records = [
         message(history=new_history(last_sender_action=Action.FORWARD)),

@@ -9,7 +9,7 @@ from enron_triage.evaluation.bayes_baseline import compare_rewards, supervised_a
 from enron_triage.policy.checkpoint import Checkpoint, save_checkpoint
 from enron_triage.policy.decisions import Decision, least_expected_cost
 from enron_triage.policy.metrics import mean_reward
-from enron_triage.policy.network import new_policy
+from enron_triage.policy.network import PolicySpec, new_policy
 
 COSTS = tuple(tuple(float(abs(row - column)) for column in range(5)) for row in range(5))
 
@@ -37,22 +37,24 @@ def test_decisions_are_compared_message_by_message_and_mailbox_by_mailbox():
     targets = np.array([0, 0, 4, 4] * 6)
     mailbox = np.repeat(np.arange(12), 2)
     predictions, alternative = np.array([0, 1, 4, 4] * 6), np.array([0, 0, 4, 2] * 6)
-    compared = compare_rewards(predictions, alternative, targets, mailbox, COSTS, resamples=200, seed=1)
-    assert compared["mean_reward"] == pytest.approx(-2 / 4)
-    assert compared["gain"] == pytest.approx((-1 + 2) / 4)
-    assert compared["beaten"]
-    low, high = compared["interval"]
-    assert -0.5 <= low < compared["gain"] < high <= 1.0
-    same = compare_rewards(targets, targets, targets, mailbox[:24] % 3, COSTS, resamples=10, seed=1)
-    assert (same["gain"], same["beaten"], same["interval"]) == (0, False, None)
+    compared = compare_rewards(
+        "best_sft", predictions, alternative, targets, mailbox, costs=COSTS, resamples=200, seed=1
+    )
+    assert compared.mean_reward == pytest.approx(-2 / 4)
+    assert compared.gain == pytest.approx((-1 + 2) / 4)
+    assert compared.beats_baseline
+    low, high = compared.interval
+    assert -0.5 <= low < compared.gain < high <= 1.0
+    same = compare_rewards("best_sft", targets, targets, targets, mailbox[:24] % 3, costs=COSTS, resamples=10, seed=1)
+    assert (same.gain, same.beats_baseline, same.interval) == (0, False, None)
 
 
 def test_a_policys_sft_ancestor_is_found_beside_it_or_by_its_path(tmp_path, checkpoint_fields, caplog):
     def save(path, stage, init, of=None):
         path.parent.mkdir(exist_ok=True)
         digest = hashlib.sha256(of.read_bytes()).hexdigest() if of else ""
-        model = {"inputs": 3, "hidden": [4], "dropout": 0.0}
-        weights = new_policy(**model, seed=1).state_dict()
+        model = PolicySpec(inputs=3, hidden=(4,), dropout=0.0)
+        weights = new_policy(model, seed=1).state_dict()
         checkpoint = Checkpoint(
             **checkpoint_fields(3, stage=stage, init=init, init_digest=digest, model=model, weights=weights)
         )
@@ -71,7 +73,7 @@ def test_a_policys_sft_ancestor_is_found_beside_it_or_by_its_path(tmp_path, chec
         save(tmp_path / "weighted" / "best_sft.pt", "sft", "")
         named = save(place, "reward", "weighted/best_sft", tmp_path / "weighted" / "best_sft.pt")
         assert supervised_ancestor(*named)[0] == tmp_path / "weighted" / "best_sft.pt"
-    save(tmp_path / "best_sft.pt", "sft", "another")  # trained anew meanwhile
+    save(tmp_path / "best_sft.pt", "sft", "another")  # trained again meanwhile
     assert supervised_ancestor(*last) is None
     assert "best_sft.pt is not what this policy was refined from any more" in caplog.text
     (tmp_path / "best_sft.pt").unlink()

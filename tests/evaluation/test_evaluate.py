@@ -16,13 +16,18 @@ from enron_triage.evaluation import evaluate
 from enron_triage.evaluation.score import score
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.history import RAW_COLUMNS
-from enron_triage.features.transform import Transform
+from enron_triage.features.transform import FeatureTransform
 from enron_triage.labels.split_metadata import SplitMetadata
-from enron_triage.pipeline import StageRun
+from enron_triage.pipeline import stage_run
+from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from enron_triage.policy.network import new_policy, predict_logits
+from enron_triage.policy.decisions import Decision
+from enron_triage.policy.inference import predict_logits
+from enron_triage.policy.network import PolicySpec, new_policy
 from enron_triage.records import ACTION_INDEX, ACTION_NAMES, ACTIONS, Action, LabeledEmail
 from enron_triage.runtime import artifacts
+
+pytestmark = pytest.mark.slow  # trains, or draws
 
 GROUPS = ("metadata", "history")
 OFFSETS = {rule: [0.0] * 5 for rule in ("argmax", "prior", "thresholds")}
@@ -97,19 +102,20 @@ def write_metadata(data, **changes):
 
 def write_checkpoint(folder, fields, groups=GROUPS, scheme="received", **changes):
     """A policy with random weights, and train's normalisation."""
-    train = load_dataset(folder / "data" / "train.json", groups, cache=folder / "own", workers=1)
-    transform, _ = Transform.fit(train, FeaturesConfig(groups=groups), torch.ones(len(train)), 1)
-    model = {"inputs": len(transform.columns), "hidden": [8], "dropout": 0.1}
-    policy = new_policy(**model, seed=99)
+    train = load_dataset(folder / "data" / "train.json", FeaturesConfig(groups=groups), cache=folder / "own", workers=1)
+    settings = FeaturesConfig(groups=groups)
+    transform, _ = FeatureTransform.fit_transform(train, settings, mailbox_weights_power=0.0, seed=1)
+    model = PolicySpec(inputs=len(transform.columns), hidden=(8,), dropout=0.1)
+    policy = new_policy(model, seed=99)
     values = fields(
         len(transform.columns),
         scheme=scheme,
         seed=4,
         model=model,
         weights={name: 2 * weight for name, weight in policy.state_dict().items()},
-        features=transform.to_plain(),
-        calibration={"temperature": 1.8, "shift": [0.0] * 5},
-        decision={"rule": "argmax", "offsets": OFFSETS, "costs": RewardsConfig().costs},
+        features=transform,
+        calibration=Calibration(temperature=1.8),
+        decision=Decision(rule="argmax", offsets=OFFSETS, costs=RewardsConfig().costs),
     )
     save_checkpoint(folder / "checkpoints" / "best_sft.pt", Checkpoint(**{**values, **changes}))
 
@@ -143,9 +149,9 @@ def logits_of(folder, records):
     """What the checkpoint's policy says of some records, without the stage."""
     write(folder / "own.json", records)
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
-    groups = checkpoint.features["groups"]
+    groups = checkpoint.features.settings
     dataset = load_dataset(folder / "own.json", groups, cache=folder / "own", workers=1)
-    features = Transform.from_plain(checkpoint.features).apply(dataset)
+    features = checkpoint.features.transform(dataset)
     return predict_logits(checkpoint.policy(torch.device("cpu")), features).numpy().astype(float), features
 
 
@@ -167,6 +173,14 @@ def test_an_evaluation_holds_what_the_design_lists_and_is_what_is_written(folder
     assert written["messages_per_second"] > 0
     assert result.stage == "evaluate"
     assert f"{written['accuracy']:.4f}" in result.table
+
+
+def test_what_an_earlier_run_has_written_is_told_as_it_was_then(folder):
+    result = evaluate.run(config_of(folder))
+    assert evaluate.stored(config_of(folder)) == result
+    (folder / "data" / "eval" / "best_sft.test.json").write_text('{"checkpoint": "best_sft"}')
+    with pytest.raises(UsageError, match=r"best_sft\.test\.json: not what the program wrote there"):
+        evaluate.stored(config_of(folder))
 
 
 def test_the_numbers_are_those_of_scikit_learn(folder):
@@ -228,7 +242,7 @@ def test_the_baselines_are_the_untrained_policy_and_trains_majority_and_prior(fo
     targets = np.array([ACTION_INDEX[record.action] for record in records])
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
     _, features = logits_of(folder, records)
-    untrained = predict_logits(new_policy(**checkpoint.model, seed=4), features).argmax(dim=1).numpy()
+    untrained = predict_logits(new_policy(checkpoint.model, seed=4), features).argmax(dim=1).numpy()
     got = data["baselines"]
     assert got["untrained"]["accuracy"] == pytest.approx((untrained == targets).mean())
     # Five of nine training messages were deleted, whatever the test split holds.
@@ -334,20 +348,22 @@ def test_scores_of_a_hand_made_split(checkpoint_fields):
     history[:, 3] = torch.tensor([0, 1, 49, 50, 499, 500, 7])  # archived so often before
     dataset = Dataset(
         raw={"history": history},
-        words=None,
         targets=torch.tensor(targets),
         response_seconds=torch.full((7,), torch.nan),
         mailbox=torch.tensor([0, 0, 0, 1, 1, 1, 2]),
         mailboxes=["owner-a", "owner-b", "owner-z"],
         scheme="received",
     )
-    calibration = {"temperature": 2.0, "shift": [0.0] * 5}
-    decision = {"rule": "argmax", "offsets": {**OFFSETS, "prior": [0.0, 0.0, 0.0, 0.0, 99.0]}, "costs": ()}
-    fields = checkpoint_fields(3, calibration=calibration, decision=decision, model={}, weights={})
+    calibration = Calibration(temperature=2.0)
+    decision = Decision(rule="argmax", offsets={**OFFSETS, "prior": [0.0, 0.0, 0.0, 0.0, 99.0]}, costs=())
+    fields = checkpoint_fields(3, calibration=calibration, decision=decision, model=None, weights={})
     checkpoint = Checkpoint(**fields)
-    by_prior = score(checkpoint, dataset, logits, logits[-1:], config_with("decision.rule=prior"))
-    assert (by_prior["decision_rule"], by_prior["accuracy"]) == ("prior", pytest.approx(2 / 6))
-    got = score(checkpoint, dataset, logits, logits[-1:], config_with())
+    names = {"name": "best_sft", "split": "test"}
+    by_prior = score(checkpoint, dataset, logits, logits[-1:], config_with("decision.rule=prior"), **names)
+    assert (by_prior.decision_rule, by_prior.accuracy) == ("prior", pytest.approx(2 / 6))
+    got = score(checkpoint, dataset, logits, logits[-1:], config_with(), **names)
+    got = msgspec.to_builtins(got)
+    assert (got["checkpoint"], got["split"]) == ("best_sft", "test")
     assert got["decision_rule"] == "argmax"
     assert got["decisions"]["prior"]["predicted_share"]["delete"] == 1
     assert got["decisions"]["argmax"]["accuracy"] == got["accuracy"]
@@ -443,15 +459,16 @@ def test_an_empty_split_is_called_so_under_the_folder_scheme_too(folder_scheme):
 
 def test_a_checkpoint_with_a_group_that_this_version_does_not_know_is_refused(folder):
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
-    features = {**checkpoint.features, "groups": ["metadata", "a_later_group"]}
+    settings = FeaturesConfig(groups=("metadata", "a_later_group"))
+    features = msgspec.structs.replace(checkpoint.features, settings=settings)
     save_checkpoint(folder / "checkpoints" / "best_sft.pt", msgspec.structs.replace(checkpoint, features=features))
     with pytest.raises(UsageError, match=r"best_sft\.pt: .*a_later_group"):
         evaluate.run(config_of(folder))
 
 
 def test_a_checkpoint_with_other_features_than_this_versions_is_refused(folder, checkpoint_fields):
-    model = {"inputs": 5, "hidden": [8], "dropout": 0.1}
-    policy = new_policy(**model, seed=1)
+    model = PolicySpec(inputs=5, hidden=(8,), dropout=0.1)
+    policy = new_policy(model, seed=1)
     features = checkpoint_fields(5)["features"]
     write_checkpoint(folder, checkpoint_fields, model=model, weights=policy.state_dict(), features=features)
     with pytest.raises(UsageError, match=r"best_sft\.pt: expects 5 features, this version extracts \d+ for metadata"):
@@ -492,7 +509,7 @@ def test_split_metadata_without_the_split_are_refused(folder):
 def test_an_evaluation_is_up_to_date_until_its_inputs_change(folder):
     config = config_of(folder)
     evaluate.run(config)
-    assert StageRun("evaluate", config).is_up_to_date()
-    assert not StageRun("evaluate", config_of(folder, "evaluate.split=val")).is_up_to_date()
+    assert stage_run("evaluate", config).is_up_to_date()
+    assert not stage_run("evaluate", config_of(folder, "evaluate.split=val")).is_up_to_date()
     write(folder / "data" / "emails_unacted.json", [])
-    assert not StageRun("evaluate", config).is_up_to_date()
+    assert not stage_run("evaluate", config).is_up_to_date()

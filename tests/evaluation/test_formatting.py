@@ -1,60 +1,23 @@
-import io
-import struct
-
-import numpy as np
+import pytest
 
 from enron_triage.evaluation.formatting import evaluation_table
-from enron_triage.evaluation.plots import draw_confusion
-from enron_triage.evaluation.score import decision_metrics
 from enron_triage.records import ACTION_NAMES
 
-COSTS = tuple(tuple(float(row != column) for column in range(5)) for row in range(5))  # the reward is minus the error
-TARGETS, PREDICTIONS = np.array([0, 1, 3, 3, 4, 4]), np.array([0, 3, 3, 3, 4, 3])
 
-
-def evaluation_of(**changes):
-    values = decision_metrics(TARGETS, PREDICTIONS, COSTS)
-    for name in ACTION_NAMES:
-        values["per_class"][name]["auc"] = None if name == "forward" else 0.75
-    return {
-        "checkpoint": "best_sft",
-        "split": "test",
-        "scheme": "received",
-        "count": 12345,
-        "mailboxes": 19,
-        **values,
-        "reply_auc": 0.8125,
-        "reply_average_precision": None,
-        "reply_auc_received": 0.7,
-        "ece": 0.1,
-        "ece_calibrated": 0.05,
-        "temperature": 1.234,
-        "alternative": None,
-        "intervals": {"accuracy": [0.5, 0.75], "reply_auc": None},
-        "decision_rule": "argmax",
-        "decisions": {"argmax": values, "prior": decision_metrics(TARGETS, np.array([0, 1, 3, 3, 4, 4]), COSTS)},
-        "by_earlier_actions": {
-            "0": {"count": 0},
-            "1-49": {"count": 12, "accuracy": 0.5, "macro_f1": 0.25, "reply_auc": None},
-        },
-        "baselines": {"majority": decision_metrics(TARGETS, np.full(6, 4), COSTS)},
-        **changes,
-    }
-
-
-def lines_of(**changes):
-    return evaluation_table(evaluation_of(**changes)).split("\n")
+@pytest.fixture
+def lines_of(new_evaluation):
+    return lambda **changes: evaluation_table(new_evaluation(**changes)).split("\n")
 
 
 def row(lines, name):
     return next(line.split() for line in lines if line.startswith(f"{name} "))
 
 
-def test_the_table_says_what_was_evaluated():
+def test_the_table_says_what_was_evaluated(lines_of):
     assert lines_of()[0] == "best_sft on test (scheme received): 12,345 messages, 19 mailboxes, decided by argmax"
 
 
-def test_the_table_has_the_policy_and_its_baselines():
+def test_the_table_has_the_policy_and_its_baselines(lines_of):
     lines = lines_of()
     f1 = (1 + 0 + 2 / 3 + 2 / 3) / 4
     assert row(lines, "policy") == ["policy", "0.6667", "0.6250", f"{f1:.4f}", "-0.3333"]
@@ -63,7 +26,7 @@ def test_the_table_has_the_policy_and_its_baselines():
     assert row(lines, "majority") == ["majority", "0.3333", "0.2500", "0.1250", "-0.6667"]
 
 
-def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined():
+def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined(lines_of):
     lines = lines_of()
     assert row(lines, "archive") == ["archive", "0.5000", "1.0000", "0.6667", "0.7500", "2", "66.7%"]
     assert row(lines, "forward") == ["forward", "-", "-", "-", "-", "0", "0.0%"]
@@ -71,7 +34,7 @@ def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined():
     assert len(widths) == 1  # the columns stand in line
 
 
-def test_the_table_has_the_reply_and_the_calibration_lines():
+def test_the_table_has_the_reply_and_the_calibration_lines(lines_of):
     text = "\n".join(lines_of())
     assert "needs a reply: AUC 0.8125, average precision -, AUC among all received 0.7000" in text
     assert "calibration error 0.0500 (of the plain logits 0.1000; temperature 1.23)" in text
@@ -81,39 +44,25 @@ def test_the_table_has_the_reply_and_the_calibration_lines():
     assert "reply_auc: 95%" not in text
 
 
-def test_a_collapse_is_named_beside_the_policy_only():
+def test_a_collapse_is_named_beside_the_policy_only(lines_of, new_evaluation):
     assert row(lines_of(collapsed=True), "policy")[-1] == "collapsed"
     lines = lines_of()
-    assert evaluation_of()["baselines"]["majority"]["collapsed"] is True
+    assert new_evaluation().baselines["majority"].collapsed
     assert "collapsed" not in "\n".join(lines)
 
 
-def test_the_leak_is_named_under_the_folder_scheme_only():
+def test_the_leak_is_named_under_the_folder_scheme_only(lines_of):
     assert "labels of scheme folder leak" in lines_of(scheme="folder")[-1]
     assert "leak" not in "\n".join(lines_of())
 
 
-def test_the_picture_is_a_png_and_the_same_bytes_for_the_same_matrix():
-    def picture(matrix):
-        file = io.BytesIO()
-        draw_confusion(np.array(matrix), "best_sft on test", file)
-        return file.getvalue()
-
-    matrix = np.diag([5, 0, 3, 2000, 1])  # one row without any message
-    first = picture(matrix)
-    assert first.startswith(b"\x89PNG\r\n\x1a\n")
-    assert struct.unpack(">II", first[16:24]) == (720, 600)
-    assert first == picture(matrix)
-    assert first != picture(matrix + 1)
-
-
-def test_a_policy_that_is_no_better_than_the_simple_alternative_is_reported_so():
-    alternative = {"checkpoint": "best_sft", "mean_reward": -0.25, "gain": -0.0833, "interval": None, "beaten": False}
-    text = "\n".join(lines_of(alternative=alternative))
+def test_a_policy_that_is_no_better_than_the_simple_alternative_is_reported_so(lines_of, new_bayes_baseline):
+    worse = new_bayes_baseline(mean_reward=-0.25, gain=-0.0833, beats_baseline=False)
+    text = "\n".join(lines_of(bayes_baseline=worse))
     assert "mean reward -0.3333; the calibrated probabilities of best_sft with the action of highest" in text
     assert "so the policy is NOT better than the simple alternative (by -0.0833)" in text
-    better = alternative | {"gain": 0.01, "interval": [-0.01, 0.02], "beaten": True}
-    text = "\n".join(lines_of(alternative=better))
+    better = new_bayes_baseline(gain=0.01, interval=[-0.01, 0.02], beats_baseline=True)
+    text = "\n".join(lines_of(bayes_baseline=better))
     assert "the policy is better than" in text
     assert "by +0.0100, 95% interval over mailboxes -0.0100 to +0.0200)" in text
     assert "alternative" not in "\n".join(lines_of())

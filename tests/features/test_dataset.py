@@ -12,9 +12,8 @@ from enron_triage.config.training import FeaturesConfig
 from enron_triage.errors import UsageError
 from enron_triage.features import dataset as dataset_module
 from enron_triage.features import embedding, history, metadata
-from enron_triage.features.dataset import extract_dataset, load_dataset
-from enron_triage.features.extract import UNACTED
-from enron_triage.features.transform import Transform
+from enron_triage.features.dataset import UNACTED, Dataset, extract_dataset, load_dataset
+from enron_triage.features.transform import FeatureTransform
 from enron_triage.mail.body import split_body
 from enron_triage.records import ACTION_INDEX, ACTIONS, Action, ActionCounts
 from enron_triage.runtime import artifacts
@@ -46,8 +45,9 @@ def write(path, records):
             writer.write(msgspec.json.encode(record))
 
 
-def load(path, groups=BOTH, workers=1, **keep):
-    return load_dataset(path, groups, cache=path.parent / "features", workers=workers, **keep)
+def load(path, groups=BOTH, embedding_model=None, **keep):
+    settings = FeaturesConfig(groups=groups, embedding_model=embedding_model)
+    return load_dataset(path, settings, cache=path.parent / "features", workers=1, **keep)
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def extractions(monkeypatch):
     counts = []
     original = dataset_module.extract_chunk
 
-    def counted(path, groups, chunk):
+    def counted(path, groups, settings, chunk):
         counts.append(len(chunk.rows))
-        return original(path, groups, chunk)
+        return original(path, groups, settings, chunk)
 
     monkeypatch.setattr(dataset_module, "extract_chunk", counted)
     return counts
@@ -74,7 +74,7 @@ def test_records_become_tensors_in_their_order(tmp_path, message):
     write(tmp_path / "train.json", records)
     dataset = load(tmp_path / "train.json")
     assert len(dataset) == 4
-    assert dataset.words is None
+    assert list(dataset.raw) == list(BOTH)
     assert dataset.targets.tolist() == [0, 1, UNACTED, ACTION_INDEX[Action.DELETE]]
     assert dataset.mailboxes == ["owner-a", "owner-b"]
     assert dataset.mailbox.tolist() == [0, 1, 0, 0]
@@ -96,10 +96,13 @@ def test_an_empty_artifact_is_an_empty_dataset(tmp_path):
 def test_more_workers_give_the_same_tensors(tmp_path, monkeypatch, message):
     monkeypatch.setattr(dataset_module, "_CHUNK", 3)
     write(tmp_path / "train.json", [message(number) for number in range(10)])
-    alone = load(tmp_path / "train.json")
-    together = load_dataset(tmp_path / "train.json", BOTH, cache=tmp_path / "other", workers=2)
+    alone = load(tmp_path / "train.json", (*BOTH, "text"))
+    together = load_dataset(
+        tmp_path / "train.json", FeaturesConfig(groups=(*BOTH, "text")), cache=tmp_path / "other", workers=2
+    )
     assert alone.targets.tolist() == together.targets.tolist() == [number % 5 for number in range(10)]
     assert all(torch.equal(alone.raw[group], together.raw[group]) for group in BOTH)
+    assert torch.equal(alone.raw["text"].buckets, together.raw["text"].buckets)
 
 
 def test_the_cache_is_used_while_inputs_and_settings_are_the_same(tmp_path, extractions, message):
@@ -112,7 +115,7 @@ def test_the_cache_is_used_while_inputs_and_settings_are_the_same(tmp_path, extr
     assert again.targets.tolist() == [1, 2]
     load(path, ("metadata",))  # other settings
     assert extractions == [2, 2]
-    load(path, tuple(reversed(BOTH)))  # the order of the groups is the transform's affair
+    load(path, tuple(reversed(BOTH)))  # the order of the groups does not matter
     assert extractions == [2, 2]
 
 
@@ -220,20 +223,23 @@ def test_the_words_of_the_records_are_kept_in_their_order(tmp_path, message, mon
     monkeypatch.setattr(dataset_module, "_CHUNK", 2)
     records = [message(number, body="word " * number + f"only{'abcde'[number]}") for number in range(5)]
     write(tmp_path / "train.json", records)
-    loaded, at_once = load(tmp_path / "train.json", ("text",)), extract_dataset(records, ("text",))
-    assert torch.equal(loaded.words.buckets, at_once.words.buckets)
-    assert torch.equal(loaded.words.offsets, at_once.words.offsets)
-    assert len(loaded.words) == 5
+    loaded, at_once = (
+        load(tmp_path / "train.json", ("text",)),
+        extract_dataset(records, FeaturesConfig(groups=("text",))),
+    )
+    assert torch.equal(loaded.raw["text"].buckets, at_once.raw["text"].buckets)
+    assert torch.equal(loaded.raw["text"].offsets, at_once.raw["text"].offsets)
+    assert len(loaded.raw["text"]) == 5
     again = load(tmp_path / "train.json", ("text",))  # from the cache
-    assert torch.equal(again.words.buckets, at_once.words.buckets)
+    assert torch.equal(again.raw["text"].buckets, at_once.raw["text"].buckets)
 
 
 def test_without_the_extra_the_embedding_group_says_what_to_install(message, monkeypatch):
     with pytest.raises(UsageError, match=r"features\.embedding_model: not set"):
-        extract_dataset([message(1)], ("embedding",))
+        extract_dataset([message(1)], FeaturesConfig(groups=("embedding",)))
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(UsageError, match=r"needs the extra embed; run `pip install -e '\.\[embed\]'"):
-        extract_dataset([message(1)], ("embedding",), "a/model")
+        extract_dataset([message(1)], FeaturesConfig(groups=("embedding",), embedding_model="a/model"))
 
 
 def test_the_vectors_of_an_embedding_model_are_dense_features(tmp_path, message, monkeypatch):
@@ -256,15 +262,14 @@ def test_the_vectors_of_an_embedding_model_are_dense_features(tmp_path, message,
     groups = ("metadata", "embedding")
     dataset = load(tmp_path / "train.json", groups, embedding_model="a/model")
     assert dataset.raw["embedding"][:, 1].tolist() == [2, 0]
-    train_weights = torch.ones(2)
-    config = FeaturesConfig(groups=groups, embedding_model="a/model")
-    transform, features = Transform.fit(dataset, config, train_weights, 1)
+    settings = FeaturesConfig(groups=groups, embedding_model="a/model")
+    transform, features = FeatureTransform.fit_transform(dataset, settings, mailbox_weights_power=0.0, seed=1)
     assert list(transform.columns)[-3:] == ["embedding_0", "embedding_1", "embedding_2"]
     assert features.shape == (2, len(metadata.COLUMNS) + 3)
     write(tmp_path / "val.json", [])
     assert load(tmp_path / "val.json", groups, embedding_model="a/model").raw["embedding"].shape == (0, 3)
     with pytest.raises(UsageError, match=r"other/model: cannot be loaded \(no such model\); give a model's path"):
-        extract_dataset([message(1)], groups, "other/model")
+        extract_dataset([message(1)], FeaturesConfig(groups=groups, embedding_model="other/model"))
 
 
 def test_the_artifact_itself_is_never_touched(tmp_path, message):
@@ -274,3 +279,20 @@ def test_the_artifact_itself_is_never_touched(tmp_path, message):
     load(path)
     assert path.read_bytes() == before
     assert json.loads(before)[0]["user"] == "owner-a"
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_a_message_of_a_large_mailbox_weighs_less(power):
+    mailbox = torch.tensor([0] * 8 + [1] * 2)
+    dataset = Dataset(
+        raw={},
+        targets=torch.zeros(10, dtype=torch.int64),
+        response_seconds=torch.zeros(10),
+        mailbox=mailbox,
+        mailboxes=["owner-a", "owner-b"],
+        scheme="received",
+    )
+    weights = dataset.sample_weight(power)
+    assert weights.dtype == torch.float32
+    assert float(weights.mean()) == pytest.approx(1)
+    assert float(weights[9] / weights[0]) == pytest.approx(4**power)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from enron_triage.errors import UsageError
-from enron_triage.features.history import COLUMNS, RAW_COLUMNS, extract, transform
+from enron_triage.features.history import RAW_COLUMNS, extract
+from enron_triage.features.history_features import COLUMNS, transform
 from enron_triage.records import ACTION_NAMES, Action, ActionCounts
 
 POPULATION = np.array([0.1, 0.2, 0.1, 0.4, 0.2], dtype=np.float32)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.features.text import BUCKETS, SEGMENTS, buckets_of, extract, words
+from enron_triage.features.text import NUM_BUCKETS, SEGMENTS, buckets_of, extract, words
 from enron_triage.mail.body import split_body
 
 
@@ -28,7 +28,7 @@ def test_each_message_has_its_own_buckets_each_once_and_in_order(new_email):
     buckets, lengths = extract(emails, parts)
     assert buckets.dtype == np.int32
     assert buckets.min() >= 0
-    assert buckets.max() < BUCKETS
+    assert buckets.max() < NUM_BUCKETS
     start = 0
     for email, split, length in zip(emails, parts, lengths, strict=True):
         alone, _ = extract([email], [split])

@@ -1,8 +1,8 @@
 import pytest
 
 from enron_triage.config.data import FoldersConfig
-from enron_triage.labels.folders import FolderRoles, folder_action, is_sent_folder, owner_addresses, subject_action
-from enron_triage.records import Action, Email
+from enron_triage.labels.folders import FolderRoles
+from enron_triage.records import Email
 
 
 def message(folder="inbox", labels=()):
@@ -92,72 +92,9 @@ def test_the_configured_names_replace_the_built_in_ones():
         (["Important", "Unread"], "filing"),
     ],
 )
-def test_gmail_labels_take_the_part_of_folders(labels, role):
+def test_gmail_labels_decide_instead_of_the_folder(labels, role):
     assert FolderRoles(FoldersConfig()).of_message(message(folder="sent", labels=labels)) == role
 
 
 def test_a_message_without_labels_has_the_role_of_its_folder():
     assert FolderRoles(FoldersConfig()).of_message(message(folder="deleted_items/old")) == "deleted"
-
-
-def test_an_owner_address_stands_on_at_least_two_sent_messages():
-    assert owner_addresses(["a@x.example", "a@x.example", "b@x.example"]) == {"a@x.example"}
-    assert owner_addresses(["a@x.example"]) == frozenset()
-    assert owner_addresses([]) == frozenset()
-
-
-def test_an_owner_address_stands_on_at_least_two_percent_of_the_sent_messages():
-    assert owner_addresses(["a@x.example"] * 98 + ["b@x.example"] * 2) == {"a@x.example", "b@x.example"}
-    assert owner_addresses(["a@x.example"] * 99 + ["b@x.example"] * 2) == {"a@x.example"}
-    assert owner_addresses(["a@x.example"] * 147 + ["b@x.example"] * 3) == {"a@x.example", "b@x.example"}
-
-
-def test_a_missing_sender_is_nobodys_address():
-    assert owner_addresses(["", "", "a@x.example", "a@x.example"]) == {"a@x.example"}
-
-
-@pytest.mark.parametrize("folder", ["sent", "sent_items", "_sent_mail", "_sent", "Sent_Items", "projects/sent"])
-@pytest.mark.parametrize(
-    ("subject", "action"),
-    [
-        ("Re: gas", Action.REPLY_LATER),
-        ("  RE: gas", Action.REPLY_LATER),
-        ("fw: gas", Action.FORWARD),
-        ("FWD: gas", Action.FORWARD),
-        ("Forwarded: gas", Action.FORWARD),
-        ("Fw: Re: gas", Action.FORWARD),
-        ("gas", None),
-        ("regarding gas", None),
-        ("re gas", None),
-        ("", None),
-    ],
-)
-def test_the_folder_scheme_labels_sent_mail_by_the_subjects_prefix(folder, subject, action):
-    assert folder_action(folder, subject) is action
-    assert subject_action(subject) is action
-    assert is_sent_folder(folder)
-
-
-@pytest.mark.parametrize(
-    ("folder", "action"),
-    [
-        ("deleted_items", Action.DELETE),
-        ("connect_deletes", Action.DELETE),
-        ("inbox", None),
-        ("notes_inbox", None),
-        ("junk", None),
-        ("junk_file", None),
-        ("all_documents", None),
-        ("discussion_threads", None),
-        ("projects", Action.ARCHIVE),
-        ("calendar", Action.ARCHIVE),
-        ("trash", Action.ARCHIVE),
-        ("inbox/projects", Action.ARCHIVE),
-        ("deleted_items/projects", Action.ARCHIVE),
-        ("projects/deleted_items", Action.DELETE),
-        ("projects/inbox", None),
-    ],
-)
-def test_the_folder_scheme_labels_other_mail_by_the_folder_that_it_lies_directly_in(folder, action):
-    assert folder_action(folder, "Re: gas") is action
-    assert not is_sent_folder(folder)

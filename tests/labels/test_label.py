@@ -1,567 +1,25 @@
 import json
 import logging
-from datetime import UTC, date, datetime
+from collections import Counter
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from enron_triage.config.data import LabelConfig
 from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
-from enron_triage.labels import label
-from enron_triage.labels.label import label_mailbox
-from enron_triage.labels.mailbox import partition_mailbox
-from enron_triage.labels.owner import Owner
-from enron_triage.records import Action, Email, LabeledEmail
+from enron_triage.labels import label, split
+from enron_triage.labels.labeled import Labeled
+from enron_triage.labels.schemes import SCHEMES, Scheme
+from enron_triage.records import Action, Evidence, LabeledEmail
 from enron_triage.runtime import artifacts
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
-NOON = int(datetime(2001, 3, 5, 12, 0, tzinfo=UTC).timestamp())
-OWNER, JANE, JOHN, MARY = "owner@home.example", "jane@x.example", "john@x.example", "mary@z.example"
-WORDS = "elevators plant gas bridge paper window orange silver march river garden winter".split()
-
-
-def message(at, folder="inbox", sender=JANE, subject="gas", **fields):
-    """A message that reached the owner; its text is its own."""
-    identity = f"{sender}/{at}/{subject}"
-    return Email(
-        **{
-            "path": f"owner-a/{folder}/{identity}",
-            "user": "owner-a",
-            "folder": folder,
-            "labels": [],
-            "message_id": "",
-            "date": None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
-            "timestamp": at,
-            "sender": sender,
-            "sender_name": "",
-            "to": [OWNER],
-            "cc": [],
-            "bcc": [],
-            "subject": subject,
-            "raw_subject": None,
-            "body": "Hello.",
-            "in_reply_to": "",
-            "references": [],
-            "fingerprint": identity,
-            "raw_sha256": identity,
-            **fields,
-        }
-    )
-
-
-def sent(at, subject="Re: gas", to=(JANE,), folder="sent", **fields):
-    return message(at, folder, OWNER, subject, to=list(to), **fields)
-
-
-# Enough sent mail to tell the owner, long before anything else and to nobody else of these tests.
-OWN_MAIL = [
-    sent(NOON - 300 * DAY - n * HOUR, f"notice {n}", to=["all@home.example"], sender_name="Olivia Owner")
-    for n in range(2)
-]
-
-
-def labels(emails, config=None):
-    """The labelled and the unacted records of a mailbox."""
-    done = label_mailbox([*OWN_MAIL, *emails], config or LabelConfig())
-    decode = msgspec.json.Decoder(LabeledEmail).decode
-    return [decode(record) for record in done.labeled], [decode(record) for record in done.unacted]
-
-
-def action_of(*emails, config=None):
-    """The label of the only message received; None if it took no action."""
-    labeled, unacted = labels(emails, config)
-    (record,) = labeled + unacted
-    return record.action
-
-
-def dropped(emails):
-    counts = label_mailbox([*OWN_MAIL, *emails], LabelConfig()).dropped
-    counts["sent_by_owner"] -= len(OWN_MAIL)
-    return +counts
-
-
-# Copies
-
-
-def test_copies_of_one_message_are_one_message():
-    copies = [message(NOON, folder, path=folder) for folder in ("inbox", "all_documents", "projects/gas")]
-    labeled, unacted = labels([*copies, message(NOON + 1)])
-    assert [(record.action, record.evidence.folders) for record in labeled] == [
-        (Action.ARCHIVE, ["all_documents", "inbox", "projects/gas"])
-    ]
-    assert [record.timestamp for record in unacted] == [NOON + 1]
-    assert dropped(copies) == {"copy": 2}
-
-
-@pytest.mark.parametrize("smallest", ["inbox", "projects", "deleted_items"])
-def test_the_copy_kept_is_that_of_the_smallest_hash(smallest):
-    copies = [
-        message(NOON, folder, path=folder, subject=f"in {folder}", fingerprint="one", raw_sha256="a" if is_it else "b")
-        for folder in ("inbox", "projects", "deleted_items")
-        if (is_it := folder == smallest) or True
-    ]
-    for order in (copies, copies[::-1]):
-        labeled, unacted = labels(order)
-        assert [(record.path, record.subject) for record in labeled] == [(smallest, f"in {smallest}")]
-        assert labeled[0].action is Action.DELETE
-        assert not unacted
-
-
-def test_messages_of_equal_time_and_sender_but_another_text_are_not_copies():
-    labeled, _ = labels([message(NOON, "projects", fingerprint="1"), message(NOON, "projects", fingerprint="2")])
-    assert [record.fingerprint for record in labeled] == ["1", "2"]
-
-
-# What is left out
-
-
-def test_mail_of_the_owner_is_never_labelled():
-    emails = [
-        sent(NOON, "gas", folder="inbox"),
-        sent(NOON + 1, "gas", folder="deleted_items"),
-        sent(NOON + 2, "gas", folder="projects"),
-        message(NOON + 3, "sent", JOHN),  # sent in the owner's name
-    ]
-    assert labels(emails) == ([], [])
-    assert dropped(emails) == {"sent_by_owner": 4}
-
-
-def test_a_sent_message_may_have_its_copy_anywhere():
-    original = message(NOON)
-    reply = sent(NOON + HOUR, folder="all_documents")
-    assert action_of(original, reply) is Action.REPLY_NOW
-
-
-def test_a_draft_of_the_owner_answers_nothing():
-    original, draft = message(NOON), sent(NOON + HOUR, folder="drafts")
-    assert action_of(original, draft) is None
-    assert dropped([original, draft]) == {"draft": 1}
-    assert action_of(original, draft, msgspec.structs.replace(draft, folder="sent", path="sent")) is Action.REPLY_NOW
-
-
-def test_messages_outside_the_dates_are_dropped_as_undated():
-    inside = [int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((1997, 1, 1), (2002, 12, 31, 23, 59, 59))]
-    outside = [inside[0] - 1, inside[1] + 1, None]
-    emails = [message(at, "projects") for at in inside + outside]
-    labeled, unacted = labels(emails)
-    assert [record.timestamp for record in labeled] == inside
-    assert not unacted
-    assert dropped(emails) == {"undated": 3}
-
-
-def test_the_dates_are_configurable():
-    config = LabelConfig(dates=(date(2001, 3, 5), date(2001, 3, 6)))
-    # The owner's own old mail is out of these dates too: whose address is the owner's does not depend on them.
-    labeled, _ = labels([message(NOON - DAY, "projects"), message(NOON, "projects"), sent(NOON, "gas")], config)
-    assert [record.timestamp for record in labeled] == [NOON]
-
-
-# The order of decision
-
-
-def role_copies(*folders):
-    return [message(NOON, folder, path=folder) for folder in folders]
-
-
-@pytest.mark.parametrize(
-    ("answers", "folders", "action"),
-    [
-        (["reply", "forward"], ["deleted_items", "junk", "projects"], Action.REPLY_LATER),
-        (["forward"], ["deleted_items", "junk", "projects"], Action.FORWARD),
-        ([], ["deleted_items", "junk", "projects", "inbox"], Action.DELETE),
-        ([], ["projects", "inbox", "drafts", "all_documents"], Action.ARCHIVE),
-        ([], ["inbox", "drafts", "all_documents"], None),
-        (["reply"], ["junk"], Action.REPLY_LATER),
-        (["forward"], ["inbox"], Action.FORWARD),
-        ([], ["deleted_items/projects"], Action.DELETE),
-    ],
-)
-def test_a_reply_then_a_forward_then_deletion_then_filing_decides(answers, folders, action):
-    known = {"forward": sent(NOON + HOUR, "Fw: gas", to=[MARY]), "reply": sent(NOON + 2 * HOUR)}
-    emails = [*role_copies(*folders), *(known[answer] for answer in answers)]
-    assert action_of(*emails) is action
-    assert action_of(*reversed(emails)) is action
-
-
-def test_junk_is_dropped_even_where_it_is_filed_too():
-    assert labels(role_copies("junk", "projects", "inbox")) == ([], [])
-    assert dropped(role_copies("junk", "projects", "inbox")) == {"junk": 1, "copy": 2}
-
-
-def test_the_earliest_reply_decides():
-    first, second = sent(NOON + 50 * MINUTE), sent(NOON + 2 * HOUR)
-    labeled, _ = labels([message(NOON), second, first, sent(NOON + MINUTE, "Fw: gas", to=[MARY])])
-    (record,) = labeled
-    assert record.action is Action.REPLY_NOW
-    assert record.response_seconds == 50 * MINUTE
-    assert record.evidence.sent_path == first.path
-    assert record.evidence.rule == "reply:conversation"
-
-
-@pytest.mark.parametrize(
-    ("delay", "action"), [(3600, Action.REPLY_NOW), (3601, Action.REPLY_LATER), (1, Action.REPLY_NOW)]
-)
-def test_a_reply_within_the_hour_is_reply_now(delay, action):
-    labeled, _ = labels([message(NOON), sent(NOON + delay)])
-    assert [(record.action, record.response_seconds) for record in labeled] == [(action, delay)]
-
-
-def test_how_soon_is_now_is_configurable():
-    config = LabelConfig(reply_now_within="90s")
-    assert action_of(message(NOON), sent(NOON + 90), config=config) is Action.REPLY_NOW
-    assert action_of(message(NOON), sent(NOON + 91), config=config) is Action.REPLY_LATER
-
-
-def test_an_answer_from_before_its_original_took_no_time():
-    original = message(NOON, message_id="<1@x>")
-    labeled, _ = labels([original, sent(NOON - 5 * MINUTE, in_reply_to="<1@x>")])
-    assert [(record.action, record.response_seconds) for record in labeled] == [(Action.REPLY_NOW, 0)]
-
-
-def test_the_link_window_is_configurable():
-    original = message(NOON, "projects", body="Could you send me the numbers of the western plant?")
-    reply = sent(NOON + 2 * HOUR, body=f"Yes.\n> {original.body}")
-    assert action_of(original, reply) is Action.REPLY_LATER
-    assert action_of(original, reply, config=LabelConfig(link_window="1h")) is Action.ARCHIVE
-
-
-def test_only_an_answer_has_response_seconds_and_a_sent_path():
-    labeled, unacted = labels(
-        [
-            message(NOON, "projects", subject="filed"),
-            message(NOON + 1, "trash", subject="binned"),
-            message(NOON + 2, subject="passed on"),
-            sent(NOON + HOUR, "Fw: passed on", to=[MARY], path="forward"),
-            message(NOON + 3, subject="left"),
-        ]
-    )
-    evidence = [(r.subject, r.evidence.rule, r.evidence.sent_path, r.response_seconds) for r in labeled + unacted]
-    assert evidence == [
-        ("filed", "filing_folder", None, None),
-        ("binned", "deleted_folder", None, None),
-        ("passed on", "forward:conversation", "forward", None),
-        ("left", "none", None, None),
-    ]
-
-
-def test_a_labelled_record_is_the_parsed_one_with_what_was_done():
-    email = message(NOON, "projects", message_id="<1@x>", cc=[JOHN], raw_subject="=?x?=", references=["<0@x>"])
-    (record,) = labels([email])[0]
-    assert {name: getattr(record, name) for name in Email.__struct_fields__} == msgspec.structs.asdict(email)
-    assert record.scheme == "received"
-
-
-def test_gmail_labels_decide_in_place_of_the_folder():
-    for gmail, action in (
-        (["Inbox", "Receipts"], None),
-        (["Receipts"], Action.ARCHIVE),
-        (["Trash"], Action.DELETE),
-        (["Important"], Action.ARCHIVE),
-    ):
-        labeled, unacted = labels([message(NOON, "", labels=gmail)])
-        assert [(r.action, r.evidence.folders) for r in labeled + unacted] == [(action, sorted(gmail))]
-    assert labels([message(NOON, "", labels=["Spam"])]) == ([], [])
-
-
-def test_the_links_are_counted_by_kind_and_how():
-    done = label_mailbox(
-        [
-            *OWN_MAIL,
-            message(NOON),
-            sent(NOON + HOUR),
-            sent(NOON + HOUR, "Fw: gas", to=[MARY]),
-            sent(NOON + HOUR, "Re: coal"),
-            sent(NOON + 2 * HOUR, "Re: iron", in_reply_to="<0@x>"),
-        ],
-        LabelConfig(),
-    )
-    assert done.links == {
-        "reply:conversation": 1,
-        "forward:conversation": 1,
-        "reply:unlinked_no_candidate": 1,
-        "reply:unlinked_original_absent": 1,
-    }
-
-
-def test_without_enough_sent_mail_the_owner_is_unknown():
-    assert not label_mailbox([message(NOON), sent(NOON)], LabelConfig()).owner_known
-    assert label_mailbox([message(NOON), sent(NOON), sent(NOON + 1)], LabelConfig()).owner_known
-
-
-# Every record is counted, and history knows nothing that comes later.
-
-FOLDERS = st.sampled_from(["inbox", "deleted_items", "junk", "projects", "all_documents", "drafts"])
-QUARTERS = 6  # moments a day
-
-
-SUBJECTS = st.sampled_from(["gas", "gas", "gas 2", "coal"])
-PEOPLE = st.sampled_from([JANE, JOHN, MARY])
-ADDRESSED = st.sampled_from([{}, {}, {"to": [MARY], "cc": [OWNER]}, {"to": ["all@home.example"]}, {"to": []}])
-OPENINGS = st.sampled_from(["", "Olivia,\n"])
-
-
-@st.composite
-def emails_of_a_mailbox(draw, folders=FOLDERS):
-    """Received mail, replies, forwards and copies, crowded into so few days and subjects that most are linked."""
-    emails = []
-    for number in range(draw(st.integers(8, 20))):
-        at = NOON + draw(st.integers(0, 15 * QUARTERS)) * DAY // QUARTERS
-        subject, person = draw(SUBJECTS), draw(PEOPLE)
-        own = {"path": str(number), "fingerprint": str(number), "raw_sha256": str(number)}
-        text = draw(OPENINGS) + WORDS[number % 12]
-        match draw(st.sampled_from(["received", "received", "sent", "copy"])):
-            case "received":
-                own |= {"message_id": f"<{number}@x>", "body": text, **draw(ADDRESSED)}
-                emails.append(message(at, draw(folders), person, subject, **own))
-            case "sent":
-                mark = draw(st.sampled_from(["Re: ", "Re: ", "Fw: ", ""]))
-                received = [e.message_id for e in emails if e.sender != OWNER]  # some later: clocks differ
-                parent = draw(st.sampled_from(["", *received])) if mark else ""
-                later = draw(st.sampled_from([0, 1, HOUR]))
-                emails.append(sent(at + later, mark + subject, to=[person], in_reply_to=parent, body=text, **own))
-            case "copy" if emails:
-                copied = draw(st.sampled_from(emails))
-                folder = copied.folder if copied.sender == OWNER else draw(folders)
-                emails.append(msgspec.structs.replace(copied, path=str(number), folder=folder))
-    return emails
-
-
-@settings(max_examples=80, deadline=None, derandomize=True)
-@given(
-    emails_of_a_mailbox(FOLDERS | st.just("sent")),
-    st.lists(st.integers(0, 1).map(lambda n: message(None, path=str(n))), max_size=2),
-)
-def test_every_record_is_counted_exactly_once(emails, undated):
-    records = [*OWN_MAIL, *emails, *undated]
-    done = label_mailbox(records, LabelConfig())
-    assert len(done.labeled) + len(done.unacted) + done.dropped.total() == len(records)
-    assert done.actions.total() == len(done.labeled)
-    kept = [msgspec.json.decode(record)["fingerprint"] for record in done.labeled + done.unacted]
-    assert len(set(kept)) == len(kept)
-
-
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(emails_of_a_mailbox(), st.randoms(use_true_random=False))
-def test_the_order_of_the_records_changes_nothing(emails, random):
-    shuffled = random.sample(emails, len(emails))
-    one, other = (label_mailbox([*OWN_MAIL, *order], LabelConfig()) for order in (emails, shuffled))
-    assert (one.labeled, one.unacted, one.dropped) == (other.labeled, other.unacted, other.dropped)
-
-
-def histories(emails):
-    labeled, unacted = labels(emails)
-    return {record.fingerprint: record.history for record in labeled + unacted}
-
-
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(
-    emails_of_a_mailbox(),
-    emails_of_a_mailbox(),
-    st.integers(0, 16 * QUARTERS),
-    st.builds(dict, sender=PEOPLE, subject=SUBJECTS, body=OPENINGS),
-    ADDRESSED,
-    st.randoms(use_true_random=False),
-)
-def test_changing_what_comes_at_or_after_a_message_changes_nothing_in_its_history(
-    emails, others, quarter, probe, addressed, random
-):
-    # Whose mailbox it is is learned from all sent mail, and fixed by `OWN_MAIL`; everything else is behaviour.
-    at = NOON + quarter * DAY // QUARTERS
-    probe = message(at, fingerprint="probe", **probe, **addressed)
-    earlier = [email for email in emails if email.timestamp < at]
-    later = [email for email in emails if email.timestamp >= at]
-    instead = [
-        msgspec.structs.replace(email, path=f"o{email.path}", fingerprint=f"o{email.fingerprint}", message_id="")
-        for email in others
-        if email.timestamp >= at
-    ]
-    refiled = [  # within the lag, where a message lies is not known yet
-        msgspec.structs.replace(email, folder=random.choice(["inbox", "deleted_items", "junk", "projects"]))
-        if email.sender != OWNER and email.timestamp >= at - 7 * DAY
-        else email
-        for email in earlier
-    ]
-    alone = histories([*earlier, probe])["probe"]
-    assert histories([*emails, probe])["probe"] == alone
-    assert histories([*earlier, *random.sample(later, len(later) // 2), probe])["probe"] == alone
-    assert histories([*earlier, *instead, probe])["probe"] == alone
-    assert histories([*refiled, *later, probe])["probe"] == alone
-
-
-def history_at(at, *emails):
-    """The history of a message of Jane's that arrives at a moment."""
-    return histories([*emails, message(at, "inbox", subject="probe")])[f"{JANE}/{at}/probe"]
+HOUR, DAY = 3600, 86400
+NOON = 983793600  # 5 March 2001, 12:00 UTC
+JOHN, MARY = "john@x.example", "mary@z.example"
 
 
 def counts(**taken):
     return [taken.get(action.value, 0) for action in Action]
-
-
-@pytest.mark.parametrize(("folder", "action"), [("deleted_items", "delete"), ("projects", "archive")])
-def test_filing_and_deleting_count_only_after_the_lag(folder, action):
-    email = message(NOON, folder)
-    assert history_at(NOON + 7 * DAY, email).sender.counts == counts()
-    later = history_at(NOON + 7 * DAY + 1, email)
-    assert later.sender.counts == later.domain.counts == later.owner.counts == counts(**{action: 1})
-    assert later.last_sender_action == action
-
-
-def test_the_lag_is_configurable():
-    config = LabelConfig(action_lag="1d")
-    _, (probe,) = labels([message(NOON, "projects"), message(NOON + DAY + 1, subject="probe")], config)
-    assert probe.history.owner.counts == counts(archive=1)
-
-
-def test_a_reply_counts_from_the_moment_it_was_sent():
-    original, reply = message(NOON), sent(NOON + HOUR)
-    before = history_at(NOON + HOUR, original, reply)
-    assert (before.sender.counts, before.sent_to_sender) == (counts(), 0)
-    after = history_at(NOON + HOUR + 1, original, reply)
-    assert (after.sender.counts, after.sent_to_sender) == (counts(reply_now=1), 1)
-    assert after.last_sender_action is Action.REPLY_NOW
-
-
-def test_a_forward_counts_from_the_moment_it_was_sent():
-    original, forward = message(NOON), sent(NOON + HOUR, "Fw: gas", to=[MARY])
-    assert history_at(NOON + HOUR, original, forward).owner.counts == counts()
-    after = history_at(NOON + HOUR + 1, original, forward)
-    assert (after.owner.counts, after.sent_to_sender) == (counts(forward=1), 0)
-
-
-def test_a_forward_counts_until_the_message_is_answered_too():
-    original, forward, reply = message(NOON), sent(NOON + HOUR, "Fw: gas", to=[MARY]), sent(NOON + 5 * HOUR)
-    assert history_at(NOON + 2 * HOUR, original, forward).sender.counts == counts(forward=1)
-    assert history_at(NOON + 2 * HOUR, original, forward, reply).sender.counts == counts(forward=1)
-
-
-def test_a_filed_message_counts_as_filed_until_it_is_answered():
-    text = "Could you send me the numbers of the western plant before we meet with the auditors?"
-    original = message(NOON, "projects", body=text)
-    reply = sent(NOON + 20 * DAY, body=f"Here they are.\n> {text}")
-    assert labels([original, reply])[0][0].action is Action.REPLY_LATER
-    assert history_at(NOON + 10 * DAY, original).sender.counts == counts(archive=1)
-    assert history_at(NOON + 10 * DAY, original, reply).sender.counts == counts(archive=1)
-    assert history_at(NOON + 21 * DAY, original, reply).sender.counts == counts(reply_later=1)
-
-
-def test_the_response_time_of_a_reply_counts_once_it_is_sent():
-    emails = [message(NOON), sent(NOON + HOUR)]
-    assert history_at(NOON + HOUR, *emails).response_to_sender is None
-    after = history_at(NOON + HOUR + 1, *emails)
-    assert (after.response_to_sender, after.response) == (HOUR, HOUR)
-
-
-def test_junk_counts_as_received():
-    assert history_at(NOON + 1, message(NOON, "junk")).received_from_sender == 1
-
-
-def test_every_kind_of_recipient_was_sent_to():
-    mail = [
-        sent(NOON, "gas", to=[JANE, JANE]),
-        sent(NOON + 1, "gas", to=[MARY], cc=[JANE]),
-        sent(NOON + 2, "gas", to=[MARY], bcc=[JANE]),
-        sent(NOON + 3, "gas", to=[MARY]),
-    ]
-    assert history_at(NOON + DAY, *mail).sent_to_sender == 3
-
-
-def test_an_answer_from_before_its_original_is_not_in_the_originals_history():
-    original = message(NOON, message_id="<1@x>")
-    answer = sent(NOON - 5 * MINUTE, in_reply_to="<1@x>")
-    moment = answer.timestamp
-    found = histories([original, answer])[original.fingerprint]
-    assert found == histories([msgspec.structs.replace(original, timestamp=moment)])[original.fingerprint]
-    assert (found.sent_to_sender, found.conversation_sent, found.sent_last_hour) == (0, 0, 0)
-    assert found.owner.counts == counts()
-
-
-def test_an_answer_from_before_its_original_does_not_make_other_histories_depend_on_it():
-    original = message(NOON, message_id="<1@x>")
-    answer = sent(NOON - 5 * MINUTE, in_reply_to="<1@x>")
-    assert history_at(NOON - MINUTE, answer).sent_to_sender == 1
-    assert history_at(NOON - MINUTE, answer, original).sent_to_sender == 1
-
-
-def test_messages_of_one_moment_do_not_know_of_each_other():
-    emails = [message(NOON, "deleted_items", subject=str(n)) for n in range(3)]
-    assert {tuple(history.owner.counts) for history in histories(emails).values()} == {(0,) * 5}
-
-
-def test_a_mailbox_is_in_time_order():
-    labeled, _ = labels([message(NOON + at, "projects") for at in (5, 3, 9, 1)])
-    assert [record.timestamp - NOON for record in labeled] == [1, 3, 5, 9]
-
-
-# The folder scheme
-
-FOLDER_SCHEME = LabelConfig(scheme="folder")
-
-
-def by_folder(*emails):
-    done = label_mailbox(emails, FOLDER_SCHEME)
-    assert not done.unacted
-    return [msgspec.json.decode(record, type=LabeledEmail) for record in done.labeled], done
-
-
-def test_the_folder_scheme_labels_every_file_copies_included():
-    labeled, done = by_folder(
-        message(NOON, "deleted_items", fingerprint="1"),
-        message(NOON, "projects", fingerprint="1"),
-        message(NOON, "inbox", fingerprint="1"),
-        message(None, "inbox/projects"),
-        sent(NOON + HOUR),
-        sent(NOON + HOUR, "Fw: gas"),
-        sent(NOON + HOUR, "gas"),
-    )
-    assert [(record.action, record.evidence.rule) for record in labeled] == [
-        ("delete", "folder:deleted_items"),
-        ("archive", "folder:projects"),
-        ("archive", "folder:projects"),
-        ("reply_later", "folder:sent"),
-        ("forward", "folder:sent"),
-    ]
-    assert done.actions == {"delete": 1, "archive": 2, "reply_later": 1, "forward": 1}
-    assert done.dropped == {"unlabeled_folder_or_subject": 2}
-    assert {(record.scheme, record.history) for record in labeled} == {("folder", None)}
-
-
-@pytest.mark.parametrize(("delay", "action"), [(0, "reply_now"), (3600, "reply_now"), (3601, "reply_later")])
-@pytest.mark.parametrize("header", [{"in_reply_to": "<1@x>"}, {"references": ["<0@x>", "<1@x>"]}])
-def test_threading_headers_prove_reply_now_under_the_folder_scheme(delay, action, header):
-    labeled, _ = by_folder(message(NOON, message_id="<1@x>"), sent(NOON + delay, **header))
-    assert [(record.action, record.response_seconds) for record in labeled] == [(action, delay)]
-
-
-def test_without_proof_a_reply_is_reply_later_under_the_folder_scheme():
-    original = message(NOON, message_id="<1@x>")
-    labeled, _ = by_folder(
-        original,
-        message(None, subject="undated", message_id="<2@x>"),
-        sent(NOON + 1),
-        sent(NOON + 2, in_reply_to="<0@x>"),
-        sent(NOON + 3, in_reply_to="<2@x>"),
-        sent(None, in_reply_to="<1@x>"),
-    )
-    assert [(record.action, record.response_seconds) for record in labeled] == [("reply_later", None)] * 4
-
-
-def test_an_answer_from_before_its_original_took_no_time_under_the_folder_scheme_either():
-    labeled, _ = by_folder(message(NOON, message_id="<1@x>"), sent(NOON - 60, in_reply_to="<1@x>"))
-    assert (labeled[0].action, labeled[0].response_seconds) == ("reply_now", 0)
-
-
-def test_the_folder_scheme_reads_the_subject_as_it_was_sent():
-    labeled, _ = by_folder(
-        sent(NOON, "Re: gas", raw_subject="=?utf-8?q?Re=3A_gas?="), sent(NOON, "gás", raw_subject="Re: =?x?=")
-    )
-    assert [record.action for record in labeled] == ["reply_later"]
-    assert labeled[0].subject == "gás"
-
-
-# The stage
 
 
 def write_emails(path, emails):
@@ -570,12 +28,19 @@ def write_emails(path, emails):
             writer.write(msgspec.json.encode(email))
 
 
-def a_corpus():
-    """Three mailboxes in one artifact's order; one has no sent mail."""
+@pytest.fixture(scope="module")
+def own_mail(sent):
+    """Enough sent mail to tell the owner, long before anything else and to nobody else."""
+    return [sent(NOON - 300 * DAY - n * HOUR, f"notice {n}", to=["all@home.example"]) for n in range(2)]
+
+
+@pytest.fixture(scope="module")
+def corpus(message, sent, own_mail):
+    """Three mailboxes in the order of an artifact; one has no sent mail."""
     emails = []
     for user in ("allen-a", "baker-b", "cole-c"):
         mail = [
-            *(OWN_MAIL if user != "cole-c" else []),
+            *(own_mail if user != "cole-c" else []),
             message(NOON, subject="answered"),
             *([sent(NOON + HOUR, "Re: answered")] if user != "cole-c" else []),
             message(NOON + 1, "projects", subject="filed"),
@@ -592,14 +57,13 @@ def config_of(root, *overrides):
     return load_config([], ["workers=1", *overrides], data_dir=str(root))
 
 
-def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog):
-    emails = a_corpus()
-    write_emails(tmp_path / "emails.json", emails)
+def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog, corpus):
+    write_emails(tmp_path / "emails.json", corpus)
     with caplog.at_level(logging.WARNING):
         result = label.run(config_of(tmp_path))
     assert result.data == {
         "scheme": "received",
-        "records": len(emails),
+        "records": len(corpus),
         "labeled": 8,
         "unacted": 4,
         "actions": {"reply_now": 2, "reply_later": 0, "forward": 0, "archive": 3, "delete": 3},
@@ -631,27 +95,27 @@ def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog
     assert result.table.splitlines()[-1].split() == ["not", "labelled", "no", "action", "4"]
 
 
-def test_one_worker_and_two_give_the_same_bytes(tmp_path):
+def test_one_worker_and_two_give_the_same_bytes(tmp_path, corpus):
     for workers in (1, 2):
-        write_emails(tmp_path / str(workers) / "emails.json", a_corpus())
+        write_emails(tmp_path / str(workers) / "emails.json", corpus)
         label.run(load_config([], [f"workers={workers}"], data_dir=str(tmp_path / str(workers))))
     for name in ("emails_labeled.json", "emails_unacted.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
-def test_the_folder_scheme_says_that_it_leaks(tmp_path, caplog):
-    write_emails(tmp_path / "emails.json", a_corpus())
+def test_a_scheme_whose_labels_leak_says_so(tmp_path, caplog, corpus):
+    write_emails(tmp_path / "emails.json", corpus)
     result = label.run(config_of(tmp_path, "label.scheme=folder", "features.groups=[metadata]"))
     assert result.data["actions"] == {"reply_now": 0, "reply_later": 2, "forward": 0, "archive": 3, "delete": 3}
     assert result.data["unacted"] == 0
     assert result.data["labeled"] + sum(result.data["dropped"].values()) == result.data["records"]
-    assert "leaks" in result.table
+    assert SCHEMES["folder"].leak_note in result.table.splitlines()
     assert json.loads((tmp_path / "emails_unacted.json").read_bytes()) == []
     assert "owner" not in caplog.text
 
 
-def test_the_labels_state_what_they_were_made_from(tmp_path):
-    write_emails(tmp_path / "emails.json", a_corpus())
+def test_the_metadata_of_the_labels_hold_the_settings_they_were_made_with(tmp_path, corpus):
+    write_emails(tmp_path / "emails.json", corpus)
     label.run(config_of(tmp_path, "label.action_lag=3d"))
     meta = json.loads((tmp_path / "emails_labeled.json.meta.json").read_bytes())
     assert meta["stage"] == "label"
@@ -659,8 +123,8 @@ def test_the_labels_state_what_they_were_made_from(tmp_path):
     assert meta["counts"]["labeled"] == 8
 
 
-def test_a_corpus_without_an_action_is_refused_and_the_old_labels_stay(tmp_path):
-    write_emails(tmp_path / "emails.json", [*OWN_MAIL, message(NOON), message(NOON + 1, "junk")])
+def test_a_corpus_without_an_action_is_refused_and_the_old_labels_stay(tmp_path, message, own_mail):
+    write_emails(tmp_path / "emails.json", [*own_mail, message(NOON), message(NOON + 1, "junk")])
     (tmp_path / "emails_labeled.json").write_text("old")
     with pytest.raises(UsageError, match=r"emails\.json: no message could be labelled \(3 dropped, 1 without"):
         label.run(config_of(tmp_path))
@@ -688,18 +152,49 @@ def test_an_empty_corpus_is_refused(tmp_path):
         (lambda content: content + b"x", "goes on after its end"),
     ],
 )
-def test_a_damaged_artifact_is_refused_and_nothing_written(tmp_path, damage, says):
+def test_a_damaged_artifact_is_refused_and_nothing_written(tmp_path, damage, says, corpus):
     path = tmp_path / "emails.json"
-    write_emails(path, a_corpus())
+    write_emails(path, corpus)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UsageError, match=says):
         label.run(config_of(tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["emails.json"]
 
 
-def test_a_mailbox_tells_sent_from_received():
-    emails = [message(NOON + 1), sent(NOON), message(NOON, sender=JOHN), *OWN_MAIL]
-    mailbox = partition_mailbox(emails, LabelConfig())
-    assert mailbox.owner == Owner(frozenset({OWNER}), frozenset({"olivia", "owner"}))
-    assert [m.email.sender for m in mailbox.received] == [JOHN, JANE]
-    assert [m.email.timestamp for m in mailbox.sent] == [OWN_MAIL[1].timestamp, OWN_MAIL[0].timestamp, NOON]
+def label_by_length(emails, config):
+    """A toy scheme: what is longer than its owner likes is deleted."""
+    evidence = Evidence(rule="length", sent_path=None, folders=[])
+    actions = [Action.DELETE if len(email.body) > 20 else Action.ARCHIVE for email in emails]
+    records = [
+        LabeledEmail(
+            **msgspec.structs.asdict(email),
+            action=action,
+            response_seconds=None,
+            evidence=evidence,
+            history=None,
+            scheme="toy",
+        )
+        for email, action in zip(emails, actions, strict=True)
+    ]
+    return Labeled(records=records[1:], dropped=Counter(first=1))
+
+
+def test_a_scheme_added_to_the_table_alone_is_labelled_and_split(tmp_path, monkeypatch, message):
+    toy = Scheme(label=label_by_length, has_history=False, leak_note="The length of a text tells its label.")
+    monkeypatch.setitem(SCHEMES, "toy", toy)
+    bodies = ["first", "short", "a text of some length, or more"]
+    emails = [message(NOON + n, user=f"user-{m}", body=body) for m in range(3) for n, body in enumerate(bodies)]
+    emails = [msgspec.structs.replace(email, fingerprint=f"{n}") for n, email in enumerate(emails)]
+    write_emails(tmp_path / "emails.json", emails)
+    config = config_of(tmp_path, "label.scheme=toy")
+    result = label.run(config)
+    assert result.data["actions"] == {"reply_now": 0, "reply_later": 0, "forward": 0, "archive": 3, "delete": 3}
+    assert result.data["dropped"] == {"first": 3}
+    assert "The length of a text tells its label." in result.table
+    assert split.run(config).data["scheme"] == "toy"
+    assert {record["scheme"] for record in json.loads((tmp_path / "test.json").read_bytes())} == {"toy"}
+
+
+def test_an_unknown_scheme_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(UsageError, match=r"label\.scheme: unknown name 'toy'.*allowed: received, folder"):
+        config_of(tmp_path, "label.scheme=toy")

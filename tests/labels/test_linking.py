@@ -2,14 +2,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from enron_triage.labels.linking import Link, conversation_subject, link_sent, sent_kind
+from enron_triage.labels.linking import Link, conversation_subject, link_sent, response_kind
 from enron_triage.records import Email
 
 HOUR, DAY = 3600, 86400
 WINDOW = 30 * DAY
 NOON = int(datetime(2001, 3, 5, 12, 0, tzinfo=UTC).timestamp())
 OWNER, JANE, JOHN = "owner@home.example", "jane.miller@x.example", "john.baker@y.example"
-# Each long enough to be told from the other's, in letters of its own.
+# Each is long enough to be told apart by its text.
 QUESTION = "Could you send me the numbers of the western plant before we meet with the auditors tomorrow?"
 REMINDER = "This is only to remind everybody that the elevators are out of order until the end of the week."
 OWN_WORDS = "I shall look through the contract tonight and call you about the second paragraph in the morning."
@@ -67,7 +67,7 @@ def link(sent, *received, window=WINDOW):
 
 def linked(sent, *received, window=WINDOW):
     found = link(sent, *received, window=window)
-    return found.received, found.how
+    return found.received, found.rule
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_conversation_is_the_subject_without_its_marks(subject, conversation
     ],
 )
 def test_a_sent_message_replies_forwards_or_neither(fields, kind):
-    assert sent_kind(answer(NOON, **fields)) == kind
+    assert response_kind(answer(NOON, **fields)) == kind
 
 
 def test_sent_mail_that_neither_replies_nor_forwards_has_no_link():
@@ -122,7 +122,7 @@ def test_sent_mail_that_neither_replies_nor_forwards_has_no_link():
 # Threading headers
 
 
-def test_threading_headers_link_whatever_subject_sender_quotation_and_time_say():
+def test_threading_headers_link_whatever_subject_sender_quoted_text_and_time_say():
     original = message(NOON, "coal", JOHN, message_id="<1@y>")
     lookalike = message(NOON + DAY, "gas", JANE, message_id="<2@x>")
     reply = answer(NOON + 90 * DAY, body="Yes." + outlook("Miller, Jane", NOON + DAY), in_reply_to="<1@y>")
@@ -146,7 +146,7 @@ def test_an_in_reply_to_that_names_an_absent_message_leaves_the_reply_unlinked()
     assert linked(absent, lookalike) == (None, "unlinked_original_absent")
 
 
-def test_a_message_id_borne_again_later_does_not_take_the_link():
+def test_of_two_messages_with_one_message_id_the_earlier_is_linked():
     received = [message(NOON, message_id="<1@x>"), message(NOON + DAY, "gas, again", message_id="<1@x>")]
     reply = answer(NOON + HOUR, in_reply_to="<1@x>")
     assert linked(reply, *received) == (0, "threading_headers")
@@ -181,7 +181,7 @@ def test_the_quoted_header_decides_between_messages_of_one_subject(quote, chosen
         ("someone <j@x.example>", False),
     ],
 )
-def test_a_candidate_of_another_sender_than_the_quoted_one_is_no_match(wrote, agrees):
+def test_a_candidate_from_another_sender_than_the_quoted_one_does_not_match(wrote, agrees):
     expected = (0, "quoted_header") if agrees else (None, "unlinked_original_absent")
     original = message(NOON, body=QUESTION)
     assert linked(answer(NOON + HOUR, body="Yes." + outlook(wrote, NOON)), original) == expected
@@ -211,7 +211,7 @@ def test_the_senders_display_name_counts_like_the_address():
         (DAY, False),
     ],
 )
-def test_a_candidate_of_another_time_than_the_quoted_one_is_no_match(off, agrees):
+def test_a_candidate_from_another_time_than_the_quoted_one_does_not_match(off, agrees):
     expected = (0, "quoted_header") if agrees else (None, "unlinked_original_absent")
     reply = answer(NOON + 2 * DAY, body="Yes." + outlook("Miller, Jane", NOON + off))
     assert linked(reply, message(NOON, body=QUESTION)) == expected
@@ -281,7 +281,7 @@ def test_nothing_after_the_reply_is_linked():
     assert linked(answer(NOON, body=quoting), message(NOON + 3 * HOUR)) == (None, "unlinked_original_absent")
 
 
-def test_a_senders_clock_may_run_ahead_where_subject_and_quoted_header_agree():
+def test_a_senders_clock_may_be_ahead_if_subject_and_quoted_header_agree():
     ahead = message(NOON + HOUR)
     quoting = "Yes." + outlook("Miller, Jane", NOON + HOUR)
     assert linked(answer(NOON, body=quoting), ahead) == (0, "quoted_header")
@@ -291,7 +291,7 @@ def test_a_senders_clock_may_run_ahead_where_subject_and_quoted_header_agree():
 
 
 @pytest.mark.parametrize("body", ["Yes." + outlook("Miller, Jane", NOON), f"Yes.\n> {QUESTION}"])
-def test_nothing_out_of_the_window_is_linked(body):
+def test_nothing_outside_the_window_is_linked(body):
     original = message(NOON, body=QUESTION)
     assert linked(answer(NOON + WINDOW, body=body), original)[0] == 0
     assert linked(answer(NOON + WINDOW + 1, body=body), original)[0] is None
@@ -301,7 +301,7 @@ def test_nothing_out_of_the_window_is_linked(body):
 # Quoted text
 
 
-def test_the_quoted_text_decides_where_there_is_no_header():
+def test_the_quoted_text_decides_if_there_is_no_quoted_header():
     received = [message(NOON, body=QUESTION), message(NOON + HOUR, body=REMINDER)]
     for chosen, text in enumerate((QUESTION, REMINDER)):
         quoted = "\n".join(f"> {text[start : start + 30]}" for start in range(0, len(text), 30))
@@ -320,7 +320,7 @@ def test_of_equal_texts_the_latest_is_answered():
     assert linked(answer(NOON + DAY, body=f"Yes.\n> {QUESTION}"), *received) == (1, "quoted_text")
 
 
-def test_a_short_message_is_told_by_what_it_quotes_in_turn():
+def test_a_short_message_is_recognised_by_what_it_quotes_in_turn():
     received = [
         message(NOON, body=f"Thanks.{outlook('Owner', NOON - DAY, text=REMINDER)}"),
         message(NOON + HOUR, body=f"Thanks.{outlook('Owner', NOON - DAY, text=QUESTION)}"),
@@ -339,7 +339,7 @@ def test_the_owners_own_words_above_the_quoted_text_leave_the_reply_unlinked():
     ]
 
 
-def test_own_words_from_before_the_original_do_not_hinder_its_link():
+def test_the_owners_words_from_before_the_original_do_not_prevent_the_link():
     first = answer(NOON - HOUR, body=OWN_WORDS, subject="gas")
     original = message(NOON, body=f"{QUESTION}\n> {OWN_WORDS}")
     reply = answer(NOON + 5 * DAY, body=f"> {QUESTION}\n>> {OWN_WORDS}")
@@ -362,7 +362,7 @@ def test_a_reply_that_quotes_nothing_answers_the_recipients_latest_message_of_th
     assert linked(answer(NOON + 3 * HOUR, to=[], bcc=[JANE]), *received) == (1, "conversation")
 
 
-def test_a_reply_to_nobody_of_the_conversation_stays_unlinked():
+def test_a_reply_to_somebody_outside_the_conversation_stays_unlinked():
     reply = answer(NOON + HOUR, to=["mary@z.example"])
     assert linked(reply, message(NOON)) == (None, "unlinked_no_candidate")
 
@@ -372,12 +372,12 @@ def test_a_participant_may_write_from_another_address_of_the_same_name():
     assert linked(answer(NOON + HOUR, to=["miller@home.example"]), message(NOON)) == (0, "conversation")
 
 
-def test_a_forward_needs_no_participant():
+def test_a_forward_may_go_to_somebody_outside_the_conversation():
     forward = answer(NOON + HOUR, "Fw: gas", to=["mary@z.example"])
     assert link(forward, message(NOON), message(NOON + 60, sender=JOHN)) == Link(0, 1, "forward", "conversation")
 
 
-def test_a_forward_in_the_notes_manner_has_no_mark_in_its_subject():
+def test_a_forward_by_lotus_notes_is_recognised_without_a_mark_in_its_subject():
     body = (
         f"FYI\n---------------------- Forwarded by Owner/HOU/ECT on 03/05/2001 03:00 PM ---{notes('Jane Miller', NOON)}"
     )
@@ -386,11 +386,11 @@ def test_a_forward_in_the_notes_manner_has_no_mark_in_its_subject():
     assert link(forward, *received) == Link(0, 0, "forward", "quoted_header")
 
 
-def test_an_answer_that_quotes_nothing_comes_within_two_days():
+def test_an_answer_that_quotes_nothing_is_linked_within_two_days():
     assert linked(answer(NOON + 2 * DAY), message(NOON)) == (0, "conversation")
     assert linked(answer(NOON + 2 * DAY + 1), message(NOON)) == (None, "unlinked_no_candidate")
 
 
-def test_a_long_answer_quotes_something_and_that_was_not_here():
+def test_a_long_answer_that_quotes_no_candidate_stays_unlinked():
     assert linked(answer(NOON + HOUR, body="x" * 500), message(NOON)) == (0, "conversation")
     assert linked(answer(NOON + HOUR, body="x" * 501), message(NOON)) == (None, "unlinked_no_candidate")

@@ -1,31 +1,47 @@
 import pytest
 
-from enron_triage.labels.owner import Owner
+from enron_triage.labels.owner import Owner, owner_addresses
 
 ME, ALIAS = "olivia.o'brien@home.example", "oob_trader2@home.example"
 OWNER = Owner(frozenset({ME, ALIAS}), frozenset({"olivia", "brien"}))
 
 
-def test_the_names_are_the_words_of_the_addresses_and_of_the_names_in_own_mail(new_email):
+def test_an_owner_address_sent_at_least_two_messages():
+    assert owner_addresses(["a@x.example", "a@x.example", "b@x.example"]) == {"a@x.example"}
+    assert owner_addresses(["a@x.example"]) == frozenset()
+    assert owner_addresses([]) == frozenset()
+
+
+def test_an_owner_address_sent_at_least_two_percent_of_the_sent_messages():
+    assert owner_addresses(["a@x.example"] * 98 + ["b@x.example"] * 2) == {"a@x.example", "b@x.example"}
+    assert owner_addresses(["a@x.example"] * 99 + ["b@x.example"] * 2) == {"a@x.example"}
+    assert owner_addresses(["a@x.example"] * 147 + ["b@x.example"] * 3) == {"a@x.example", "b@x.example"}
+
+
+def test_a_missing_sender_is_not_an_address_of_the_owner():
+    assert owner_addresses(["", "", "a@x.example", "a@x.example"]) == {"a@x.example"}
+
+
+def test_the_names_are_the_words_of_the_addresses_and_the_display_names_of_sent_mail(new_email):
     sent = [
         new_email(sender=ME, sender_name="O'Brien, Olivia J."),
         new_email(sender=ALIAS, sender_name="Lívia O_Brien"),
         new_email(sender="assistant@home.example", sender_name="Paul Aide"),
     ]
-    owner = Owner.of(frozenset({ME, ALIAS}), sent)
+    owner = Owner.from_mail(frozenset({ME, ALIAS}), sent)
     assert owner.addresses == {ME, ALIAS}
     assert owner.names == {"olivia", "brien", "lívia", "oob", "trader"}
 
 
-def test_a_domain_is_no_name_even_where_the_name_is_an_address(new_email):
+def test_a_domain_is_not_a_name_even_if_the_display_name_is_an_address(new_email):
     sent = [new_email(sender=ME, sender_name="Olivia.OBrien@home.example")]
-    assert Owner.of(frozenset({ME}), sent).names == {"olivia", "brien", "obrien"}
+    assert Owner.from_mail(frozenset({ME}), sent).names == {"olivia", "brien", "obrien"}
 
 
-def test_an_unknown_owner_has_no_name_and_stands_nowhere(new_email):
-    owner = Owner.of(frozenset(), [new_email(sender=ME, sender_name="Olivia O'Brien")])
+def test_an_unknown_owner_has_no_name_and_is_never_a_recipient(new_email):
+    owner = Owner.from_mail(frozenset(), [new_email(sender=ME, sender_name="Olivia O'Brien")])
     assert owner == Owner(frozenset(), frozenset())
-    assert owner.place_in(new_email(to=[ME])) == (None, None)
+    assert owner.find_recipient(new_email(to=[ME])) == (None, None)
     assert not owner.is_named_in(new_email(body="Olivia, hello"))
     assert not owner.shares_domain("home.example")
 
@@ -42,8 +58,8 @@ def test_an_unknown_owner_has_no_name_and_stands_nowhere(new_email):
         ({"to": []}, (None, None)),
     ],
 )
-def test_the_place_is_the_first_of_any_own_address_in_the_first_field_that_has_one(new_email, fields, place):
-    assert OWNER.place_in(new_email(**fields)) == place
+def test_the_owner_is_found_at_the_first_own_address_of_the_first_field_that_has_one(new_email, fields, place):
+    assert OWNER.find_recipient(new_email(**fields)) == place
 
 
 @pytest.mark.parametrize(
@@ -59,11 +75,11 @@ def test_the_place_is_the_first_of_any_own_address_in_the_first_field_that_has_o
         (f"{'word ' * 24}\nOlivia", False),
     ],
 )
-def test_the_owner_is_named_where_the_text_opens_with_a_name(new_email, body, named):
+def test_a_text_that_opens_with_a_name_of_the_owner_names_the_owner(new_email, body, named):
     assert OWNER.is_named_in(new_email(body=body)) is named
 
 
-def test_the_own_domain_is_that_of_an_own_address():
+def test_the_owners_domains_are_those_of_the_owners_addresses():
     assert OWNER.shares_domain("home.example")
     assert not OWNER.shares_domain("sweet-home.example")
     assert not OWNER.shares_domain("example")

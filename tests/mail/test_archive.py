@@ -61,10 +61,10 @@ def test_permissions_of_the_archive_are_ignored(tmp_path, target):
         ("a/fifo", {"type": tarfile.FIFOTYPE}, "is a link, a device or sparse"),
         ("a/sparse", {"type": tarfile.GNUTYPE_SPARSE}, "is a link, a device or sparse"),
         ("a/null", {"type": tarfile.CHRTYPE}, "is a link, a device or sparse"),
-        ("a/1.", {}, "stands there twice"),
-        ("a/1./below", {}, "lies below a file"),
-        ("a", {}, "stands there twice"),
-        ("a/" * 1500 + "1.", {}, "lies over 100 folders deep"),
+        ("a/1.", {}, "appears twice"),
+        ("a/1./below", {}, "is below a file"),
+        ("a", {}, "appears twice"),
+        ("a/" * 1500 + "1.", {}, "is more than 100 folders deep"),
     ],
 )
 def test_hostile_members_are_refused_by_name(tmp_path, target, name, attributes, message):

@@ -6,11 +6,12 @@ import pytest
 
 from enron_triage.config.data import LabelConfig
 from enron_triage.labels.label import label_mailbox
+from enron_triage.mail.batches import Batch, make_batches, parse_batch
 from enron_triage.mail.demo.corpus import write_demo
-from enron_triage.mail.mailboxes import list_batches
-from enron_triage.mail.message_ref import Batch
-from enron_triage.mail.parse import parse_batch
-from enron_triage.records import Email, LabeledEmail
+from enron_triage.mail.sources import SOURCES
+from enron_triage.records import Email
+
+pytestmark = pytest.mark.slow  # trains, or draws
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +83,15 @@ def test_actions_follow_from_their_causes(corpus):
     root, _ = corpus
     actions = {"newsletter": Counter(), "colleague": Counter()}
     by_owner = {}
-    for batch in list_batches(root, "enron"):
-        by_owner.setdefault(batch.user, []).extend(batch.items)
-    for owner, items in by_owner.items():
-        parsed = parse_batch(Batch(owner, items))
+    for batch in make_batches(SOURCES["enron"].mailboxes(root)):
+        by_owner.setdefault(batch.user, []).extend(batch.refs)
+    for owner, refs in by_owner.items():
+        parsed = parse_batch(Batch(owner, refs))
         emails = [msgspec.json.decode(line, type=Email) for line in parsed.records.split(b",\n")]
-        for line in label_mailbox(emails, LabelConfig()).labeled:
-            record = msgspec.json.decode(line, type=LabeledEmail)
-            kind = "newsletter" if record.sender.startswith("newsletter@") else "colleague"
-            actions[kind][record.action] += 1
+        for record in label_mailbox(emails, LabelConfig()).records:
+            if record.action is not None:
+                kind = "newsletter" if record.sender.startswith("newsletter@") else "colleague"
+                actions[kind][record.action] += 1
     share = {kind: {action: n / counts.total() for action, n in counts.items()} for kind, counts in actions.items()}
     assert share["newsletter"]["delete"] > 0.5 > share["colleague"]["delete"]
     assert set(share["colleague"]) == {"reply_now", "reply_later", "forward", "archive", "delete"}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.mail.mime import decode, html_to_text, read, read_mime, read_plain
+from enron_triage.mail.mime import read, read_mime, read_plain
 
 EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
 
@@ -215,91 +215,9 @@ def test_a_multipart_without_its_boundary_still_gives_headers():
     assert text in ("", "no part begins\n")
 
 
-@pytest.mark.parametrize(
-    ("content", "charset", "text"),
-    [
-        (b"caf\xe9", "iso-8859-1", "café"),
-        (b"caf\xc3\xa9", "us-ascii", "café"),
-        (b"\x93quoted\x94", "us-ascii", "“quoted”"),
-        (b"\x93quoted\x94", "utf-8", "“quoted”"),
-        (b"\x81\x93", "us-ascii", "\x81\x93"),  # not even Windows-1252
-        (b"caf\xc3\xa9", "", "café"),
-        (b"caf\xc3\xa9", "no\0such", "café"),
-        (b"abc", "rot13", "abc"),
-        (b"abc", "hex", "abc"),
-        (b"abc-d", "punycode", "abc-d"),
-        (b"xn--caf-dma", "idna", "xn--caf-dma"),
-        (rb"a\u0041\d", "unicode_escape", r"a\u0041\d"),
-        (rb"a\u0041", "raw-unicode-escape", r"a\u0041"),
-        (b"abc", "undefined", "abc"),
-        (b"+2AA-", "utf-7", "���"),  # a lone surrogate
-        (b"\xff\xfea\0", "utf-16", "a"),
-    ],
-)
-def test_bytes_are_decoded_by_their_charset_with_a_fallback_that_never_fails(content, charset, text):
-    assert decode(content, charset) == text
-
-
 def test_a_slow_charset_costs_no_time(assert_linear):
     def make(size):  # Python's punycode decoder takes time in the square of this
         return mail(b"Content-Type: text/plain; charset=punycode", body=b"a" * size + b"-" + b"b9" * 2 * size)
 
     assert len(read(make(10_000))[1]) == 50_001
     assert_linear(read, make, 10_000)
-
-
-@EXAMPLES
-@given(
-    st.binary(max_size=40),
-    st.sampled_from(["utf-7", "utf-16", "utf-32", "cp037", "unicode_escape", "hz", "iso-2022-jp", "uu", "mbcs"]),
-)
-def test_decoded_text_can_always_be_encoded_again(content, charset):
-    text = decode(content, charset)
-    assert text.encode().decode() == text
-
-
-@pytest.mark.parametrize(
-    ("markup", "text"),
-    [
-        ("", ""),
-        ("<!-- a comment only -->", ""),
-        ("   \n ", ""),
-        ("plain & simple", "plain & simple"),
-        ("one<br>two<br/>three", "one\ntwo\nthree"),
-        ("<div>one<div>two</div>three</div>four", "one\ntwo\nthree\nfour"),
-        ("<ul><li>one<li>two</ul>after", "one\ntwo\nafter"),
-        ("<table><tr><td>one</td></tr><tr><td>two</td></tr></table>", "one\ntwo"),
-        ("<head><title>no</title></head><p>yes<script>no()</script> it is<style>no {}</style></p>", "yes it is"),
-        ("<p>many   spaces\n and lines</p>", "many spaces\nand lines"),
-        ("caf&eacute; &#8211; &lt;b&gt;", "café – <b>"),
-        ('<meta charset="utf-16"><p>café</p>', "café"),
-        ("<p>a\0b</p>", "ab"),
-        ("<p>never <b>closed", "never closed"),
-    ],
-)
-def test_html_becomes_readable_lines(markup, text):
-    assert html_to_text(markup) == text
-
-
-@pytest.mark.parametrize("odd", ["\x01", "&#1;", "\x1f", "\ufffe", "\uffff", "\x7f", "\x0b"])
-def test_characters_that_xml_refuses_do_not_cost_the_text(odd):
-    text = html_to_text(f"<p>before{odd}after</p><br>{odd}end")
-    assert "before" in text
-    assert "after" in text
-    assert text.endswith("end")
-
-
-@EXAMPLES
-@given(st.text(st.characters(blacklist_categories=["Cs"]) | st.sampled_from("<>&;/!-pb\x01"), max_size=40))
-def test_any_markup_becomes_text(markup):
-    text = html_to_text(markup)
-    assert text == "\n".join(line for line in text.split("\n") if line)
-
-
-def test_the_cells_of_a_table_stay_apart():
-    assert html_to_text("<table><tr><td>one</td><td>two</td></tr></table>").split() == ["one", "two"]
-
-
-@pytest.mark.parametrize("tag", ["<div>", "<b>", "<table><tr><td>", "<!--", "<a href='", "&amp"])
-def test_hostile_markup_takes_no_time(tag, assert_linear):
-    assert_linear(html_to_text, lambda size: tag * size + "x", 6_000)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
-from enron_triage.mail import mailboxes, message_ref, parse
-from enron_triage.mail.message_ref import Batch, MessageRef
-from enron_triage.mail.parse import parse_batch
+from enron_triage.mail import batches, message_ref, parse
+from enron_triage.mail.batches import Batch, make_batches, parse_batch
+from enron_triage.mail.message_ref import MessageRef
+from enron_triage.mail.sources import SOURCES, enron_archive
 from enron_triage.records import Email, ParseError
 from enron_triage.runtime.artifacts import read_records
 
@@ -65,7 +66,7 @@ def parse_bytes(folder, *messages):
     records = RECORDS.decode(b"[" + parsed.records + b"]")
     assert parsed.user == "doe-j"
     assert len(records) == parsed.count
-    assert sorted(r.path for r in [*records, *parsed.errors]) == sorted(item.path for item in refs)
+    assert sorted(r.path for r in [*records, *parsed.errors]) == sorted(ref.path for ref in refs)
     assert msgspec.json.decode(msgspec.json.encode(parsed.errors), type=list[ParseError]) == parsed.errors
     return records, parsed.errors
 
@@ -130,7 +131,7 @@ def test_one_worker_and_two_give_the_same_bytes(tmp_path, tiny_corpus, monkeypat
         if path.is_file():
             write(source, {str(path.relative_to(tiny_corpus)): path.read_bytes()})
     write(source, bad)
-    monkeypatch.setattr("enron_triage.mail.mailboxes._BATCH", 7)
+    monkeypatch.setattr("enron_triage.mail.batches._BATCH", 7)
     for workers in (1, 2):
         run(source, tmp_path / str(workers), workers=workers)
     for name in ("emails.json", "parse_errors.json"):
@@ -194,14 +195,14 @@ def test_an_archive_gives_the_same_bytes_as_the_folder_that_it_unpacks_to(tmp_pa
         assert result.data["mailboxes"] == 3
         for name in ("emails.json", "parse_errors.json"):
             assert (data / name).read_bytes() == (tmp_path / "tree_data" / name).read_bytes()
-    assert "files beside the mailboxes are not read: 1 (beside.txt)" in caplog.text
+    assert "files next to the mailboxes are not read: 1 (beside.txt)" in caplog.text
     assert len(list(tmp_path.glob("data1/*"))) == 4  # two artifacts and their meta data: nothing temporary is left
 
 
 def test_an_archive_of_large_messages_is_read_in_smaller_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(mailboxes, "_BATCH_BYTES", 1000)
+    monkeypatch.setattr(batches, "_BATCH_BYTES", 1000)
     archive = pack(tmp_path / "mail.tar.gz", [(f"doe-j/inbox/{n}.", mail(n, "x" * 400)) for n in range(7)])
-    assert [len(batch.items) for batch in mailboxes.list_batches(archive, "enron")] == [2, 2, 2, 1]
+    assert [len(batch.refs) for batch in make_batches(SOURCES["enron"].mailboxes(archive))] == [2, 2, 2, 1]
     assert run(archive, tmp_path / "data").data["records"] == 7
     assert run(archive, tmp_path / "data", "parse.limit=3").data["records"] == 3
 
@@ -209,10 +210,10 @@ def test_an_archive_of_large_messages_is_read_in_smaller_batches(tmp_path, monke
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' stands there twice"),
-        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", b"")], "'doe-j/inbox/1.' stands there twice"),
-        ([("doe-j/inbox", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' lies below a file"),
-        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox", mail(2))], "'doe-j/inbox' stands there twice"),
+        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' appears twice"),
+        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", b"")], "'doe-j/inbox/1.' appears twice"),
+        ([("doe-j/inbox", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' is below a file"),
+        ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox", mail(2))], "'doe-j/inbox' appears twice"),
         ([("doe-j/cur/1:2,S", mail(1))], "holds Maildirs; unpack it with --set download.source="),
         ([("doe-j/../../1.", mail(1))], "would land outside"),
         ([("beside.txt", mail(1))], "an archive without mail; it should unpack to maildir/<owner>"),
@@ -239,7 +240,7 @@ def test_hostile_headers_of_an_archive_are_damage(tmp_path, headers):
 
 
 def test_a_huge_member_of_an_archive_is_an_error_like_a_huge_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(mailboxes, "MAX_BYTES", 500)
+    monkeypatch.setattr(enron_archive, "MAX_BYTES", 500)
     monkeypatch.setattr(message_ref, "MAX_BYTES", 500)
     contents = [("doe-j/1.", mail(1, "x" * 500)), ("doe-j/2.", mail(2))]
     run(pack(tmp_path / "mail.tar.gz", contents), tmp_path / "data")

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from enron_triage.config.training import DecisionConfig, RewardsConfig
-from enron_triage.policy import metrics
-from enron_triage.policy.decisions import Decision, decide, prior_offsets, tuned_offsets
+from enron_triage.errors import UsageError
+from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from enron_triage.policy.decisions import RULES, Decision, DecisionRule
+from enron_triage.policy.network import PolicySpec, new_policy
+from enron_triage.policy.offsets import decide, prior_offsets, tuned_offsets
 
 COSTS = RewardsConfig().costs
 
@@ -19,25 +22,6 @@ def sample(count=4000, seed=0):
     return np.log(shares), targets
 
 
-def f1(log_p, targets, offsets):
-    return metrics.macro_f1(metrics.confusion_matrix(targets, decide(log_p, offsets)))
-
-
-def cost(log_p, targets, offsets, costs=COSTS):
-    confusion = metrics.confusion_matrix(targets, decide(log_p, offsets))
-    return (confusion * np.array(costs)).sum() / len(targets)
-
-
-def test_the_prior_is_taken_out_to_a_power():
-    prior = np.array([0.1, 0.2, 0.3, 0.4, 0.0])
-    offsets = prior_offsets(prior, 0.5)
-    np.testing.assert_allclose(offsets[:4], -0.5 * np.log(prior[:4]))
-    assert offsets[4] == 0  # an action that never occurs is not preferred
-    assert prior_offsets(prior, 0.0).tolist() == [0] * 5
-    log_p = np.log([[0.4, 0.1, 0.1, 0.3, 0.1]])
-    np.testing.assert_allclose(log_p + prior_offsets(np.full(5, 0.2), 1.0), log_p - np.log(0.2))
-
-
 def test_every_rule_is_fitted_and_the_configured_one_is_the_policys_own():
     log_p, targets = sample()
     shares = np.bincount(targets, minlength=5) / len(targets)
@@ -48,28 +32,54 @@ def test_every_rule_is_fitted_and_the_configured_one_is_the_policys_own():
     assert Decision.fit(DecisionConfig(), COSTS, shares, log_p, targets).rule == "argmax"
 
 
-def test_thresholds_for_macro_f1_are_no_worse_than_where_they_start():
+def test_thresholds_are_tuned_from_the_prior_for_macro_f1_and_from_zero_for_a_cost():
     log_p, targets = sample()
-    start = prior_offsets(np.bincount(targets, minlength=5) / len(targets), 0.5)
-    tuned = tuned_offsets(log_p, targets, start)
-    assert f1(log_p, targets, tuned) >= f1(log_p, targets, start)
-    far = np.array([-1.5, 0, 0, 0, 0])
-    assert f1(log_p, targets, tuned_offsets(log_p, targets, far)) > f1(log_p, targets, far)
-
-
-def test_thresholds_for_a_cost_follow_the_cost():
-    log_p, targets = sample()
-    zeros = np.zeros(5)
-    tuned = tuned_offsets(log_p, targets, zeros, COSTS)
-    assert cost(log_p, targets, tuned) < cost(log_p, targets, zeros)
-    dear = tuple(tuple(0.0 if i == j else 50.0 if i == 0 else 1.0 for j in range(5)) for i in range(5))
-    cautious = tuned_offsets(log_p, targets, zeros, dear)
-    assert (decide(log_p, cautious) == 0).sum() > (decide(log_p, tuned) == 0).sum()
     shares = np.bincount(targets, minlength=5) / len(targets)
-    config = DecisionConfig(rule="thresholds", objective="cost")
-    assert Decision.fit(config, dear, shares, log_p, targets).offsets["thresholds"] == pytest.approx(cautious.tolist())
+    dear = tuple(tuple(0.0 if i == j else 50.0 if i == 0 else 1.0 for j in range(5)) for i in range(5))
+    by_cost = Decision.fit(DecisionConfig(objective="cost"), dear, shares, log_p, targets)
+    assert by_cost.offsets["thresholds"] == tuned_offsets(log_p, targets, np.zeros(5), dear).tolist()
+    by_f1 = Decision.fit(DecisionConfig(), dear, shares, log_p, targets)
+    assert by_f1.offsets["thresholds"] == tuned_offsets(log_p, targets, prior_offsets(shares, 0.5)).tolist()
 
 
-def test_without_validation_messages_the_thresholds_stay_where_they_start():
-    start = np.arange(5.0)
-    assert tuned_offsets(np.empty((0, 5)), np.empty(0, dtype=np.int64), start).tolist() == start.tolist()
+def never_delete(data):
+    """A toy rule, which a version of tomorrow might have."""
+    return np.where(np.arange(len(data.class_prior)) == 4, -99.0, 0.0)
+
+
+def test_a_rule_in_the_table_is_fitted_kept_in_a_checkpoint_and_decides(monkeypatch, tmp_path, checkpoint_fields):
+    monkeypatch.setitem(RULES, "never_delete", DecisionRule(fit=never_delete))
+    log_p, targets = sample()
+    decision = Decision.fit(DecisionConfig(rule="never_delete"), COSTS, np.full(5, 0.2), log_p, targets)
+    loaded = saved_and_loaded(tmp_path / "best_sft.pt", checkpoint_fields, decision)
+    assert loaded == decision
+    assert loaded.available[-1] == "never_delete"
+    expected = log_p[:, :4].argmax(axis=1).tolist()
+    assert loaded.decide(log_p).tolist() == loaded.decide(log_p, "never_delete").tolist() == expected
+
+
+def test_a_rule_without_parameters_decides_by_its_function_alone(monkeypatch):
+    monkeypatch.setitem(RULES, "always_reply", DecisionRule(decide=lambda log_p, offsets, costs: np.zeros(len(log_p))))
+    log_p, targets = sample(10)
+    decision = Decision.fit(DecisionConfig(), COSTS, np.full(5, 0.2), log_p, targets)
+    assert decision.offsets.keys() == {"argmax", "prior", "thresholds"}
+    assert decision.decide(log_p, "always_reply").tolist() == [0] * 10
+
+
+def test_a_checkpoint_that_is_older_than_a_rule_is_used_without_it(monkeypatch, tmp_path, checkpoint_fields):
+    log_p, targets = sample()
+    decision = Decision.fit(DecisionConfig(rule="prior"), COSTS, np.full(5, 0.2), log_p, targets)
+    monkeypatch.setitem(RULES, "never_delete", DecisionRule(fit=never_delete))
+    loaded = saved_and_loaded(tmp_path / "best_sft.pt", checkpoint_fields, decision)
+    assert loaded.available == ["argmax", "prior", "thresholds", "expected_reward"]
+    assert loaded.decide(log_p).tolist() == decision.decide(log_p, "prior").tolist()
+    for choose in (lambda: loaded.with_rule("never_delete"), lambda: loaded.decide(log_p, "never_delete")):
+        with pytest.raises(UsageError, match="no fitted rule never_delete; train again with `triage sft`, or choose "):
+            choose()
+
+
+def saved_and_loaded(path, checkpoint_fields, decision):
+    spec = PolicySpec(inputs=3, hidden=(4,), dropout=0.0)
+    weights = new_policy(spec, seed=1).state_dict()
+    save_checkpoint(path, Checkpoint(**checkpoint_fields(3, model=spec, weights=weights, decision=decision)))
+    return load_checkpoint(path).decision

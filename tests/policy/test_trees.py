@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from enron_triage.policy.network import new_policy
+from enron_triage.policy.network import PolicySpec, new_policy
 from enron_triage.policy.trees import Trees, fit_trees
 
 
@@ -40,18 +40,24 @@ def test_a_single_action_is_always_predicted():
     features, _, weights = sample([0, 1])
     trees = fit_trees(features, np.full(len(features), 2), weights, iterations=3, seed=0)
     assert torch.softmax(trees(torch.from_numpy(features[:4])), dim=1)[:, 2].min() > 0.999
+    policy = new_policy(PolicySpec(inputs=6, hidden=(4,), dropout=0.0), seed=1)
+    policy.set_trees(trees)
+    again = new_policy(policy.spec, seed=1)
+    again.load_state_dict(policy.state_dict())  # as from a checkpoint
+    assert torch.equal(again.trees(torch.from_numpy(features)), trees(torch.from_numpy(features)))
 
 
-def test_trees_are_loaded_from_a_state_and_have_half_of_the_say():
+def test_trees_are_loaded_from_a_state_and_have_half_of_the_ensemble_weight():
     features, targets, weights = sample([0, 1, 2, 3, 4])
     trees = fit_trees(features, targets, weights, iterations=4, seed=0)
-    policy = new_policy(6, (4,), 0.0, seed=1)
+    policy = new_policy(PolicySpec(inputs=6, hidden=(4,), dropout=0.0), seed=1)
     inputs = torch.from_numpy(features[:9])
     networks = torch.softmax(policy.eval()(inputs), dim=1)
     policy.set_trees(trees)
     expected = (networks + torch.softmax(trees(inputs), dim=1)) / 2
     torch.testing.assert_close(torch.softmax(policy(inputs), dim=1), expected)
-    again = new_policy(6, (4,), 0.0, trees=len(trees.root), nodes=len(trees.feature), seed=2)
+    assert (policy.spec.trees, policy.spec.nodes) == (len(trees.root), len(trees.feature))
+    again = new_policy(policy.spec, seed=2)
     again.load_state_dict(policy.state_dict())
     torch.testing.assert_close(again.eval()(inputs), policy(inputs))
 

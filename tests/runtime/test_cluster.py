@@ -16,12 +16,14 @@ from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.runtime.workers import map_ordered
 
+pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
+
 STAGES = "pipeline.stages=[parse, label, split]"
 ARTIFACTS = ("emails.json", "parse_errors.json", "emails_labeled.json", "emails_unacted.json", "train.json", "val.json")
 
 
-def started(*arguments):
-    """A Dask process, once it says that it is ready; with the line in which it says so."""
+def start(*arguments):
+    """Start a Dask process and wait until it is ready; returns it, and the line in which it says so."""
     environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "10s"}
     process = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]],
@@ -37,12 +39,12 @@ def started(*arguments):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """The address of a scheduler, itself, and its two workers."""
-    quiet = ["--no-dashboard"]
-    scheduler, line = started("scheduler", "--host", "127.0.0.1", "--port", "0", *quiet)
+    """Yields the address of a scheduler, its process, and the processes of its two workers."""
+    no_dashboard = ["--no-dashboard"]
+    scheduler, line = start("scheduler", "--host", "127.0.0.1", "--port", "0", *no_dashboard)
     address = re.search(r"tcp://\S+", line)[0]
-    local = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path), *quiet]
-    workers = [started("worker", address, *local)[0] for _ in range(2)]
+    local = ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path), *no_dashboard]
+    workers = [start("worker", address, *local)[0] for _ in range(2)]
     yield address, scheduler, workers
     for process in (*workers, scheduler):
         process.kill()
@@ -50,7 +52,7 @@ def cluster(tmp_path):
         process.stderr.close()
 
 
-def test_a_cluster_gives_the_bytes_that_this_machine_gives(cluster, tiny_corpus, tmp_path):
+def test_a_cluster_gives_the_same_bytes_as_this_machine(cluster, tiny_corpus, tmp_path):
     address, _, _ = cluster
     for name, where in (("here", "workers=2"), ("there", f"scheduler={address}")):
         settings = [f"parse.source={tiny_corpus}", where, STAGES]
@@ -59,7 +61,7 @@ def test_a_cluster_gives_the_bytes_that_this_machine_gives(cluster, tiny_corpus,
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
-def test_a_relative_folder_is_found_by_workers_that_stand_elsewhere(cluster, tiny_corpus):
+def test_workers_in_another_folder_find_a_relative_path(cluster, tiny_corpus):
     address, _, _ = cluster
     os.symlink(tiny_corpus, "mail")
     pipeline.run(load_config([], ["parse.source=mail", f"scheduler={address}", STAGES], data_dir="there"))
@@ -67,7 +69,7 @@ def test_a_relative_folder_is_found_by_workers_that_stand_elsewhere(cluster, tin
         assert len(json.load(file)) > 0
 
 
-def test_the_items_of_a_worker_that_dies_go_to_the_others(cluster):
+def test_the_items_of_a_worker_that_dies_are_done_by_the_others(cluster):
     address, _, workers = cluster
     results = map_ordered(math.factorial, range(2000, 2100), address)
     first = [next(results) for _ in range(10)]
@@ -75,12 +77,12 @@ def test_the_items_of_a_worker_that_dies_go_to_the_others(cluster):
     assert first + list(results) == [math.factorial(n) for n in range(2000, 2100)]
 
 
-def test_an_error_in_a_clusters_worker_reaches_the_caller(cluster):
+def test_an_error_in_a_worker_of_a_cluster_is_raised_in_the_caller(cluster):
     with pytest.raises(ValueError, match="invalid literal for int"):
         list(map_ordered(int, ["1", "one"], cluster[0]))
 
 
-def test_a_lost_scheduler_is_one_clear_line(cluster):
+def test_a_lost_scheduler_is_reported_in_one_line(cluster):
     address, scheduler, _ = cluster
     results = map_ordered(time.sleep, [0.01] * 2000, address)
     next(results)
@@ -89,18 +91,26 @@ def test_a_lost_scheduler_is_one_clear_line(cluster):
         list(results)
 
 
-def test_a_scheduler_that_is_not_there_or_has_no_workers_is_named(monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr("enron_triage.runtime.workers._TIMEOUT", 1)
     with pytest.raises(UsageError, match=r"scheduler: tcp://127\.0\.0\.1:9 cannot be reached"):
         list(map_ordered(abs, [1], "tcp://127.0.0.1:9"))
-    scheduler, line = started("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+
+
+def test_a_scheduler_without_workers_is_named_with_the_command_that_starts_one(monkeypatch):
+    monkeypatch.setattr("enron_triage.runtime.workers._TIMEOUT", 1)
+    scheduler, line = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     address = re.search(r"tcp://\S+", line)[0]
     try:
-        with pytest.raises(UsageError, match=r"has no workers; start `dask worker tcp://"):
+        with pytest.raises(UsageError, match=rf"scheduler: {address} has no workers; start `dask worker {address}`"):
             list(map_ordered(abs, [1], address))
     finally:
         scheduler.kill()
         scheduler.wait()
         scheduler.stderr.close()
-    with pytest.raises(UsageError, match=r"scheduler: not an address such as tcp://host:8786|scheduler"):
+
+
+def test_a_scheduler_without_a_protocol_is_refused_before_any_work():
+    with pytest.raises(UsageError) as refused:
         load_config([], ["scheduler=localhost"])
+    assert str(refused.value) == "configuration: scheduler: must be an address such as tcp://host:8786"

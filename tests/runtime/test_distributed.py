@@ -1,4 +1,4 @@
-"""Training by several processes: the arithmetic, and real processes that ``torchrun`` starts."""
+"""Training in several processes: the arithmetic, and real processes that ``torchrun`` starts."""
 
 import json
 import subprocess
@@ -16,7 +16,9 @@ from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import artifacts, distributed
 
-# Without dropout the processes do what one does, up to rounding; 7 leaves a last batch of one example.
+pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
+
+# Without dropout, several processes compute what one does, up to rounding; 7 leaves a last batch of one example.
 SETTINGS = {
     "features.groups": "[metadata]",
     "model.dropout": 0,
@@ -62,23 +64,23 @@ def run(*arguments, **options):
     return subprocess.run(command(*arguments, **options), check=False, capture_output=True, text=True)
 
 
-def test_the_parts_of_a_batch_and_their_weights_make_up_the_batch(monkeypatch):
+def test_the_means_over_the_shards_of_a_batch_times_their_shares_sum_to_its_mean(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     weights, values = torch.rand(20) + 0.1, torch.rand(20)
     for batch in (torch.randperm(20)[:8], torch.tensor([4, 2]), torch.tensor([5])):
-        for weighing in (weights, None):
+        for sample_weight in (weights, None):
             mean, seen = 0.0, []
             for rank in range(3):
                 monkeypatch.setenv("RANK", str(rank))
-                mine, share = distributed.shard_batch(batch, weighing)
-                w = torch.ones(20) if weighing is None else weights
-                mean += share * (values[mine] * w[mine]).sum() / w[mine].sum()
-                seen += mine.tolist() if share else []
+                shard, share = distributed.shard_batch(batch, sample_weight)
+                w = torch.ones(20) if sample_weight is None else weights
+                mean += share * (values[shard] * w[shard]).sum() / w[shard].sum()
+                seen += shard.tolist() if share else []
             assert float(mean) == pytest.approx(float((values[batch] * w[batch]).sum() / w[batch].sum()))
             assert sorted(seen) == sorted(batch.tolist())
 
 
-def test_one_process_has_the_whole_batch_and_nothing_to_do(monkeypatch):
+def test_one_process_has_the_whole_batch_and_starts_no_process_group(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     batch = torch.arange(5)
     assert distributed.shard_batch(batch, torch.ones(5)) == (batch, 1.0)
@@ -87,7 +89,7 @@ def test_one_process_has_the_whole_batch_and_nothing_to_do(monkeypatch):
     assert not torch.distributed.is_initialized()
 
 
-def test_only_the_other_processes_are_seeded_apart(monkeypatch):
+def test_every_rank_but_0_draws_its_own_random_numbers(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     drawn = {}
     for rank in (0, 1, 2):
@@ -101,7 +103,7 @@ def test_only_the_other_processes_are_seeded_apart(monkeypatch):
     assert len(set(drawn.values())) == 5
 
 
-def test_a_device_that_has_no_backend_is_refused(monkeypatch):
+def test_a_device_without_a_backend_and_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with (
         pytest.raises(UsageError, match="torchrun needs cpu or cuda"),
@@ -126,7 +128,7 @@ def test_other_commands_refuse_to_run_as_several_processes(name, monkeypatch, ca
     assert f"triage (process 1): torchrun: `triage {name}` runs as one process; only sft, reward, dpo, grpo" in said
 
 
-def test_two_processes_train_what_one_trains(data, tmp_path):
+def test_two_processes_train_the_same_policy_as_one(data, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     alone = run("sft", data, one)
     assert alone.returncode == 0, alone.stderr
@@ -149,7 +151,7 @@ def test_two_processes_train_what_one_trains(data, tmp_path):
 
 
 def epochs_of(checkpoints):
-    """The lines of the metrics file, without what is a matter of time."""
+    """The lines of the metrics file, without the seconds."""
     lines = (checkpoints / "stage_1_metrics.jsonl").read_text().splitlines()
     return [{key: value for key, value in json.loads(line).items() if key != "seconds"} for line in lines]
 
@@ -159,7 +161,7 @@ def assert_equal_up_to_rounding(found, expected):
         assert torch.allclose(found.weights[key].double(), weight.double(), atol=TOLERANCE), key
 
 
-def test_a_killed_process_ends_the_run_clearly_and_another_goes_on(data, tmp_path):
+def test_a_killed_process_ends_the_run_with_a_message_and_another_run_resumes_it(data, tmp_path):
     changes = {"sft.epochs": 60, "sft.keep_checkpoints": 1000}
     checkpoints = tmp_path / "killed"
     process = subprocess.Popen(
@@ -176,23 +178,23 @@ def test_a_killed_process_ends_the_run_clearly_and_another_goes_on(data, tmp_pat
     assert not (checkpoints / "best_sft.pt").exists()
     before = epochs_of(checkpoints)
     assert len(before) >= 2
-    went_on = run("sft", data, checkpoints, **changes)
-    assert went_on.returncode == 0, went_on.stderr
-    assert "of an unfinished run" in went_on.stderr
+    again = run("sft", data, checkpoints, **changes)
+    assert again.returncode == 0, again.stderr
+    assert "of an unfinished run" in again.stderr
     after = epochs_of(checkpoints)
     assert after[: len(before)] == before
     assert len(after) == 60
     assert (checkpoints / "best_sft.pt").exists()
 
 
-def test_one_process_goes_on_from_the_epochs_that_two_have_trained(data, tmp_path):
+def test_one_process_resumes_from_the_epochs_that_two_have_trained(data, tmp_path):
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     for checkpoints in (whole, resumed):
         done = run("sft", data, checkpoints, processes=2)
         assert done.returncode == 0, done.stderr
     for name in ("sft_epoch_3.pt", "stage_1.pt", "best_sft.pt"):
         (resumed / name).unlink()
-    went_on = run("sft", data, resumed)
-    assert went_on.returncode == 0, went_on.stderr
-    assert "going on after epoch 2 of an unfinished run" in went_on.stderr
+    again = run("sft", data, resumed)
+    assert again.returncode == 0, again.stderr
+    assert "resuming after epoch 2 of an unfinished run" in again.stderr
     assert_equal_up_to_rounding(load_checkpoint(resumed / "stage_1.pt"), load_checkpoint(whole / "stage_1.pt"))

@@ -1,4 +1,4 @@
-"""The preference stage: it starts at the reference, moves as the formulas say, and is honest about it."""
+"""The preference stage: it setups at the reference, moves as the formulas say, and is honest about it."""
 
 import json
 import math
@@ -12,9 +12,12 @@ from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.training import dpo
-from enron_triage.training.losses import entropy, kl_divergence, preference_loss
+from enron_triage.training.policy_gradient import entropy, kl_divergence
+from enron_triage.training.preference_losses import preference_loss
 from enron_triage.training.preferences import preference_pairs
-from enron_triage.training.setup import begin
+from enron_triage.training.setup import load_setup
+
+pytestmark = pytest.mark.slow  # trains, or draws
 
 SMALL = [
     "sft.epochs=2",
@@ -88,25 +91,24 @@ def config_of(folder, *overrides):
     )
 
 
-def test_at_the_start_the_policy_is_the_reference_and_the_loss_log_2(folder):
+def test_at_the_setup_the_policy_is_the_reference_and_the_loss_log_2(folder):
     config = config_of(folder)
-    start = begin(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
-    pairs, val_pairs = preference_pairs(config, config.dpo, start)
-    task = dpo.make_task(config, start, pairs, val_pairs, "x")
-    task.policy.train()
-    (loss,) = task.losses(torch.arange(50))
+    setup = load_setup(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
+    objective = dpo.DpoObjective(config, setup, *preference_pairs(config, config.dpo, setup))
+    objective.policy.train()
+    (loss,) = objective.losses(torch.arange(50))
     assert loss.item() == pytest.approx(math.log(2), rel=1e-5)
-    metrics = task.validate()
-    assert metrics["kl"] == pytest.approx(0, abs=1e-6)
-    assert metrics["reward_margin"] == pytest.approx(0, abs=1e-6)
+    metrics = objective.validate()
+    assert metrics.extra["kl"] == pytest.approx(0, abs=1e-6)
+    assert metrics.extra["reward_margin"] == pytest.approx(0, abs=1e-6)
 
 
 def test_the_reference_is_the_calibrated_policy(folder):
-    start = begin(config_of(folder), folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
-    calibration = start.checkpoint.calibration
-    plain = load_checkpoint(folder / "checkpoints" / "best_sft.pt").policy(torch.device("cpu"))(start.val_features)
-    expected = (plain + torch.tensor(calibration["shift"])) / calibration["temperature"]
-    torch.testing.assert_close(start.val_reference, torch.log_softmax(expected.detach(), dim=1), rtol=1e-4, atol=1e-5)
+    setup = load_setup(config_of(folder), folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
+    calibration = setup.checkpoint.calibration
+    plain = load_checkpoint(folder / "checkpoints" / "best_sft.pt").policy(torch.device("cpu"))(setup.val_features)
+    expected = (plain + torch.tensor(calibration.shift)) / calibration.temperature
+    torch.testing.assert_close(setup.val_reference, torch.log_softmax(expected.detach(), dim=1), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_a_policy_trained_on_the_synthetic_order_forgets_what_is_archived_and_de
     settings = ["dpo.preferences=synthetic", "dpo.epochs=20", "dpo.patience=99", "run=synthetic", f"dpo.init={init}"]
     result = dpo.run(config_of(folder, *settings, "dpo.learning_rate=0.02", "dpo.beta=0.5"))
     lines = (folder / "checkpoints" / "synthetic" / "stage_4_metrics.jsonl").read_text().splitlines()
-    before, last = load_checkpoint(init).metrics["predicted_share"], json.loads(lines[-1])
+    before, last = load_checkpoint(init).metrics.validation.predicted_share, json.loads(lines[-1])
     assert last["preference_accuracy"] > 0.8  # a success, by this measure
     collapsed = [line["epoch"] for line in map(json.loads, lines) if line["collapsed"]]
     assert collapsed == result.data["collapsed_epochs"]

@@ -10,14 +10,17 @@ from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import evaluate
 from enron_triage.features.dataset import Dataset
-from enron_triage.pipeline import StageRun
+from enron_triage.pipeline import stage_run
 from enron_triage.policy.checkpoint import load_checkpoint
-from enron_triage.policy.network import new_policy
+from enron_triage.policy.network import PolicySpec, new_policy
 from enron_triage.records import ACTIONS
 from enron_triage.training import dpo, grpo, reward
-from enron_triage.training.grpo import draw_groups
+from enron_triage.training.grpo import sample_groups
+from enron_triage.training.post_training import PostTrainingObjective
 from enron_triage.training.preferences import Pairs
-from enron_triage.training.setup import Start, begin
+from enron_triage.training.setup import PostTrainingSetup, load_setup
+
+pytestmark = pytest.mark.slow  # trains, or draws
 
 REWARDS = torch.tensor([[0.0, 1.0, -1.0, 0.5, 0.2], [2.0, 0.0, 0.0, -1.0, 1.5], [-0.5, 0.0, 0.3, 0.1, -2.0]])
 
@@ -40,7 +43,6 @@ def toy():
     rows = torch.arange(3.0)[:, None]
     dataset = Dataset(
         raw={},
-        words=None,
         targets=torch.tensor([1, 0, 2]),
         response_seconds=torch.full((3,), torch.nan),
         mailbox=torch.zeros(3, dtype=torch.int64),
@@ -48,26 +50,25 @@ def toy():
         scheme="received",
     )
     reference = torch.log_softmax(logits, dim=1)
-    return Start(
+    return PostTrainingSetup(
         checkpoint=None,
         init_digest="",
         policy=Table(logits),
-        transform=None,
         train=dataset,
         val=dataset,
         features=rows,
         val_features=rows,
         residual=None,
-        fitted=None,
-        val_fitted=None,
-        weights=torch.ones(3),
+        tree_log_probs=None,
+        val_tree_log_probs=None,
+        sample_weights=torch.ones(3),
         reference=reference,
         val_reference=reference,
     )
 
 
 def maximise(start, losses, steps, learning_rate, batch=None):
-    """Follow the task's losses; the probabilities that they lead to."""
+    """Follow the objective's losses; the probabilities that they lead to."""
     optimizer = torch.optim.Adam(start.policy.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
@@ -81,7 +82,7 @@ def maximise(start, losses, steps, learning_rate, batch=None):
 
 def grpo_losses(start, *overrides):
     config = load_config([], ["grpo.scale_rewards=false", *overrides])
-    return grpo.make_task(config, start, REWARDS, "x").losses
+    return grpo.GrpoObjective(config, start, REWARDS).losses
 
 
 @pytest.mark.parametrize("beta", [0.3, 1.0])
@@ -157,11 +158,11 @@ def test_further_steps_on_a_group_are_clipped(toy):
 def test_a_sampled_group_is_drawn_from_the_policy():
     torch.manual_seed(2)
     log_p = torch.tensor([[0.5, 0.2, 0.2, 0.1, 0.0]]).clamp_min(1e-12).log()
-    groups = draw_groups(log_p, load_config([], ["grpo.num_generations=20000"]).grpo)
+    groups = sample_groups(log_p, load_config([], ["grpo.num_generations=20000"]).grpo)
     shares = torch.bincount(groups.actions[0], minlength=5) / 20000
     torch.testing.assert_close(shares, log_p[0].exp(), atol=0.02, rtol=0)
     assert float(groups.weights.sum()) == pytest.approx(1, rel=1e-4)
-    exact = draw_groups(log_p, load_config([], ["grpo.estimator=exact"]).grpo)
+    exact = sample_groups(log_p, load_config([], ["grpo.estimator=exact"]).grpo)
     assert exact.actions.tolist() == [[0, 1, 2, 3, 4]]
     torch.testing.assert_close(exact.weights, log_p.exp())
 
@@ -173,8 +174,10 @@ def test_dpo_reaches_the_policy_of_the_closed_form(toy):
     message, chosen, rejected = (torch.tensor(column) for column in zip(*pairs, strict=True))
     share = torch.sigmoid(REWARDS[message, chosen] - REWARDS[message, rejected])
     config = load_config([], [f"dpo.beta={beta}"])
-    task = dpo.make_task(config, toy, Pairs(message, chosen, rejected, share), Pairs(*[message[:0]] * 3, share[:0]), "")
-    reached = maximise(toy, task.losses, 1500, 0.05, batch=torch.arange(len(pairs)))
+    objective = dpo.DpoObjective(
+        config, toy, Pairs(message, chosen, rejected, share), Pairs(*[message[:0]] * 3, share[:0])
+    )
+    reached = maximise(toy, objective.losses, 1500, 0.05, batch=torch.arange(len(pairs)))
     torch.testing.assert_close(reached, torch.softmax(toy.reference + REWARDS / beta, dim=1), atol=2e-3, rtol=0)
 
 
@@ -183,8 +186,8 @@ def test_a_reward_model_recovers_the_rewards_behind_the_preferences(toy):
     message, chosen, rejected = (torch.tensor(column) for column in zip(*pairs, strict=True))
     share = torch.sigmoid(REWARDS[message, chosen] - REWARDS[message, rejected])
     none = Pairs(*[message[:0]] * 3, share[:0])
-    task = reward.make_task(load_config([], []), toy, Pairs(message, chosen, rejected, share), none, "")
-    maximise(toy, task.losses, 1500, 0.05, batch=torch.arange(len(pairs)))
+    objective = reward.RewardObjective(load_config([], []), toy, Pairs(message, chosen, rejected, share), none)
+    maximise(toy, objective.losses, 1500, 0.05, batch=torch.arange(len(pairs)))
     learned = toy.policy.logits.detach()
     centred = [values - values.mean(dim=1, keepdim=True) for values in (learned, REWARDS)]  # known up to a constant
     torch.testing.assert_close(centred[0], centred[1], atol=5e-3, rtol=0)
@@ -256,11 +259,11 @@ def test_a_residual_alone_is_trained_on_top_of_a_frozen_policy_again_and_again(f
     start = load_checkpoint(init)
     below = {name for name in start.weights if not name.startswith("calibration")}
     assert all(torch.equal(first.weights[name], start.weights[name]) for name in below)
-    assert first.model["residuals"] == [6]
+    assert first.model.residuals == (6,)
     assert any(name.startswith("residuals.0.network") for name in first.weights)
     dpo.run(config_of(folder, *settings, "dpo.init=residual/best_grpo", "dpo.batch_size=64", run="residual"))
     second = load_checkpoint(folder / "checkpoints" / "residual" / "best_dpo.pt")
-    assert second.model["residuals"] == [6, 6]
+    assert second.model.residuals == (6, 6)
     trained = "residuals.0.network.0.weight"
     assert torch.equal(second.weights[trained], first.weights[trained])
     config = config_of(folder, "evaluate.checkpoint=residual/best_dpo")
@@ -270,28 +273,20 @@ def test_a_residual_alone_is_trained_on_top_of_a_frozen_policy_again_and_again(f
 
 
 @pytest.mark.parametrize("name", ["grpo", "dpo", "reward"])
-def test_a_stage_that_was_killed_goes_on_to_the_same_result(folder, name, monkeypatch):
+def test_a_stage_that_was_killed_is_resumed_to_the_same_result(folder, name, monkeypatch):
     module, number = {"grpo": (grpo, 3), "dpo": (dpo, 4), "reward": (reward, 2)}[name]
     module.run(config_of(folder, run=f"{name}-whole"))
-    ordinary, calls = module.make_task, []
+    ordinary, calls = PostTrainingObjective.validation_of, []
 
-    def interrupted(*arguments):
-        task = ordinary(*arguments)
-        validate = task.validate
+    def stop(self, logits):
+        calls.append(1)
+        if len(calls) == 3:  # once before training, then after each epoch
+            raise KeyboardInterrupt
+        return ordinary(self, logits)
 
-        def stop():
-            calls.append(1)
-            if len(calls) == 3:  # once before training, then after each epoch
-                raise KeyboardInterrupt
-            return validate()
-
-        task.validate = stop
-        return task
-
-    monkeypatch.setattr(module, "make_task", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(PostTrainingObjective, "validation_of", stop)
         module.run(config_of(folder, run=f"{name}-killed"))
-    monkeypatch.setattr(module, "make_task", ordinary)
     assert not (folder / "checkpoints" / f"{name}-killed" / f"stage_{number}.pt").exists()
     torch.manual_seed(99)
     module.run(config_of(folder, run=f"{name}-killed"))
@@ -299,10 +294,9 @@ def test_a_stage_that_was_killed_goes_on_to_the_same_result(folder, name, monkey
         load_checkpoint(folder / "checkpoints" / f"{name}-{end}" / f"stage_{number}.pt") for end in ("whole", "killed")
     )
     assert all(torch.equal(whole.weights[key], killed.weights[key]) for key in whole.weights)
-    assert whole.metrics.keys() == killed.metrics.keys()
-    assert whole.metrics["mean_reward"] == killed.metrics["mean_reward"]
+    assert whole.metrics == killed.metrics
     config = config_of(folder, run=f"{name}-killed")
-    assert StageRun(name, config).is_up_to_date()
+    assert stage_run(name, config).is_up_to_date()
 
 
 def test_a_reward_model_takes_the_place_of_the_costs(folder):
@@ -316,13 +310,13 @@ def test_a_reward_model_takes_the_place_of_the_costs(folder):
     config = config_of(
         folder, "grpo.reward=best_reward", "grpo.estimator=exact", "grpo.scale_rewards=false", run="learned"
     )
-    assert files / "best_reward.pt" in StageRun("grpo", config).inputs.values()
+    assert files / "best_reward.pt" in stage_run("grpo", config).inputs.values()
     learned = grpo.run(config).data
     assert learned["before"]["mean_reward"] != learned["validation"]["mean_reward"]
     assert learned["validation"]["entropy"] < learned["before"]["entropy"]  # log-probabilities as rewards sharpen
 
 
-def test_what_is_no_reward_model_or_grew_from_another_policy_is_refused(folder):
+def test_what_is_not_a_reward_model_or_came_from_another_policy_is_refused(folder):
     with pytest.raises(
         UsageError, match=r"best_sft\.pt: a policy of the stage sft, not a reward model; run `triage re"
     ):
@@ -338,38 +332,46 @@ def test_what_is_no_reward_model_or_grew_from_another_policy_is_refused(folder):
 
 def test_a_policy_can_be_refined_on_another_mailbox_than_it_was_trained_on(folder):
     """Then nothing of the policy has seen the messages, and their text scores are those that it will predict by."""
-    config = config_of(folder)
-    start = begin(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
-    cross_fitted = start.transform.apply_to_train(
-        start.train, config.features.text, start.weights, config.seed_of(config.sft)
-    )
-    torch.testing.assert_close(start.features, cross_fitted)
-    assert not torch.equal(start.features, start.transform.apply(start.train))
-    assert torch.equal(
-        start.transform.apply_to_train(start.val, config.features.text, torch.ones(len(start.val)), 1),
-        start.transform.apply(start.val),
-    )
+    setup = load_setup(config_of(folder), folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
+    transform = setup.checkpoint.features
+    assert not torch.equal(setup.features, transform.transform(setup.train))  # cross-fitted
+    assert torch.equal(transform.transform_train(setup.val), transform.transform(setup.val))
+
+
+def test_the_features_are_those_of_the_policy_whatever_the_configuration_says(folder):
+    init = folder / "checkpoints" / "best_sft.pt"
+    as_trained = load_setup(config_of(folder), init, torch.device("cpu"))
+    changes = [
+        "sft.mailbox_weights_power=0",
+        "features.text.epochs=1",
+        "features.text.folds=2",
+        "features.text.min_messages=1",
+    ]
+    other = load_setup(config_of(folder, *changes, "seed=7", "sft.seed=8"), init, torch.device("cpu"))
+    assert torch.equal(other.features, as_trained.features)
+    assert torch.equal(other.val_features, as_trained.val_features)
+    assert torch.equal(other.sample_weights, as_trained.sample_weights)
+    assert torch.equal(other.reference, as_trained.reference)
 
 
 def test_a_policy_on_a_gpu_would_be_fed_from_the_gpu(toy):
     """On the device that is called meta every operation is checked for its placement, without any data."""
-    policy = new_policy(4, [6], 0.0, seed=0).to("meta")
+    policy = new_policy(PolicySpec(inputs=4, hidden=(6,), dropout=0.0), seed=0).to("meta")
     start = begin_on_meta(toy, policy)
-    for module, arguments in ((grpo, (REWARDS.to("meta"), "x")),):
-        task = module.make_task(load_config([], ["grpo.estimator=exact"]), start, *arguments)
-        (loss,) = task.losses(torch.arange(3))
-        assert loss.device.type == "meta"
+    objective = grpo.GrpoObjective(load_config([], ["grpo.estimator=exact"]), start, REWARDS.to("meta"))
+    (loss,) = objective.losses(torch.arange(3))
+    assert loss.device.type == "meta"
     pairs = Pairs(torch.arange(3), torch.tensor([1, 0, 2]), torch.tensor([0, 1, 3]), torch.ones(3))
-    for module in (dpo, reward):
-        (loss,) = module.make_task(load_config([], []), start, pairs, pairs, "x").losses(torch.arange(3))
+    for objective in (dpo.DpoObjective, reward.RewardObjective):
+        (loss,) = objective(load_config([], []), start, pairs, pairs).losses(torch.arange(3))
         assert loss.device.type == "meta"
 
 
 def begin_on_meta(toy, policy):
-    on_meta = {name: getattr(toy, name).to("meta") for name in ("weights", "reference", "val_reference")}
+    on_meta = {name: getattr(toy, name).to("meta") for name in ("sample_weights", "reference", "val_reference")}
     features = torch.zeros(3, 4, device="meta")
     fields = {
         name: getattr(toy, name)
-        for name in ("checkpoint", "init_digest", "transform", "train", "val", "residual", "fitted", "val_fitted")
+        for name in ("checkpoint", "init_digest", "train", "val", "residual", "tree_log_probs", "val_tree_log_probs")
     }
-    return Start(**fields, **on_meta, policy=policy, features=features, val_features=features)
+    return PostTrainingSetup(**fields, **on_meta, policy=policy, features=features, val_features=features)

@@ -4,13 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.training.losses import (
-    bradley_terry_loss,
-    clipped_surrogate,
-    cross_entropy,
-    focal_loss,
-    group_advantages,
-)
+from enron_triage.training.losses import cross_entropy, focal_loss
+from enron_triage.training.policy_gradient import clipped_surrogate, group_advantages
+from enron_triage.training.preference_losses import bradley_terry_loss
 
 GENERATOR = np.random.default_rng(4)
 LOGITS = torch.tensor(GENERATOR.normal(size=(12, 5)) * 3)
@@ -36,11 +32,11 @@ def test_cross_entropy_is_torchs(weights):
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
 def test_focal_loss_is_the_papers_formula(gamma, weights):
     expected = by_formula(LOGITS.numpy(), TARGETS.numpy(), gamma, np.ones(5) if weights is None else weights.numpy())
-    assert float(focal_loss(LOGITS, TARGETS, gamma, weights)) == pytest.approx(expected)
+    assert float(focal_loss(LOGITS, TARGETS, weights, gamma=gamma)) == pytest.approx(expected)
 
 
 def test_focal_loss_with_gamma_0_is_cross_entropy():
-    assert torch.equal(focal_loss(LOGITS, TARGETS, 0.0, WEIGHTS), cross_entropy(LOGITS, TARGETS, WEIGHTS))
+    assert torch.equal(focal_loss(LOGITS, TARGETS, WEIGHTS, gamma=0.0), cross_entropy(LOGITS, TARGETS, WEIGHTS))
 
 
 @given(st.floats(-20, 20), st.floats(0.1, 5), st.integers(0, 4))
@@ -49,21 +45,21 @@ def test_the_focal_loss_of_one_example_lies_between_0_and_its_cross_entropy(logi
     logits = torch.zeros(1, 5, dtype=torch.float64)
     logits[0, 0] = logit
     targets = torch.tensor([target])
-    assert 0 <= float(focal_loss(logits, targets, gamma)) <= float(cross_entropy(logits, targets))
+    assert 0 <= float(focal_loss(logits, targets, gamma=gamma)) <= float(cross_entropy(logits, targets))
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_gradients_agree_with_finite_differences(gamma, weights):
     logits = LOGITS.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(focal_loss(logits, TARGETS, gamma, weights), logits)
+    (gradient,) = torch.autograd.grad(focal_loss(logits, TARGETS, weights, gamma=gamma), logits)
     step = 1e-6
     expected = torch.empty_like(LOGITS)
     for row, column in np.ndindex(*LOGITS.shape):
         shifted = [LOGITS.clone(), LOGITS.clone()]
         shifted[0][row, column] += step
         shifted[1][row, column] -= step
-        high, low = (focal_loss(values, TARGETS, gamma, weights) for values in shifted)
+        high, low = (focal_loss(values, TARGETS, weights, gamma=gamma) for values in shifted)
         expected[row, column] = (high - low) / (2 * step)
     torch.testing.assert_close(gradient, expected, atol=1e-7, rtol=1e-5)
 
@@ -74,7 +70,7 @@ def test_saturated_logits_stay_finite(gamma, size):
     logits = torch.zeros(2, 5)
     logits[0, 1] = logits[1, 2] = size  # the first certainly right, the second certainly wrong
     logits.requires_grad_()
-    loss = focal_loss(logits, torch.tensor([1, 0]), gamma)
+    loss = focal_loss(logits, torch.tensor([1, 0]), gamma=gamma)
     loss.backward()
     assert loss.item() == pytest.approx(size / 2)
     assert torch.isfinite(logits.grad).all()

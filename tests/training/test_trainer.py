@@ -5,76 +5,64 @@ import math
 import numpy as np
 import pytest
 import torch
+from builders import checkpoint_fields, new_validation
 
 from enron_triage.config.training import TrainingConfig
 from enron_triage.errors import TriageError
 from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint
-from enron_triage.policy.network import new_policy, predict_logits
+from enron_triage.policy.inference import predict_logits
+from enron_triage.policy.network import PolicySpec, new_policy
 from enron_triage.records import ACTION_NAMES
-from enron_triage.training.files import StageFiles
+from enron_triage.training.files import TrainingFiles
+from enron_triage.training.loggers import LOGGERS
 from enron_triage.training.losses import cross_entropy
-from enron_triage.training.trainer import Task, learning_rate_factor, train
+from enron_triage.training.trainer import Objective, Trainer, learning_rate_factor
 
-MODEL = {"inputs": 3, "hidden": [6], "dropout": 0.3}
+SPEC = PolicySpec(inputs=3, hidden=(6,), dropout=0.3)
 FEATURES = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 TARGETS = (FEATURES[:, 0] > 0).long() * 3
 
 
-FIELDS = {}
+class Sign(Objective):
+    """Learns a sign; with `validations`, what validation says of each epoch."""
 
+    def __init__(self, validations=None):
+        self.policy = new_policy(SPEC, seed=1)
+        self.script = None if validations is None else iter(validations)
 
-@pytest.fixture(autouse=True)
-def _fields(checkpoint_fields):
-    FIELDS.update(checkpoint_fields(3))
-    for name in ("epoch", "metrics"):
-        del FIELDS[name]
+    def indices(self, generator):
+        return torch.randperm(len(TARGETS), generator=generator)
 
+    def losses(self, batch):
+        yield cross_entropy(self.policy(FEATURES[batch]), TARGETS[batch])
 
-def metrics_of(accuracy, loss=1.0, shares=(0.2,) * 5, collapsed=False):
-    return {
-        "val_loss": loss,
-        "accuracy": accuracy,
-        "balanced_accuracy": accuracy,
-        "macro_f1": accuracy,
-        "mean_reward": accuracy,
-        "predicted_share": dict(zip(ACTION_NAMES, shares, strict=True)),
-        "collapsed": collapsed,
-        "temperature": 1.0,
-    }
-
-
-def task_of(validations=None, loss=None, identity="same"):
-    """A task that learns a sign; with `validations`, what validation shall say of each epoch."""
-    policy = new_policy(**MODEL, seed=1)
-    script = iter(validations) if validations is not None else None
-
-    def validate():
-        if script is None:
-            logits = predict_logits(policy, FEATURES)
+    def validate(self):
+        if self.script is None:
+            logits = predict_logits(self.policy, FEATURES)
             accuracy = float((logits.argmax(dim=1) == TARGETS).float().mean())
-            return metrics_of(accuracy, float(cross_entropy(logits, TARGETS)))
-        found = next(script)
+            return new_validation(accuracy, val_loss=float(cross_entropy(logits, TARGETS)))
+        found = next(self.script)
         if isinstance(found, BaseException):
             raise found
         return found
 
-    def checkpoint(epoch, metrics):
-        return Checkpoint(
-            **FIELDS,
-            epoch=epoch,
-            model=MODEL,
-            weights={name: weight.clone() for name, weight in policy.state_dict().items()},
-            metrics=metrics,
-        )
+    def checkpoint(self, metrics):
+        fields = checkpoint_fields(3, epoch=metrics.epoch, metrics=metrics)
+        return Checkpoint(**fields, model=SPEC, weights=self.policy.detached_weights())
 
-    return Task(
-        policy=policy,
-        order=lambda generator: torch.randperm(len(TARGETS), generator=generator),
-        losses=lambda batch: [loss(batch) if loss else cross_entropy(policy(FEATURES[batch]), TARGETS[batch])],
-        validate=validate,
-        checkpoint=checkpoint,
-        identity=identity,
-    )
+
+class Interrupted(Sign):
+    """Is stopped while it validates an epoch, counted from the start of this process."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.left = epoch
+
+    def validate(self):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+        return super().validate()
 
 
 def settings_of(**changes):
@@ -83,9 +71,11 @@ def settings_of(**changes):
     )
 
 
-def run(folder, task, *, may_resume=True, seed=5, **changes):
-    files = StageFiles(folder, 1, "sft")
-    return train(task, settings_of(**changes), files, seed, may_resume=may_resume), files
+def run(folder, objective, *, resume=True, seed=5, run_fingerprint="same", **changes):
+    files, settings = TrainingFiles(folder, "sft", 1), settings_of(**changes)
+    loggers = [make(files, settings) for make in LOGGERS.values()]
+    trainer = Trainer(objective, settings, files, seed=seed, run_fingerprint=run_fingerprint, loggers=loggers)
+    return [epoch.flat() for epoch in trainer.train(resume=resume)], files
 
 
 def timeless(history):
@@ -98,18 +88,8 @@ def same_weights(first, second):
 
 def interrupted_in(epoch, folder, **changes):
     """A run that is stopped while it validates an epoch."""
-    task = task_of(identity=changes.pop("identity", "same"))
-    ordinary, calls = task.validate, []
-
-    def validate():
-        calls.append(1)
-        if len(calls) == epoch:
-            raise KeyboardInterrupt
-        return ordinary()
-
-    task.validate = validate
     with pytest.raises(KeyboardInterrupt):
-        run(folder, task, **changes)
+        run(folder, Interrupted(epoch), **changes)
 
 
 def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
@@ -131,17 +111,17 @@ def test_the_optimizer_steps_at_the_scheduled_rates(tmp_path, monkeypatch):
         return step(self, *arguments)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
-    history, _ = run(tmp_path, task_of(), epochs=4, warmup=0.25)
+    history, _ = run(tmp_path, Sign(), epochs=4, warmup=0.25)
     assert rates == pytest.approx([0.01 * learning_rate_factor(step, 20, 0.25) for step in range(20)])
     assert [epoch["learning_rate"] for epoch in history] == pytest.approx(rates[4::5])
 
 
 def test_training_is_adamw_on_the_loss_with_clipped_gradients(tmp_path):
-    task = task_of()
-    task.policy.eval()
-    task.policy.train = lambda mode=True: task.policy  # no dropout: an independent computation can follow
-    reference = new_policy(**MODEL, seed=1).eval()
-    history, files = run(tmp_path, task, epochs=2, gradient_clip=0.05, weight_decay=0.1, warmup=0.0)
+    objective = Sign()
+    objective.policy.eval()
+    objective.policy.train = lambda mode=True: objective.policy  # no dropout: an independent computation can follow
+    reference = new_policy(SPEC, seed=1).eval()
+    history, files = run(tmp_path, objective, epochs=2, gradient_clip=0.05, weight_decay=0.1, warmup=0.0)
     optimizer = torch.optim.AdamW(reference.parameters(), lr=0.01, weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10)
     generator, losses = torch.Generator().manual_seed(5), []
@@ -165,159 +145,164 @@ def test_training_is_adamw_on_the_loss_with_clipped_gradients(tmp_path):
 
 
 def test_training_learns_and_leaves_the_last_and_the_best_policy(tmp_path):
-    task = task_of()
-    history, files = run(tmp_path, task, epochs=20, learning_rate=0.05)
+    objective = Sign()
+    history, files = run(tmp_path, objective, epochs=20, learning_rate=0.05)
     assert history[-1]["train_loss"] < history[0]["train_loss"] / 2
     assert history[-1]["accuracy"] > 0.9
     last, best = load_checkpoint(files.last), load_checkpoint(files.best)
-    assert same_weights(last.weights, task.policy.state_dict())
+    assert same_weights(last.weights, objective.policy.state_dict())
     assert last.epoch == 20
     scores = [epoch["macro_f1"] for epoch in history]
     assert best.epoch == scores.index(max(scores)) + 1 == history[-1]["best_epoch"]
-    assert best.metrics["macro_f1"] == max(scores)
+    assert best.metrics.validation.macro_f1 == max(scores)
     assert last.resume == best.resume == {}
     lines = [json.loads(line) for line in files.metrics.read_text().splitlines()]
-    assert lines == history
+    assert lines == json.loads(json.dumps(history))
 
 
 def test_training_stops_after_patience_epochs_without_a_better_one(tmp_path):
     scores = [0.1, 0.5, 0.5, 0.4, 0.3, 0.9]
-    history, files = run(tmp_path, task_of(map(metrics_of, scores)), patience=3)
-    assert len(history) == 5  # an equal score is no better one
+    history, files = run(tmp_path, Sign(map(new_validation, scores)), patience=3)
+    assert len(history) == 5  # an equal score is not better
     assert load_checkpoint(files.best).epoch == 2
     assert load_checkpoint(files.last).epoch == 5
     assert [epoch["best_epoch"] for epoch in history] == [1, 2, 2, 2, 2]
 
 
 def test_the_best_by_loss_is_the_lowest(tmp_path):
-    validations = [metrics_of(accuracy, loss) for accuracy, loss in [(0.9, 3.0), (0.1, 1.0), (0.5, 2.0)]]
-    history, files = run(tmp_path, task_of(validations), epochs=3, select_by="loss")
+    validations = [new_validation(accuracy, val_loss=loss) for accuracy, loss in [(0.9, 3.0), (0.1, 1.0), (0.5, 2.0)]]
+    history, files = run(tmp_path, Sign(validations), epochs=3, select_by="loss")
     assert load_checkpoint(files.best).epoch == 2
     assert history[-1]["best_epoch"] == 2
 
 
 @pytest.mark.parametrize("name", ["macro_f1", "accuracy", "balanced_accuracy", "mean_reward"])
 def test_the_best_is_selected_by_the_named_metric(tmp_path, name):
-    validations = [{**metrics_of(0.5), name: value} for value in (0.6, 0.8, 0.7)]
-    _, files = run(tmp_path, task_of(validations), epochs=3, select_by=name)
+    validations = [new_validation(0.5, **{name: value}) for value in (0.6, 0.8, 0.7)]
+    _, files = run(tmp_path, Sign(validations), epochs=3, select_by=name)
     assert load_checkpoint(files.best).epoch == 2
 
 
 def test_the_latest_epochs_and_the_best_one_are_kept(tmp_path):
     scores = [0.1, 0.9, 0.2, 0.3, 0.4, 0.5]
-    _, files = run(tmp_path, task_of(map(metrics_of, scores)), keep_checkpoints=2)
+    _, files = run(tmp_path, Sign(map(new_validation, scores)), keep_checkpoints=2)
     assert list(files.epochs()) == [2, 5, 6]
     assert load_checkpoint(files.epoch(2)).weights.keys() == load_checkpoint(files.best).weights.keys()
     assert same_weights(load_checkpoint(files.epoch(2)).weights, load_checkpoint(files.best).weights)
 
 
 def test_the_epochs_of_an_older_longer_run_are_removed_at_the_end(tmp_path):
-    run(tmp_path, task_of(identity="older"), epochs=8)
+    run(tmp_path, Sign(), run_fingerprint="older", epochs=8)
     (tmp_path / "sft_epoch_notes.pt").write_text("not ours")
-    _, files = run(tmp_path, task_of(), epochs=3)
+    _, files = run(tmp_path, Sign(), epochs=3)
     assert max(files.epochs()) == 3
     assert len(files.metrics.read_text().splitlines()) == 3
     assert (tmp_path / "sft_epoch_notes.pt").exists()
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4, 6])
-def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path, epoch, caplog):
-    whole, files = run(tmp_path / "whole", task_of())
+def test_a_run_that_was_killed_is_resumed_as_if_it_had_not_been(tmp_path, epoch, caplog):
+    whole, files = run(tmp_path / "whole", Sign())
     interrupted_in(epoch, tmp_path / "killed")
     torch.manual_seed(epoch)  # another process has another state
     with caplog.at_level(logging.INFO):
-        resumed, again = run(tmp_path / "killed", task_of())
-    assert (f"going on after epoch {epoch - 1}" in caplog.text) == (epoch > 1)
+        resumed, again = run(tmp_path / "killed", Sign())
+    assert (f"resuming after epoch {epoch - 1}" in caplog.text) == (epoch > 1)
     assert timeless(resumed) == timeless(whole)
     assert again.last.read_bytes() == files.last.read_bytes()
     assert again.best.read_bytes() == files.best.read_bytes()
     assert list(again.epochs()) == list(files.epochs())
 
 
-def test_a_run_that_was_killed_twice_goes_on_too(tmp_path):
-    whole, files = run(tmp_path / "whole", task_of())
+def test_a_run_that_was_killed_twice_is_resumed_too(tmp_path):
+    whole, files = run(tmp_path / "whole", Sign())
     interrupted_in(3, tmp_path / "killed")
     interrupted_in(2, tmp_path / "killed")  # the second of the epochs that were left
-    resumed, again = run(tmp_path / "killed", task_of())
+    resumed, again = run(tmp_path / "killed", Sign())
     assert timeless(resumed) == timeless(whole)
     assert again.last.read_bytes() == files.last.read_bytes()
 
 
 def test_early_stopping_counts_across_an_interruption(tmp_path):
-    scores = [metrics_of(score) for score in (0.5, 0.4, 0.3)]
+    scores = [new_validation(score) for score in (0.5, 0.4, 0.3)]
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, task_of([*scores[:2], KeyboardInterrupt()]), patience=2)
-    history, _ = run(tmp_path, task_of(scores[2:]), patience=2)
+        run(tmp_path, Sign([*scores[:2], KeyboardInterrupt()]), patience=2)
+    history, _ = run(tmp_path, Sign(scores[2:]), patience=2)
     assert [epoch["macro_f1"] for epoch in history] == [0.5, 0.4, 0.3]
 
 
-def test_a_run_with_other_settings_is_not_gone_on_from(tmp_path, caplog):
-    fresh, files = run(tmp_path / "fresh", task_of(identity="b"))
-    interrupted_in(3, tmp_path / "killed", identity="a")
+def test_a_run_with_other_settings_is_not_resumed(tmp_path, caplog):
+    fresh, files = run(tmp_path / "fresh", Sign(), run_fingerprint="b")
+    interrupted_in(3, tmp_path / "killed", run_fingerprint="a")
     with caplog.at_level(logging.INFO):
-        history, again = run(tmp_path / "killed", task_of(identity="b"))
-    assert "going on" not in caplog.text
+        history, again = run(tmp_path / "killed", Sign(), run_fingerprint="b")
+    assert "resuming" not in caplog.text
     assert timeless(history) == timeless(fresh)
     assert again.last.read_bytes() == files.last.read_bytes()
 
 
 def test_starting_over_ignores_an_unfinished_run(tmp_path, caplog):
-    fresh, _ = run(tmp_path / "fresh", task_of(), seed=6)
+    fresh, _ = run(tmp_path / "fresh", Sign(), seed=6)
     interrupted_in(3, tmp_path / "killed")
     with caplog.at_level(logging.INFO):
-        history, _ = run(tmp_path / "killed", task_of(), seed=6, may_resume=False)
-    assert "going on" not in caplog.text
+        history, _ = run(tmp_path / "killed", Sign(), seed=6, resume=False)
+    assert "resuming" not in caplog.text
     assert timeless(history) == timeless(fresh)
 
 
 def test_a_damaged_epoch_is_passed_over_for_the_one_before(tmp_path, caplog):
-    whole, _ = run(tmp_path / "whole", task_of())
+    whole, _ = run(tmp_path / "whole", Sign())
     interrupted_in(4, tmp_path / "killed")
     (tmp_path / "killed" / "sft_epoch_3.pt").write_bytes(b"half")
     with caplog.at_level(logging.INFO):
-        resumed, _ = run(tmp_path / "killed", task_of())
+        resumed, _ = run(tmp_path / "killed", Sign())
     assert "sft_epoch_3.pt: not a checkpoint" in caplog.text
-    assert "going on after epoch 2" in caplog.text
+    assert "resuming after epoch 2" in caplog.text
     assert timeless(resumed) == timeless(whole)
 
 
 def test_a_run_whose_best_epoch_is_gone_starts_over(tmp_path):
-    scores = [metrics_of(score) for score in (0.9, 0.2, 0.3, 0.4)]
+    scores = [new_validation(score) for score in (0.9, 0.2, 0.3, 0.4)]
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, task_of([*scores[:3], KeyboardInterrupt()]), epochs=4)
+        run(tmp_path, Sign([*scores[:3], KeyboardInterrupt()]), epochs=4)
     (tmp_path / "sft_epoch_1.pt").unlink()
-    history, files = run(tmp_path, task_of(scores), epochs=4)  # validated four times again
+    history, files = run(tmp_path, Sign(scores), epochs=4)  # validated four times again
     assert len(history) == 4
     assert load_checkpoint(files.best).epoch == 1
 
 
 def test_an_interrupted_run_leaves_the_stages_files_as_they_were(tmp_path):
-    _, files = run(tmp_path, task_of(identity="older"))
+    _, files = run(tmp_path, Sign(), run_fingerprint="older")
     before = files.last.read_bytes(), files.best.read_bytes()
     interrupted_in(4, tmp_path)
     assert (files.last.read_bytes(), files.best.read_bytes()) == before
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_loss_that_is_no_longer_finite_ends_the_run(tmp_path):
-    task = task_of()
-    ordinary, calls = task.losses, []
+def test_a_loss_that_becomes_nan_ends_the_run(tmp_path):
+    objective = Sign()
+    ordinary, calls = objective.losses, []
 
     def losses(batch):
         calls.append(1)
         return [loss * (math.nan if len(calls) > 7 else 1) for loss in ordinary(batch)]
 
-    task.losses = losses
-    with pytest.raises(TriageError, match=r"the loss is no longer finite in epoch 2; lower learning_rate") as error:
-        run(tmp_path, task)
+    objective.losses = losses
+    with pytest.raises(TriageError, match=r"the loss became NaN or infinite in epoch 2; lower learning_rate") as error:
+        run(tmp_path, objective)
     assert error.value.exit_status == 1
     assert [path.name for path in tmp_path.glob("*.pt")] == ["sft_epoch_1.pt"]
 
 
 def test_each_epoch_is_shown_and_a_collapse_named(tmp_path, caplog):
-    validations = [metrics_of(0.5, 1.25), metrics_of(0.25, 1.5, (0, 0, 0.01, 0.99, 0), collapsed=True)]
+    validations = [
+        new_validation(0.5, val_loss=1.25),
+        new_validation(
+            0.25, predicted_share=dict(zip(ACTION_NAMES, (0, 0, 0.01, 0.99, 0), strict=True)), collapsed=True
+        ),
+    ]
     with caplog.at_level(logging.INFO):
-        run(tmp_path, task_of(validations), epochs=2)
+        run(tmp_path, Sign(validations), epochs=2)
     shown = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch 1/2:")]
     assert "val loss 1.2500, accuracy 0.5000, macro-F1 0.5000 (best) | predicted: reply_now 20%" in shown[0]
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
@@ -328,31 +313,31 @@ def test_the_global_generator_is_left_alone(tmp_path):
     torch.manual_seed(9)
     expected = torch.rand(2)
     torch.manual_seed(9)
-    run(tmp_path, task_of(), epochs=1)
+    run(tmp_path, Sign(), epochs=1)
     assert torch.equal(torch.rand(2), expected)
 
 
 def test_an_epoch_of_uneven_batches_has_the_mean_loss_over_the_examples(tmp_path):
     values = torch.arange(40.0)
-    task = task_of()
-    parameter = next(task.policy.parameters())
-    task.losses = lambda batch: [values[batch].mean() + 0 * parameter.sum()]
-    history, _ = run(tmp_path, task, epochs=1, batch_size=32)
+    objective = Sign()
+    parameter = next(objective.policy.parameters())
+    objective.losses = lambda batch: [values[batch].mean() + 0 * parameter.sum()]
+    history, _ = run(tmp_path, objective, epochs=1, batch_size=32)
     assert history[0]["train_loss"] == pytest.approx(np.arange(40).mean())
 
 
 def test_several_steps_on_a_batch_share_the_schedule_and_the_mean_loss(tmp_path):
     parameter_values = []
-    task = task_of()
-    parameter = next(task.policy.parameters())
+    objective = Sign()
+    parameter = next(objective.policy.parameters())
 
     def losses(batch):
         for number in (1.0, 3.0):
             parameter_values.append(parameter.detach().clone())
             yield number + 0 * parameter.sum() + (parameter.sum() - parameter.sum().detach())
 
-    task.losses, task.steps_per_batch = losses, 2
-    history, _ = run(tmp_path, task, epochs=2, batch_size=8)
+    objective.losses, objective.steps_per_batch = losses, 2
+    history, _ = run(tmp_path, objective, epochs=2, batch_size=8)
     assert history[0]["train_loss"] == pytest.approx(2.0)
     assert len(parameter_values) == 2 * 5 * 2
     assert not torch.equal(parameter_values[0], parameter_values[1])  # each loss was stepped on before the next

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.training.weighting import class_weights, epoch_order
+from enron_triage.training.weighting import class_weights, sample_indices
 
 COUNTS = torch.tensor([1000, 100, 10, 0, 1])
 
@@ -61,20 +61,20 @@ def test_weights_have_mean_1_over_the_examples_and_the_rarer_class_weighs_more(c
 def test_without_a_sampler_every_example_comes_once():
     targets = torch.zeros(50, dtype=torch.int64)
     generator = torch.Generator().manual_seed(1)
-    first, second = (epoch_order(targets, "none", generator) for _ in range(2))
+    first, second = (sample_indices(targets, "none", generator) for _ in range(2))
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(50))
     assert first.tolist() != second.tolist() != list(range(50))
-    again = epoch_order(targets, "none", torch.Generator().manual_seed(1))
+    again = sample_indices(targets, "none", torch.Generator().manual_seed(1))
     assert torch.equal(first, again)
 
 
 def test_the_balanced_sampler_draws_the_classes_equally():
     targets = torch.tensor([0] * 9000 + [1] * 900 + [2] * 90 + [4] * 10)  # class 3 has no example
-    order = epoch_order(targets, "balanced", torch.Generator().manual_seed(2))
+    order = sample_indices(targets, "balanced", torch.Generator().manual_seed(2))
     assert order.shape == targets.shape
     shares = torch.bincount(targets[order], minlength=5) / len(order)
     # A share of 1/4 over 10,000 draws has a standard deviation of 0.0043.
     assert shares.tolist() == pytest.approx([0.25, 0.25, 0.25, 0, 0.25], abs=0.02)
     drawn = torch.bincount(order[targets[order] == 4] - 9990, minlength=10)
     assert drawn.min() > 150  # each of the ten is drawn some 250 times: within a class all alike
-    assert torch.equal(order, epoch_order(targets, "balanced", torch.Generator().manual_seed(2)))
+    assert torch.equal(order, sample_indices(targets, "balanced", torch.Generator().manual_seed(2)))

@@ -1,1 +1,1 @@
-"""What people judge: preferences that no label holds."""
+"""Preferences that people judge, where no label tells them."""

@@ -2,9 +2,9 @@
 
     triage preferences --sample-uncertain 200
 
-writes ``data/preferences.jsonl``, a line for each train message of which the policy is least certain. For whoever
-judges it, a line says what the message is and which two actions are in question; they write one of them into
-``chosen``, the other into ``rejected``, or ``true`` into ``tie``.
+writes ``data/preferences.jsonl``, with a line for each of the train messages that the policy is least certain about. A
+line says which message it is and which two actions are in question. Whoever judges it writes one of them into
+``chosen`` and the other into ``rejected``, or ``true`` into ``tie``.
 """
 
 from __future__ import annotations
@@ -13,27 +13,34 @@ from pathlib import Path
 
 import msgspec
 import torch
+from torch import Tensor
 
 from enron_triage.config import paths
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
-from enron_triage.pipeline import Result
-from enron_triage.policy.network import choose_device
+from enron_triage.policy.inference import choose_device
 from enron_triage.records import ACTION_NAMES, LabeledEmail
 from enron_triage.runtime import artifacts
+from enron_triage.stage_run import Result
 from enron_triage.training.judgements import PreferenceRecord
-from enron_triage.training.setup import begin
+from enron_triage.training.setup import load_setup
 
 
 class Candidate(PreferenceRecord, kw_only=True):
-    """A judgement to be made, with what a person needs for it.
+    """A judgement to be made, with what a person needs to know for it.
 
     Attributes
     ----------
-    path, date, sender, subject : str
-        Of the message; for reading only.
+    path : str
+        Where the message is in the archive; this and what follows is only for the reader.
+    date : str or None
+        When it was sent (ISO 8601), if that is known.
+    sender : str
+        The address that it came from.
+    subject : str
+        Its subject.
     candidates : dict of str to float
-        The two most probable actions, with their probabilities.
+        The policy's two most probable actions, with their probabilities.
     """
 
     path: str
@@ -49,11 +56,11 @@ def run(config: Config, sample_uncertain: int, output: Path | None = None) -> Re
     Parameters
     ----------
     config : Config
-        ``dpo.init`` names the policy.
+        The whole configuration; ``dpo.init`` names the policy.
     sample_uncertain : int >= 1
         The number of messages: those of train whose two most probable actions are closest.
     output : Path, optional
-        By default ``preferences.jsonl`` in the data folder.
+        The file to write, by default ``preferences.jsonl`` in the data folder.
 
     Raises
     ------
@@ -63,22 +70,47 @@ def run(config: Config, sample_uncertain: int, output: Path | None = None) -> Re
     path = output or config.data / "preferences.jsonl"
     if path.exists():
         raise UsageError(f"{path}: exists, and may hold judgements; move it away or give another --output")
-    init = paths.named_checkpoint(config, config.dpo.init)
-    start = begin(config, init, choose_device(config.device))
-    probabilities, actions = start.reference.exp().cpu().topk(2, dim=1)
-    gaps = probabilities[:, 0] - probabilities[:, 1]
-    rows = torch.argsort(gaps, stable=True)[:sample_uncertain].tolist()
-    wanted = set(rows)
+    pairs = least_certain(_train_log_probabilities(config), sample_uncertain)
     records = enumerate(artifacts.read_records(config.data / "train.json", LabeledEmail))
-    kept = {row: record for row, record in records if row in wanted}
+    wanted = {row: record for row, record in records if row in pairs}
     with artifacts.atomic_open(path) as file:
-        for row in rows:
-            names = [ACTION_NAMES[action] for action in actions[row].tolist()]
-            shares = [round(value, 4) for value in probabilities[row].tolist()]
-            line = _candidate(kept[row], dict(zip(names, shares, strict=True)))
-            file.write(msgspec.json.encode(line) + b"\n")
-    table = f"{len(rows):,} messages to judge -> {path}; then `triage dpo --set dpo.preferences={path}`"
-    return Result(stage="preferences", table=table, data={"messages": len(rows), "path": str(path)})
+        for row, candidates in pairs.items():
+            file.write(msgspec.json.encode(_candidate(wanted[row], candidates)) + b"\n")
+    table = f"{len(pairs):,} messages to judge -> {path}; then `triage dpo --set dpo.preferences={path}`"
+    return Result(stage="preferences", table=table, data={"messages": len(pairs), "path": str(path)})
+
+
+def least_certain(log_probabilities: Tensor, count: int) -> dict[int, dict[str, float]]:
+    """The messages whose two most probable actions are closest.
+
+    Parameters
+    ----------
+    log_probabilities : Tensor, shape (messages, actions)
+        The log-probability of each action.
+    count : int >= 1
+        How many messages to choose; all, if there are fewer.
+
+    Returns
+    -------
+    dict of int to dict of str to float
+        The two actions with their probabilities, rounded to 4 digits, by row, the closest first.
+    """
+    probabilities, actions = log_probabilities.exp().topk(2, dim=1)
+    gaps = probabilities[:, 0] - probabilities[:, 1]
+    rows = torch.argsort(gaps, stable=True)[:count].tolist()
+    return {
+        row: {
+            ACTION_NAMES[action]: round(probability, 4)
+            for action, probability in zip(actions[row].tolist(), probabilities[row].tolist(), strict=True)
+        }
+        for row in rows
+    }
+
+
+def _train_log_probabilities(config: Config) -> Tensor:
+    """What the policy that ``dpo.init`` names says of the train messages, shape (messages, actions)."""
+    init = paths.named_checkpoint(config, config.dpo.init)
+    return load_setup(config, init, choose_device(config.device)).reference.cpu()
 
 
 def _candidate(record: LabeledEmail, candidates: dict[str, float]) -> Candidate:

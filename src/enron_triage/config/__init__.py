@@ -1,1 +1,1 @@
-"""The configuration: one schema for every file in ``configs/``, and reading it."""
+"""The configuration: the schema of the files in ``configs/``, and reading it."""

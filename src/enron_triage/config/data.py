@@ -1,4 +1,7 @@
-"""The sections of the data stages, from the raw archive to the splits, with their defaults."""
+"""The sections of the data stages, from the raw archive to the splits, with their defaults.
+
+The comment above a key says what it does and its unit; its type says its range (see `types`).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ StageName = Annotated[str, Choices("enron_triage.pipeline:STAGES")]
 
 
 class PipelineConfig(Section, frozen=True):
-    """What ``triage run`` chains."""
+    """Section ``pipeline``: what ``triage run`` does."""
 
+    # The stages to run, in this order.
     stages: Annotated[tuple[StageName, ...], msgspec.Meta(min_length=1)] = (
         "download",
         "parse",
@@ -26,31 +30,43 @@ class PipelineConfig(Section, frozen=True):
 
 
 class DemoConfig(Section, frozen=True):
-    """The synthetic corpus that ``download.source: demo`` writes."""
+    """Section ``download.demo``: the synthetic corpus that ``download.source: demo`` writes."""
 
+    # The number of mailbox owners.
     mailboxes: Annotated[int, msgspec.Meta(ge=1, le=500)] = 24
+    # About how many files are written.
     messages: Annotated[int, msgspec.Meta(ge=30)] = 12_000
 
 
 class DownloadConfig(Section, frozen=True):
-    """Where the raw archive comes from."""
+    """Section ``download``: where the raw archive comes from."""
 
-    source: str = "cmu"  # cmu | demo | a URL | a local .tar, .tar.gz, .tar.xz
+    # "cmu" (the Enron archive), "demo" (a synthetic corpus), a URL, or the path of a .tar, .tar.gz or .tar.xz file.
+    source: str = "cmu"
+    # The SHA-256 that the archive must have; without it, the archive is not checked.
     sha256: Sha256 | None = None
+    # The corpus that "demo" writes.
     demo: DemoConfig = DemoConfig()
 
 
 class ParseConfig(Section, frozen=True):
-    """What is parsed."""
+    """Section ``parse``: which mail is parsed."""
 
-    source: str | None = None  # a folder or an mbox; none: <data_dir>/maildir
+    # The path of a folder of mailboxes, a Maildir, an mbox or an archive; without it, <data_dir>/maildir is parsed.
+    source: str | None = None
+    # The layout of the source; "auto" recognises it.
     format: Annotated[str, Choices("enron_triage.mail.sources:SOURCES", also=("auto",))] = "auto"
-    limit: PositiveInt | None = None  # only the first files, for a quick look
+    # Parse only the first files, up to this number, for a quick look; without it, parse all of them.
+    limit: PositiveInt | None = None
 
 
 class FoldersConfig(Section, frozen=True):
-    """Names of folders (and Gmail labels) by role, lower-case. Any other is a filing folder."""
+    """Section ``label.folders``: names of folders and Gmail labels by role, in lower case.
 
+    A folder that is not named here is a filing folder: a message in it was archived.
+    """
+
+    # Folders of mail that the owner sent.
     sent: tuple[str, ...] = (
         "sent",
         "sent_items",
@@ -60,6 +76,7 @@ class FoldersConfig(Section, frozen=True):
         "sent messages",
         "sent items",
     )
+    # Folders of mail that the owner deleted.
     deleted: tuple[str, ...] = (
         "deleted_items",
         "connect_deletes",
@@ -68,10 +85,13 @@ class FoldersConfig(Section, frozen=True):
         "deleted messages",
         "bin",
     )
+    # Folders of mail that a filter, or the owner, judged to be junk.
     junk: tuple[str, ...] = ("junk", "junk_file", "junk_e-mail", "junk e-mail", "spam", "bulk mail")
-    inbox: tuple[str, ...] = ("inbox", "notes_inbox", "")  # "": a Maildir's own cur/new
+    # Folders in which mail arrives; "" is the top of a Maildir (its own cur and new).
+    inbox: tuple[str, ...] = ("inbox", "notes_inbox", "")
+    # Folders of mail that was written and not sent.
     drafts: tuple[str, ...] = ("drafts", "_drafts", "draft")
-    # Made by the mail system, or no mail: a copy there says nothing about what the owner did.
+    # Folders that the mail system fills, or that hold no mail; a copy there says nothing about what the owner did.
     system: tuple[str, ...] = (
         "all_documents",
         "discussion_threads",
@@ -88,19 +108,28 @@ class FoldersConfig(Section, frozen=True):
 
 
 class LabelConfig(Section, frozen=True):
-    """What counts as which action."""
+    """Section ``label``: what counts as which action."""
 
+    # How labels are derived from a mailbox.
     scheme: Annotated[str, Choices("enron_triage.labels.schemes:SCHEMES")] = "received"
-    reply_now_within: Duration = "1h"  # the reference log's threshold
+    # A reply within this time after the message is reply_now, a later one reply_later; 1h is the reference log's.
+    reply_now_within: Duration = "1h"
+    # A reply or forward is linked to a message that arrived at most this long before it.
     link_window: Duration = "30d"
-    action_lag: Duration = "7d"  # filing and deleting leave no time stamp: when they count as history
+    # Filing and deleting leave no time stamp; this long after a message's arrival they count in the owner's history.
+    action_lag: Duration = "7d"
+    # Only messages from the first date (included) to the second (excluded), in UTC, are labelled.
     dates: Dates = (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
+    # The roles of folders.
     folders: FoldersConfig = FoldersConfig()
 
 
 class SplitConfig(Section, frozen=True):
-    """How labelled messages become train, val and test."""
+    """Section ``split``: how labelled messages are divided into train, val and test."""
 
+    # "user" assigns whole mailboxes; "time" cuts each mailbox into earlier and later messages.
     by: Literal["user", "time"] = "user"
-    ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)  # sum to 1
+    # The shares of train, val and test, which sum to 1.
+    ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)
+    # The seed of the assignment of mailboxes; without it, the top-level seed.
     seed: int | None = None

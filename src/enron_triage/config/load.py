@@ -1,13 +1,16 @@
-"""Reading the configuration: files, then ``--set`` options, checked before any work starts.
+"""Reading the configuration: the files, then the ``--set`` options, all checked before any work starts.
 
-An unknown key or a wrong type is refused with the key's path and what is allowed.
+An unknown key or a wrong value is refused with the key's path and what is allowed.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
+import importlib.util
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +25,7 @@ from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
 from enron_triage.config.types import Choices, Section
 from enron_triage.errors import UsageError
 
-_ROUNDING = 1e-6  # of shares written with six decimals
+_ROUNDING = 1e-6  # how far from 1 shares that are written with six decimals may sum
 
 
 def load_config(files: Sequence[Path] = (), overrides: Iterable[str] = (), **top_level: Any) -> Config:
@@ -31,16 +34,21 @@ def load_config(files: Sequence[Path] = (), overrides: Iterable[str] = (), **top
     Parameters
     ----------
     files : sequence of Path
-        YAML files; later ones win.
+        YAML files; a later one wins over an earlier one.
     overrides : iterable of str
-        ``key.path=value``, the value in YAML; win over files.
+        ``key.path=value`` with the value in YAML; they win over the files.
     **top_level
-        Keys of `Config` that win over everything; None is left out.
+        Top-level keys of `Config`; they win over everything else. A value of None is ignored.
+
+    Returns
+    -------
+    Config
+        The checked configuration.
 
     Raises
     ------
     UsageError
-        A file that cannot be read, an unknown key, a wrong type.
+        If a file cannot be read, a key is unknown, or a value is not allowed.
     """
     merged: dict[str, Any] = {}
     for file in files:
@@ -54,10 +62,20 @@ def load_config(files: Sequence[Path] = (), overrides: Iterable[str] = (), **top
 def check_config(values: Mapping[str, Any]) -> Config:
     """Turn nested plain values into a checked `Config`.
 
+    Parameters
+    ----------
+    values : mapping
+        The keys that differ from the defaults, as YAML gives them.
+
+    Returns
+    -------
+    Config
+        The configuration, with the default of every other key.
+
     Raises
     ------
     UsageError
-        With the key's path and the allowed values.
+        If a key is unknown or a value is not allowed; the message names the key's path and what is allowed.
     """
     _refuse_unknown_keys(Config, values, ())
     try:
@@ -120,7 +138,7 @@ def _refuse_unknown_keys(section: type, values: Mapping[str, Any], path: tuple[s
     for key, value in values.items():
         where = ".".join((*path, str(key)))
         if key not in section.__struct_fields__:  # type: ignore[attr-defined]
-            # A slip of the pen, or a key of another section.
+            # Perhaps misspelt, or a key of another section.
             meant = difflib.get_close_matches(str(key), fields, n=1) or [
                 known for known in _keys(Config) if known.rpartition(".")[2] == key
             ]
@@ -134,7 +152,7 @@ def _refuse_unknown_keys(section: type, values: Mapping[str, Any], path: tuple[s
 
 
 def _refuse_unknown_names(section: Section, default: Section, path: tuple[str, ...]) -> None:
-    """Refuse names that are not in the table of their kind: see `Choices`."""
+    """Refuse values that are not in the table that `Choices` refers to."""
     for name, hint in typing.get_type_hints(type(section), include_extras=True).items():
         value, known = getattr(section, name), getattr(default, name)
         if isinstance(value, Section):
@@ -145,7 +163,7 @@ def _refuse_unknown_names(section: Section, default: Section, path: tuple[str, .
 
 
 def _refuse_unknown_name(value: str | tuple[str, ...], choices: Choices, key: str) -> None:
-    allowed = [*choices.also, *_table(choices.table)]
+    allowed = [*choices.also, *_names(choices.table)]
     for name in [value] if isinstance(value, str) else value:
         if name not in allowed:
             meant = difflib.get_close_matches(name, allowed, n=1)
@@ -154,7 +172,7 @@ def _refuse_unknown_name(value: str | tuple[str, ...], choices: Choices, key: st
 
 
 def _with_allowed_groups(config: Config, *, given: bool) -> Config:
-    """Feature groups that the label scheme has the data for: the default without the others, unless they were given."""
+    """Drop the groups that need a history if the label scheme has none; refuse them if they were `given`."""
     if config.label.scheme == LabelConfig().scheme:
         return config
     if _table("enron_triage.labels.schemes:SCHEMES")[config.label.scheme].has_history:
@@ -171,15 +189,31 @@ def _with_allowed_groups(config: Config, *, given: bool) -> Config:
     return msgspec.structs.replace(config, features=msgspec.structs.replace(config.features, groups=allowed))
 
 
+def _names(reference: str) -> list[str]:
+    """The names in the table that `Choices` names.
+
+    A table whose module is not loaded is read from its source: some modules need torch, which takes a second to load
+    and which the data stages do without.
+    """
+    module, _, name = reference.partition(":")
+    spec = None if module in sys.modules else importlib.util.find_spec(module)
+    if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+        for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name:
+                keys = node.value.keys if isinstance(node.value, ast.Dict) else []
+                return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+    return list(_table(reference))
+
+
 def _table(reference: str) -> Mapping[str, Any]:
-    """The table that `Choices` names."""
+    """Import the table that `Choices` refers to."""
     module, _, name = reference.partition(":")
     table: Mapping[str, Any] = getattr(importlib.import_module(module), name)
     return table
 
 
 def _choices(hint: Any) -> Iterable[Choices]:
-    """The tables that the names in a value come from."""
+    """Find the tables in a key's type hint."""
     if typing.get_origin(hint) is Annotated:
         yield from (meta for meta in hint.__metadata__ if isinstance(meta, Choices))
     for argument in typing.get_args(hint):
@@ -187,7 +221,7 @@ def _choices(hint: Any) -> Iterable[Choices]:
 
 
 def _keys(section: type, path: tuple[str, ...] = ()) -> Iterable[str]:
-    """Every key of a section and of the sections in it, with its path."""
+    """The paths of all keys of a section and of the sections in it."""
     for name, hint in typing.get_type_hints(section).items():
         yield ".".join((*path, name))
         if isinstance(hint, type) and issubclass(hint, Section):
@@ -195,11 +229,11 @@ def _keys(section: type, path: tuple[str, ...] = ()) -> Iterable[str]:
 
 
 def _explain(error: str) -> str:
-    """Reword msgspec's message: the key's path first, what is wanted or allowed last."""
+    """Reword an error of msgspec: the key's path first, what is allowed last."""
     message, _, path = error.partition(" - at `$.")
     key = path.rstrip("`")
-    whole = re.sub(r"\[[^\]]*\]", "", key)  # of an element such as label.dates[0]
-    hint = _type_of(whole)
+    whole = re.sub(r"\[[^\]]*\]", "", key)  # label.dates[0] is described as label.dates
+    hint = _type_hint(whole)
     for description in _descriptions(hint):
         return f"configuration: {whole}: must be {description}"
     text = message.replace("`array`", "list").replace("`", "").replace(", got", " but got")
@@ -207,7 +241,7 @@ def _explain(error: str) -> str:
     return f"configuration: {key}: {text}" + (f"; allowed: {choices}" if choices else "")
 
 
-def _type_of(key: str) -> Any:
+def _type_hint(key: str) -> Any:
     """The type hint of a key."""
     hint: Any = Config
     for part in key.split("."):
@@ -216,7 +250,7 @@ def _type_of(key: str) -> Any:
 
 
 def _descriptions(hint: Any) -> Iterable[str]:
-    """What the schema says in words of the values that a key takes."""
+    """The descriptions in a type hint: the allowed values in words."""
     if typing.get_origin(hint) is Annotated:
         metas = (meta for meta in hint.__metadata__ if isinstance(meta, msgspec.Meta))
         yield from (meta.description for meta in metas if meta.description)
@@ -226,7 +260,7 @@ def _descriptions(hint: Any) -> Iterable[str]:
 
 
 def _literals(hint: Any) -> Iterable[Any]:
-    """The literal values that a key takes; none where it takes more than those."""
+    """The literal values that a type hint allows; none if it also allows others."""
     if typing.get_origin(hint) is Literal:
         yield from typing.get_args(hint)
     elif typing.get_origin(hint) in (tuple, Annotated, typing.Union, types.UnionType):

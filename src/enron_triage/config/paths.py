@@ -1,4 +1,4 @@
-"""Where the configuration says that files are: archives, checkpoints, evaluated records, evaluations."""
+"""The paths that follow from the configuration: archives, checkpoints, evaluated records, evaluations."""
 
 from __future__ import annotations
 
@@ -11,51 +11,86 @@ SPLITS = ("train", "val", "test")
 
 
 def local_archive(config: Config) -> Path | None:
-    """The archive on this machine that ``download.source`` names; None for ``cmu``, ``demo`` and URLs.
+    """The archive on this machine that ``download.source`` names.
 
     Parameters
     ----------
     config : Config
         The whole configuration.
+
+    Returns
+    -------
+    Path or None
+        None for ``cmu``, ``demo`` and URLs.
     """
     source = config.download.source
     return None if source in ("cmu", "demo") or "://" in source else Path(source)
 
 
 def named_checkpoint(config: Config, name: str) -> Path:
-    """The path of a checkpoint.
+    """The path of a checkpoint that is given by name.
 
     Parameters
     ----------
     config : Config
         The whole configuration.
     name : str
-        A name in the run's folder (``best_sft``), another run's and its name (``RUN/best_sft``), or a path that ends
-        in ``.pt``.
+        A name in the run's folder (``best_sft``), another run and a name in its folder (``RUN/best_sft``), or a path
+        that ends in ``.pt``.
+
+    Returns
+    -------
+    Path
+        The checkpoint, whether or not it exists.
+    """
+    return checkpoint_file(name, run_folder=config.checkpoints, all_runs=Path(config.checkpoint_dir))
+
+
+def checkpoint_file(name: str, *, run_folder: Path, all_runs: Path) -> Path:
+    """The path of a checkpoint, by the folders that names refer to.
+
+    Parameters
+    ----------
+    name : str
+        As for `named_checkpoint`.
+    run_folder : Path
+        The folder of the run, for a bare name.
+    all_runs : Path
+        The folder that holds the folders of all runs, for a name with the run before it.
     """
     if name.endswith(".pt"):
         return Path(name)
-    return (Path(config.checkpoint_dir) if "/" in name else config.checkpoints) / f"{name}.pt"
+    return (all_runs if "/" in name else run_folder) / f"{name}.pt"
 
 
 def preference_file(section: PairsConfig) -> Path | None:
-    """The file of judged pairs that a stage trains on; None if its pairs come from elsewhere.
+    """The file of judged pairs that a stage trains on.
 
     Parameters
     ----------
     section : PairsConfig
         The section of a stage that trains on preference pairs.
+
+    Returns
+    -------
+    Path or None
+        None if the pairs are made from the labels.
     """
     return None if section.preferences in ("labels", "synthetic") else Path(section.preferences)
 
 
 def reward_model(config: Config) -> Path | None:
-    """The reward model that ``grpo.reward`` names; None if the rewards come from the costs.
+    """The checkpoint of the reward model that ``grpo.reward`` names.
 
     Parameters
     ----------
     config : Config
         The whole configuration.
+
+    Returns
+    -------
+    Path or None
+        None if the rewards come from the costs.
     """
     return None if config.grpo.reward == "costs" else named_checkpoint(config, config.grpo.reward)
 
@@ -67,17 +102,27 @@ def evaluated_checkpoint(config: Config) -> Path:
     ----------
     config : Config
         The whole configuration.
+
+    Returns
+    -------
+    Path
+        The checkpoint, whether or not it exists.
     """
     return named_checkpoint(config, config.evaluate.checkpoint)
 
 
 def evaluated_split(config: Config) -> str | None:
-    """The name of the split to evaluate; None if ``evaluate.split`` is a path.
+    """The name of the split to evaluate on.
 
     Parameters
     ----------
     config : Config
         The whole configuration.
+
+    Returns
+    -------
+    str or None
+        ``train``, ``val`` or ``test``; None if ``evaluate.split`` is a path.
     """
     return config.evaluate.split if config.evaluate.split in SPLITS else None
 
@@ -89,18 +134,28 @@ def evaluated_records(config: Config) -> Path:
     ----------
     config : Config
         The whole configuration.
+
+    Returns
+    -------
+    Path
+        The file of the split, or ``evaluate.split`` itself if it is a path.
     """
     name = evaluated_split(config)
     return config.data / f"{name}.json" if name else Path(config.evaluate.split)
 
 
 def evaluation(config: Config) -> Path:
-    """Where an evaluation is written: ``data/eval/<checkpoint>.<split>.json``, or in the folder of the run.
+    """The file that an evaluation is written to.
 
     Parameters
     ----------
     config : Config
-        The whole configuration. A checkpoint of another run (``RUN/NAME``) has that run's folder.
+        The whole configuration. If ``evaluate.checkpoint`` is another run's (``RUN/NAME``), so is the folder.
+
+    Returns
+    -------
+    Path
+        ``<data_dir>/eval/[<run>/]<checkpoint>.<split>.json``.
     """
     split = evaluated_split(config) or Path(config.evaluate.split).stem
     name = config.evaluate.checkpoint

@@ -1,6 +1,6 @@
-"""The configuration as a whole: every section, and what follows from them.
+"""The whole configuration: its top-level keys, its sections, and the paths and seeds that follow from them.
 
-`load` reads and merges the files and explains what is wrong with them. The sections are in `data` and `training`.
+The sections are in `data` and `training`. `load` reads and merges the files, and explains what is wrong with them.
 """
 
 from __future__ import annotations
@@ -28,42 +28,67 @@ from enron_triage.config.training import (
 from enron_triage.config.types import DeviceName, RunName, SchedulerAddress, Section, Workers
 
 _SEEDED = ("split", "sft", "reward_model", "dpo", "grpo")  # sections whose seed defaults to the top one
-_DECIDES_NOTHING = "resume"  # whether a run continues an unfinished one does not change its result
+_NOT_DECISIVE = "resume"  # whether a run resumes an unfinished one does not change its result
 
 
 class Config(Section, frozen=True):
-    """The whole configuration."""
+    """The whole configuration.
 
-    seed: int = 42  # of everything that is drawn, unless a section has its own
-    device: DeviceName = "auto"  # auto takes a GPU where there is one
+    The comment above a key says what it does and its unit; its type says its range (see `types`). The other keys are
+    sections, which their classes describe.
+    """
+
+    # The seed of all random numbers; a section with a seed of its own uses that instead.
+    seed: int = 42
+    # Where training and prediction run; "auto" takes a GPU if there is one.
+    device: DeviceName = "auto"
+    # The folder of the mail, the data artifacts and the evaluations.
     data_dir: str = "data"
+    # The folder of the checkpoints.
     checkpoint_dir: str = "checkpoints"
-    run: RunName | None = None  # a name: checkpoints/<run>/, data/eval/<run>/
-    workers: Workers = "auto"  # processes of the data stages
-    scheduler: SchedulerAddress | None = None  # of a Dask cluster for the data stages, instead of processes here
+    # A name for this run, whose files are then in <checkpoint_dir>/<run>/ and <data_dir>/eval/<run>/.
+    run: RunName | None = None
+    # The number of processes of the data stages; "auto" takes as many as there are processors.
+    workers: Workers = "auto"
+    # The address of a Dask scheduler that runs the data stages, instead of processes on this machine.
+    scheduler: SchedulerAddress | None = None
+    # Which stages `triage run` chains.
     pipeline: PipelineConfig = PipelineConfig()
+    # Where the raw archive comes from.
     download: DownloadConfig = DownloadConfig()
+    # Which mail is parsed.
     parse: ParseConfig = ParseConfig()
+    # What counts as which action.
     label: LabelConfig = LabelConfig()
+    # How labelled messages are divided into train, val and test.
     split: SplitConfig = SplitConfig()
+    # What the policy sees of a message.
     features: FeaturesConfig = FeaturesConfig()
+    # The size and form of the policy.
     model: ModelConfig = ModelConfig()
+    # Supervised fine-tuning (stage 1).
     sft: SftConfig = SftConfig()
+    # The costs of wrong decisions.
     rewards: RewardsConfig = RewardsConfig()
+    # The reward model (stage 2).
     reward_model: RewardModelConfig = RewardModelConfig()
+    # Direct preference optimisation (stage 4).
     dpo: DpoConfig = DpoConfig()
+    # Group relative policy optimisation (stage 3).
     grpo: GrpoConfig = GrpoConfig()
+    # From probabilities to an action.
     decision: DecisionConfig = DecisionConfig()
+    # Which checkpoint is evaluated on which records.
     evaluate: EvaluateConfig = EvaluateConfig()
 
     @property
     def data(self) -> Path:
-        """The folder of the data artifacts; absolute where the workers of a cluster must find it."""
+        """The folder of the data artifacts; absolute if the workers of a cluster must find it."""
         return Path(self.data_dir) if self.scheduler is None else Path(self.data_dir).absolute()
 
     @property
     def mail(self) -> Path:
-        """What is parsed: ``parse.source``, or what was downloaded."""
+        """The path of the mail to parse: ``parse.source``, or else what ``download`` unpacks."""
         if self.parse.source is None:
             return self.data / "maildir"
         return Path(self.parse.source) if self.scheduler is None else Path(self.parse.source).absolute()
@@ -80,22 +105,27 @@ class Config(Section, frozen=True):
 
     @property
     def split_seed(self) -> int:
-        """``split.seed``, or the seed of the whole run."""
+        """The seed of ``split``: its own, or else the top-level seed."""
         return self.seed if self.split.seed is None else self.split.seed
 
     def seed_of(self, section: TrainingConfig) -> int:
-        """The seed of a training section, or of the whole run.
+        """The seed of a training stage.
 
         Parameters
         ----------
         section : TrainingConfig
             One of the sections `sft`, `reward_model`, `dpo` and `grpo`.
+
+        Returns
+        -------
+        int
+            The section's own seed, or else the top-level seed.
         """
         return self.seed if section.seed is None else section.seed
 
     @property
     def pool(self) -> int | str:
-        """Who does the data stages' work: the number of processes, or the address of a Dask cluster."""
+        """What the data stages run on, for `runtime.workers`: a number of processes, or a Dask scheduler's address."""
         if self.scheduler is not None:
             return self.scheduler
         if self.workers != "auto":
@@ -103,14 +133,19 @@ class Config(Section, frozen=True):
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def settings(self, keys: Iterable[str]) -> dict[str, Any]:
-        """Some keys of the configuration as nested plain values, as the metadata of an artifact record them.
+        """The values of some keys, as the metadata of an artifact record them.
 
-        Seeds are filled in from the top one, and ``resume`` is left out.
+        A seed that is not set is replaced by the top-level one, and ``resume`` is left out.
 
         Parameters
         ----------
         keys : iterable of str
-            Dotted paths, such as ``sft`` or ``label.scheme``; the path of a section stands for all of its keys.
+            Dotted paths, such as ``sft`` or ``label.scheme``; the path of a section means all of its keys.
+
+        Returns
+        -------
+        dict
+            Nested plain values.
 
         Examples
         --------
@@ -121,7 +156,7 @@ class Config(Section, frozen=True):
         for name in _SEEDED:
             if plain[name]["seed"] is None:
                 plain[name]["seed"] = self.seed
-            plain[name].pop(_DECIDES_NOTHING, None)
+            plain[name].pop(_NOT_DECISIVE, None)
         chosen: dict[str, Any] = {}
         for key in keys:
             source, target = plain, chosen

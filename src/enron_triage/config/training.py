@@ -1,4 +1,7 @@
-"""The sections of training, evaluation and prediction, with their defaults."""
+"""The sections of training, evaluation and prediction, with their defaults.
+
+The comment above a key says what it does and its unit; its type says its range (see `types`).
+"""
 
 from __future__ import annotations
 
@@ -25,69 +28,104 @@ RuleName = Annotated[str, Choices("enron_triage.policy.decisions:RULES")]
 
 
 class TextConfig(Section, frozen=True):
-    """How the group ``text`` learns what words say: see `features.text_model`."""
+    """Section ``features.text``: the text model that the feature group ``text`` trains; see `features.text_model`."""
 
+    # Passes over the training messages.
     epochs: PositiveInt = 3
+    # Messages per step.
     batch_size: PositiveInt = 512
+    # The learning rate of the first step; it falls to 0 along a cosine.
     learning_rate: PositiveFloat = 2e-2
-    min_messages: PositiveInt = 10  # words that fewer messages hold are left out
-    folds: Annotated[int, msgspec.Meta(ge=2)] = 4  # train's own scores come from the other folds' mailboxes
+    # Words that occur in fewer messages are left out.
+    min_messages: PositiveInt = 10
+    # The scores of train's own messages come from models of the other folds; a fold consists of whole mailboxes.
+    folds: Annotated[int, msgspec.Meta(ge=2)] = 4
 
 
 class FeaturesConfig(Section, frozen=True):
-    """What the policy sees of a message."""
+    """Section ``features``: what the policy sees of a message."""
 
+    # The feature groups; without this key, those of the default that the label scheme has the data for.
     groups: Annotated[tuple[FeatureGroupName, ...], msgspec.Meta(min_length=1)] = ("metadata", "history", "text")
+    # How the group "text" is trained.
     text: TextConfig = TextConfig()
-    embedding_model: str | None = None  # embedding: the path of a sentence-transformers model; needs the extra embed
+    # For the group "embedding": the path of a sentence-transformers model; it needs the extra "embed".
+    embedding_model: str | None = None
 
 
 class ModelConfig(Section, frozen=True):
-    """The policy: see `policy.network.Policy`."""
+    """Section ``model``: the policy; see `policy.network.Policy`."""
 
+    # The widths of each network's hidden layers.
     hidden: Annotated[tuple[PositiveInt, ...], msgspec.Meta(min_length=1)] = (512, 256)
+    # The dropout probability after each hidden layer.
     dropout: Fraction = 0.5
-    stages: DecisionStages = "one"  # two: respond or not, then which
-    ensemble: PositiveInt = 3  # networks, which differ in their initial weights
-    boosting: NonNegativeInt = 150  # rounds of gradient-boosted trees, a further member; 0: none
+    # "one" is a softmax over the actions; "two" decides whether to respond, then which action of that kind to take.
+    stages: DecisionStages = "one"
+    # The number of networks, which differ in their initial weights and their dropout.
+    ensemble: PositiveInt = 3
+    # Rounds of gradient-boosted trees, which get half of the ensemble weight; 0 uses the networks alone.
+    boosting: NonNegativeInt = 150
 
 
 class TrainingConfig(Section, frozen=True):
-    """What every training stage has: see `training.trainer`."""
+    """The keys that every training stage has; see `training.trainer`."""
 
+    # The largest number of passes over the training examples.
     epochs: PositiveInt = 8
+    # Examples per step.
     batch_size: PositiveInt = 512
+    # The largest learning rate of AdamW, at the end of the warm-up; from there it falls to 0 along a cosine.
     learning_rate: PositiveFloat = 1e-3
+    # The decoupled weight decay of AdamW.
     weight_decay: NonNegativeFloat = 1e-2
-    warmup: Fraction = 0.05  # the share of all steps
+    # The share of all steps in which the learning rate rises linearly.
+    warmup: Fraction = 0.05
+    # The largest L2 norm of the gradient; a longer one is scaled down.
     gradient_clip: PositiveFloat = 1.0
-    patience: PositiveInt = 6  # epochs without improvement before stopping
+    # Training stops after this many epochs without an improvement.
+    patience: PositiveInt = 6
+    # The validation metric that selects the best epoch: the lowest "loss", or the highest value of any other.
     select_by: SelectionMetric = "loss"
+    # How many of the latest epoch checkpoints are kept; the best one is kept in any case.
     keep_checkpoints: PositiveInt = 3
-    resume: bool = True  # continue a run that was killed; false starts over
+    # Whether a run that was interrupted continues after its last whole epoch; false starts over.
+    resume: bool = True
+    # The seed of the stage; without it, the top-level seed.
     seed: int | None = None
 
 
 class SftConfig(TrainingConfig, frozen=True):
-    """Supervised fine-tuning (stage 1)."""
+    """Section ``sft``: supervised fine-tuning (stage 1).
 
+    The policy is corrected for the known effect of class weights and of balanced sampling on its probabilities before
+    it decides, so they hardly move the decisions. With ``decision.keep_class_weights: true`` they do, as in the
+    reference log.
+    """
+
+    # The loss.
     loss: Annotated[str, Choices("enron_triage.training.losses:LOSSES")] = "cross_entropy"
+    # For the focal loss: the exponent that discounts examples already predicted well; 0 gives cross-entropy.
     focal_gamma: NonNegativeFloat = 2.0
-    # What class weights and balanced sampling do to the probabilities is known, and taken back before a decision;
-    # `decision.keep_class_weights: true` leaves it in, so that they move the decisions, as in the reference log.
+    # How the classes are weighted in the loss; see `training.weighting.class_weights`.
     class_weights: Literal["none", "inverse", "power", "effective"] = "power"
-    class_weights_power: PositiveFloat = 0.5  # power: 1 / count ** this
-    class_weights_beta: Fraction = 0.999  # effective: (1 - beta) / (1 - beta ** count)
+    # For "power": a class has the weight 1 / count ** this.
+    class_weights_power: PositiveFloat = 0.5
+    # For "effective": a class has the weight (1 - beta) / (1 - beta ** count), where beta is this.
+    class_weights_beta: Fraction = 0.999
+    # "balanced" draws examples, with replacement, so that all classes are equally frequent.
     sampler: Literal["none", "balanced"] = "none"
-    mailbox_weights_power: NonNegativeFloat = 0.5  # a message weighs 1 / messages of its mailbox ** this
+    # A message has the weight 1 / (messages of its mailbox) ** this: 0 counts messages, 1 counts mailboxes.
+    mailbox_weights_power: NonNegativeFloat = 0.5
 
 
 class RewardsConfig(Section, frozen=True):
-    """What a decision is worth: minus its cost."""
+    """Section ``rewards``: the reward of an action is minus its cost."""
 
-    # Rows: what the owner did; columns: what is predicted; both in class order. A missed reply costs most: somebody
-    # waits, and the owner does not know. Deleting is worse than archiving, as it hides more. Asking for a reply
-    # that is not due costs a moment's attention, a fifth of that.
+    # The cost of each decision: one row for each action of the owner, one column for each predicted action, both in
+    # class order. A missed reply costs most, because somebody waits and the owner does not know. Deleting is worse
+    # than archiving, because it hides more. Asking for a reply that is not due costs a moment's attention: a fifth of
+    # a missed reply.
     costs: Costs = (
         (0.0, 1.0, 2.0, 4.0, 5.0),  # reply_now
         (0.5, 0.0, 1.5, 3.0, 4.0),  # reply_later
@@ -95,74 +133,106 @@ class RewardsConfig(Section, frozen=True):
         (1.0, 0.8, 0.8, 0.0, 1.0),  # archive
         (1.0, 0.8, 0.8, 0.3, 0.0),  # delete
     )
-    # Shaping, for the stages that train on rewards; an evaluation counts the plain costs.
-    partial_credit: Share = 0.0  # see `training.rewards.reward_table`
-    confidence_penalty: NonNegativeFloat = 0.0  # times the policy's probability of a wrong action
+    # How much less it costs to confuse reply_now and reply_later when the reply came close to the boundary between
+    # them; see `training.rewards.reward_table`. Training only: an evaluation counts the plain costs.
+    partial_credit: Share = 0.0
+    # A wrong action costs this much more, times the policy's probability of it. Training only, as above.
+    confidence_penalty: NonNegativeFloat = 0.0
 
 
 class PostTrainingConfig(TrainingConfig, frozen=True):
-    """What the stages have in common that begin with a trained policy."""
+    """The keys of the stages that begin with a trained policy."""
 
+    # As in every training stage.
     epochs: PositiveInt = 5
+    # As in every training stage; lower, because the policy is already trained.
     learning_rate: PositiveFloat = 1e-4
-    init: str = "best_sft"  # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt
-    train: Literal["networks", "residual"] = "networks"  # residual: a small network on top; all below it is frozen
+    # The policy to begin with: NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt.
+    init: str = "best_sft"
+    # "networks" trains the networks; "residual" freezes the policy and trains a small network on top of it.
+    train: Literal["networks", "residual"] = "networks"
+    # For "residual": the width of that network's hidden layer.
     residual_width: PositiveInt = 32
-    dropout: Fraction = 0.0  # of what is trained; 0 keeps its probabilities the reference's at the start
+    # The dropout of what is trained; with 0, training begins at exactly the reference policy's probabilities.
+    dropout: Fraction = 0.0
 
 
 class PairsConfig(PostTrainingConfig, frozen=True):
-    """Training on preference pairs."""
+    """The keys of the stages that train on preference pairs."""
 
-    batch_size: PositiveInt = 2048  # pairs
-    preferences: str = "labels"  # labels | synthetic | the path of judged pairs
+    # Pairs per step.
+    batch_size: PositiveInt = 2048
+    # "labels" (what the owner did is preferred), "synthetic" (the reference log's pairs), or the path of judged pairs.
+    preferences: str = "labels"
+    # For "synthetic": whether pairs are made of the actions that occur in the data, or of all five.
     synthetic_actions: Literal["present", "all"] = "present"
-    hard_negatives: NonNegativeFloat = 1.0  # labels: a pair weighs the probability of the rejected action ** this
-    scale_by_costs: bool = False  # labels: and its cost
+    # For "labels": a pair has the weight (probability of the rejected action) ** this, so that hard pairs count more.
+    hard_negatives: NonNegativeFloat = 1.0
+    # For "labels": whether the weight of a pair is also multiplied by the cost of the rejected action.
+    scale_by_costs: bool = False
+    # The probability that a preference is the wrong way round.
     label_smoothing: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.0
 
 
 class RewardModelConfig(PairsConfig, frozen=True):
-    """The reward model (stage 2)."""
+    """Section ``reward_model``: the reward model (stage 2)."""
 
 
 class DpoConfig(PairsConfig, frozen=True):
-    """Direct preference optimisation (stage 4)."""
+    """Section ``dpo``: direct preference optimisation (stage 4)."""
 
-    loss: Annotated[str, Choices("enron_triage.training.losses:PREFERENCE_LOSSES")] = "sigmoid"
+    # The loss.
+    loss: Annotated[str, Choices("enron_triage.training.preference_losses:PREFERENCE_LOSSES")] = "sigmoid"
+    # How strongly the policy is held to the reference policy; larger values hold it closer.
     beta: PositiveFloat = 0.1
-    sft_weight: NonNegativeFloat = 0.0  # of a supervised term on the chosen actions (RPO)
+    # The weight of an added cross-entropy on the chosen actions (RPO).
+    sft_weight: NonNegativeFloat = 0.0
 
 
 class GrpoConfig(PostTrainingConfig, frozen=True):
-    """Group relative policy optimisation (stage 3)."""
+    """Section ``grpo``: group relative policy optimisation (stage 3)."""
 
+    # As in every training stage.
     select_by: SelectionMetric = "mean_reward"
-    reward: str = "costs"  # costs: rewards.costs and their shaping | a reward model's name or path, such as best_reward
-    estimator: Literal["sampled", "exact"] = "sampled"  # exact: the expectation over the five actions
-    num_generations: Annotated[int, msgspec.Meta(ge=2)] = 8  # actions drawn for each message
-    scale_rewards: bool = True  # by the group's standard deviation
-    epsilon_low: Fraction = 0.2  # the ratio is clipped at 1 - epsilon_low and 1 + epsilon_high
+    # "costs" (rewards.costs with their shaping), or a reward model: its name, such as best_reward, or its path.
+    reward: str = "costs"
+    # "sampled" draws actions from the policy; "exact" takes the expectation over all five.
+    estimator: Literal["sampled", "exact"] = "sampled"
+    # For "sampled": how many actions are drawn for each message.
+    num_generations: Annotated[int, msgspec.Meta(ge=2)] = 8
+    # Whether advantages are divided by the standard deviation of their group's rewards.
+    scale_rewards: bool = True
+    # The probability ratio is clipped at 1 - epsilon_low.
+    epsilon_low: Fraction = 0.2
+    # The probability ratio is clipped at 1 + epsilon_high.
     epsilon_high: NonNegativeFloat = 0.2
-    num_iterations: PositiveInt = 1  # steps on the same groups
-    beta: NonNegativeFloat = 0.04  # of the KL divergence to the reference
+    # Steps on the same groups of actions.
+    num_iterations: PositiveInt = 1
+    # The weight of the KL divergence from the reference policy.
+    beta: NonNegativeFloat = 0.04
+    # The weight of the policy's entropy, which is added to the objective.
     entropy_bonus: NonNegativeFloat = 0.0
 
 
 class DecisionConfig(Section, frozen=True):
-    """From probabilities to an action: see `policy.decisions`."""
+    """Section ``decision``: from probabilities to an action; see `policy.decisions`."""
 
-    rule: RuleName | None = None  # none: argmax for a new checkpoint, a checkpoint's own when it is used
-    prior_strength: Share = 0.5  # prior: how far train's prior is taken out
-    objective: Literal["macro_f1", "cost"] = (
-        "macro_f1"  # thresholds: what they are tuned for; the cost is rewards.costs
-    )
-    keep_class_weights: bool = False  # whether class weights and balanced sampling may move the probabilities
+    # The decision rule; without it, a new checkpoint gets "argmax", and a checkpoint that is used keeps its own.
+    rule: RuleName | None = None
+    # For the rule "prior": the share of train's log class prior that is subtracted.
+    prior_strength: Share = 0.5
+    # For the rule "thresholds": what they are tuned for on validation; the costs are rewards.costs.
+    objective: Literal["macro_f1", "cost"] = "macro_f1"
+    # Whether class weights and balanced sampling are left in the probabilities; see `SftConfig`.
+    keep_class_weights: bool = False
 
 
 class EvaluateConfig(Section, frozen=True):
-    """What is evaluated on what."""
+    """Section ``evaluate``: which checkpoint is evaluated on which records."""
 
-    checkpoint: str = "best_sft"  # NAME, RUN/NAME or a path, as above
-    split: str = "test"  # a split's name, or the path of labelled records
-    bootstrap: PositiveInt = 1000  # resamples of the mailboxes, for the intervals
+    # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt.
+    checkpoint: str = "best_sft"
+    # The name of a split, or the path of labelled records.
+    split: str = "test"
+    # How many bootstrap resamples of the mailboxes the confidence intervals come from.
+    bootstrap: PositiveInt = 1000

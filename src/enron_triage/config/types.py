@@ -1,4 +1,4 @@
-"""The types of the configuration's values, with the words in which an error names them."""
+"""The types of the configuration's values: their ranges, and the words that an error uses for them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import msgspec
 
 
 class Section(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A part of the configuration; refuses keys that it does not know."""
+    """A section of the configuration; it refuses keys that it does not know."""
 
 
 class Choices(msgspec.Struct, frozen=True):
-    """The names that a key takes: the keys of a table elsewhere in the package.
+    """Marks a key whose values are the names in a table of another package.
 
-    The configuration is the lowest layer and some tables need torch, so the table is named and not imported. It is
-    looked up only where a value is not the default.
+    The configuration is a layer below the tables, and some of them need torch, so the table is referred to by a string
+    and not imported. It is looked up only if a value differs from the default.
 
     Attributes
     ----------
     table : str
-        Where the table is: ``module:NAME``, a mapping by name.
+        The place of the table, a mapping by name: ``module:NAME``.
     also : tuple of str
-        Further values that are allowed, such as ``auto``.
+        Values that are allowed besides the names, such as ``auto``.
     """
 
     table: str
@@ -69,17 +69,17 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds(duration: str) -> int:
-    """The length of a duration.
+    """Convert a duration to seconds.
 
     Parameters
     ----------
     duration : str
-        A number and a unit, such as ``90s``, ``5m``, ``1h`` or ``30d``.
+        A number and a unit (seconds, minutes, hours or days), such as ``90s``, ``5m``, ``1h`` or ``30d``.
 
     Returns
     -------
     int
-        In seconds.
+        The number of seconds, rounded.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What needs no training: the rules that a policy must beat, and those that show a leak."""
+"""Decisions that need no training: those that a policy must beat, and those that show a leak in the labels."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from enron_triage.labels.folders import is_sent_folder, owner_addresses, subject_action
+from enron_triage.policy.metrics import FloatArray, IntArray
 from enron_triage.records import ACTION_INDEX, Action, LabeledEmail
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 
 def majority_prediction(train_shares: FloatArray, count: int) -> IntArray:
-    """The most frequent action of train, for every message; shape (count,)."""
+    """The most frequent action of train, for every message.
+
+    Parameters
+    ----------
+    train_shares : array of float, shape (actions,)
+        The share of train that each action has.
+    count : int >= 0
+        How many messages to decide.
+
+    Returns
+    -------
+    array of int, shape (count,)
+        Class indices.
+    """
     return np.full(count, int(train_shares.argmax()), dtype=np.int64)
 
 
 def prior_prediction(train_shares: FloatArray, count: int, generator: np.random.Generator) -> IntArray:
-    """Actions drawn at random in the shares of train; shape (count,)."""
-    return generator.choice(len(train_shares), size=count, p=train_shares / train_shares.sum()).astype(np.int64)
+    """Actions drawn at random, each as often as in train.
 
-
-def subject_rule(records: Iterable[LabeledEmail]) -> IntArray:
-    """The rule that reads the ``folder`` scheme's labels off sender and subject.
-
-    Sent by the owner: the subject's prefix decides; else ``delete``. That so little suffices shows
-    how far the scheme leaks.
+    Parameters
+    ----------
+    train_shares : array of float, shape (actions,)
+        The share of train that each action has; their sum may be off by rounding.
+    count : int >= 0
+        How many messages to decide.
+    generator : numpy.random.Generator
+        What draws them.
 
     Returns
     -------
-    array of int, shape (records,)
+    array of int, shape (count,)
         Class indices.
     """
-    seen = [(r.user, r.sender, r.raw_subject or r.subject, is_sent_folder(r.folder)) for r in records]
-    sent: dict[str, list[str]] = {}
-    for user, sender, _, is_sent in seen:
-        if is_sent:
-            sent.setdefault(user, []).append(sender)
-    owners = {user: owner_addresses(senders) for user, senders in sent.items()}
-    actions = [
-        (subject_action(subject) if sender in owners.get(user, ()) else None) or Action.DELETE
-        for user, sender, subject, _ in seen
-    ]
-    return np.array([ACTION_INDEX[action] for action in actions], dtype=np.int64)
+    return generator.choice(len(train_shares), size=count, p=train_shares / train_shares.sum()).astype(np.int64)
 
 
 def last_action_rule(records: Iterable[LabeledEmail], fallback: Action) -> IntArray:
-    """What the owner last did with this sender, as far as it was known on arrival.
+    """What the owner last did with mail of this sender, as far as it was known when the message arrived.
 
     Parameters
     ----------
     records : iterable of LabeledEmail
-        With their history.
+        The messages, with their history.
     fallback : Action
-        For a sender without earlier action.
+        The decision for a sender on whose mail the owner has not acted before.
 
     Returns
     -------
@@ -69,19 +69,19 @@ def last_action_rule(records: Iterable[LabeledEmail], fallback: Action) -> IntAr
 
 
 def fit_calendar_rule(train: Sequence[tuple[int, Action]]) -> int:
-    """The date that best tells archived from deleted mail: later mail is deleted.
+    """The date that best tells archived mail, before it, from deleted mail, after it.
 
-    That such a rule works at all is a habit of the company, not of a person; no feature may use it.
+    That such a rule works at all is due to habits of the company, not of a person; no feature may use it.
 
     Parameters
     ----------
     train : sequence of (int, Action)
-        Arrival in seconds UTC, and the action.
+        The time of arrival (seconds UTC) and the action of each message.
 
     Returns
     -------
     int
-        Seconds UTC: mail from then on is deleted, earlier mail archived.
+        The date in seconds UTC: mail from then on is deleted, earlier mail archived.
     """
     ordered = sorted((time, action) for time, action in train if action in (Action.ARCHIVE, Action.DELETE))
     right = best = Counter(action for _, action in ordered)[Action.DELETE]
@@ -94,6 +94,19 @@ def fit_calendar_rule(train: Sequence[tuple[int, Action]]) -> int:
 
 
 def calendar_rule(timestamps: Iterable[int], cut: int) -> IntArray:
-    """Delete from `cut` on, archive before; shape (messages,)."""
+    """Delete the mail from a date on, and archive what came before.
+
+    Parameters
+    ----------
+    timestamps : iterable of int
+        When each message arrived, in seconds UTC.
+    cut : int
+        The date in seconds UTC: see `fit_calendar_rule`.
+
+    Returns
+    -------
+    array of int, shape (messages,)
+        Class indices.
+    """
     late, early = ACTION_INDEX[Action.DELETE], ACTION_INDEX[Action.ARCHIVE]
     return np.array([late if time >= cut else early for time in timestamps], dtype=np.int64)

@@ -1,34 +1,106 @@
-"""The simple alternative to a refined policy: calibrated SFT probabilities, the action of highest expected reward."""
+"""The simple alternative to a refined policy: an SFT policy's calibrated probabilities, and the Bayes decision.
+
+The Bayes decision is the action of highest expected reward (Elkan 2001, eq. 1), the rule ``expected_reward``. A policy
+that GRPO or DPO has refined must earn more than this, or refining it was not worth the effort.
+"""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from torch import Tensor
 
+from enron_triage.config.paths import checkpoint_file
+from enron_triage.config.schema import Config
 from enron_triage.config.types import Costs
-from enron_triage.errors import UsageError
-from enron_triage.policy import metrics
+from enron_triage.errors import ArtifactError, UsageError
+from enron_triage.evaluation.result import BayesBaseline
+from enron_triage.evaluation.score import LogitArray, decision_of
+from enron_triage.features.dataset import UNACTED, Dataset
+from enron_triage.pipeline import with_advice
+from enron_triage.policy import bootstrap
 from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint
+from enron_triage.policy.decisions import least_expected_cost
+from enron_triage.policy.inference import predict_logits
+from enron_triage.policy.metrics import IntArray
 from enron_triage.runtime import provenance
 
 logger = logging.getLogger(__name__)
 
-IntArray = npt.NDArray[np.int64]
-_LONGEST_LINE = 20  # refined policies between a checkpoint and its SFT policy
+_MAX_ANCESTORS = 20  # policies between a checkpoint and the SFT policy that it was refined from
+
+
+def compare_with_bayes_baseline(
+    config: Config, path: Path, checkpoint: Checkpoint, dataset: Dataset, features: Tensor, logits: LogitArray
+) -> BayesBaseline | None:
+    """Compare a policy's decisions with the simple alternative to them.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration: the decision rule, the costs, the bootstrap, the seed.
+    path : Path
+        The policy's checkpoint.
+    checkpoint : Checkpoint
+        Its content.
+    dataset : Dataset
+        The messages that the policy is evaluated on.
+    features : Tensor, shape (messages, features)
+        The policy's inputs for them; the SFT policy that it was refined from has the same.
+    logits : array, shape (messages, actions)
+        The policy's logits for them.
+
+    Returns
+    -------
+    BayesBaseline or None
+        None, with a warning in the log, if the SFT policy is not there any more.
+    """
+    found = supervised_ancestor(path, checkpoint)
+    if found is None:
+        return None
+    sft_path, sft = found
+    sft_logits = logits if sft is checkpoint else predict_logits(sft.policy(features.device), features).numpy()
+    acted = dataset.targets.numpy() != UNACTED
+    log_p = checkpoint.calibration.log_probabilities(logits[acted])
+    sft_log_p = sft.calibration.log_probabilities(sft_logits[acted])
+    return compare_rewards(
+        sft_path.stem,
+        decision_of(checkpoint, config).decide(log_p),
+        least_expected_cost(np.exp(sft_log_p), config.rewards.costs),
+        dataset.targets.numpy()[acted],
+        dataset.mailbox.numpy()[acted],
+        costs=config.rewards.costs,
+        resamples=config.evaluate.bootstrap,
+        seed=config.seed,
+    )
 
 
 def supervised_ancestor(path: Path, checkpoint: Checkpoint) -> tuple[Path, Checkpoint] | None:
-    """The SFT policy that a policy was refined from: itself, if it is one; None, with a warning, if it is not there."""
-    for _ in range(_LONGEST_LINE):
+    """The SFT policy that a policy was refined from, or the policy itself if it is one.
+
+    Parameters
+    ----------
+    path : Path
+        The policy's checkpoint.
+    checkpoint : Checkpoint
+        Its content.
+
+    Returns
+    -------
+    (Path, Checkpoint) or None
+        The SFT policy's checkpoint; None, with a warning in the log, if it is missing or has changed since.
+    """
+    for _ in range(_MAX_ANCESTORS):
         if checkpoint.stage == "sft":
             return path, checkpoint
-        path, digest = _beside(path, checkpoint.init), checkpoint.init_digest
+        path, digest = _init_path(path, checkpoint.init), checkpoint.init_digest
         try:
             checkpoint = load_checkpoint(path)
+        except ArtifactError as error:
+            logger.warning("no comparison with the policy that this one was refined from: %s", with_advice(error))
+            return None
         except UsageError as error:
             logger.warning("no comparison with the policy that this one was refined from: %s", error)
             return None
@@ -39,52 +111,62 @@ def supervised_ancestor(path: Path, checkpoint: Checkpoint) -> tuple[Path, Check
     return None
 
 
-def _beside(path: Path, name: str) -> Path:
-    """The checkpoint that another one's ``init`` names: see `stages.named_checkpoint`."""
-    if name.endswith(".pt"):
-        return Path(name)
-    here = path.parent / f"{name}.pt"
-    # RUN/NAME is below the folder of all checkpoints, which is the parent's where this one belongs to a run.
-    return path.parent.parent / f"{name}.pt" if "/" in name and not here.exists() else here
+def _init_path(path: Path, init: str) -> Path:
+    """The checkpoint that the ``init`` of another one names, by where the other one is now.
+
+    The configuration cannot tell: it may name another run, and a folder of checkpoints may have been moved.
+    """
+    own_folder = path.parent
+    is_below = (own_folder / f"{init}.pt").exists()  # then this checkpoint belongs to the unnamed run
+    return checkpoint_file(init, run_folder=own_folder, all_runs=own_folder if is_below else own_folder.parent)
 
 
 def compare_rewards(
+    checkpoint: str,
     predictions: IntArray,
-    alternative: IntArray,
+    baseline: IntArray,
     targets: IntArray,
     mailbox: IntArray,
+    *,
     costs: Costs,
     resamples: int,
     seed: int,
-) -> dict[str, Any]:
-    """Whether decisions are worth more than the alternative's.
+) -> BayesBaseline:
+    """Whether a policy's decisions earn more than a baseline's.
 
     Parameters
     ----------
-    predictions, alternative, targets, mailbox : arrays of int, shape (messages,)
+    checkpoint : str
+        The name of the SFT policy that the baseline's decisions come from.
+    predictions : array of int, shape (messages,)
+        The policy's decisions: class indices.
+    baseline : array of int, shape (messages,)
+        The baseline's decisions.
+    targets : array of int, shape (messages,)
+        What the owner did.
+    mailbox : array of int, shape (messages,)
+        The mailbox of each message, which the bootstrap resamples.
     costs : 5 rows of 5 numbers
-    resamples, seed : int
-        Of the bootstrap over mailboxes.
-
-    Returns
-    -------
-    dict
-        ``mean_reward`` of the alternative, ``gain`` of the decisions over it, its 95% ``interval`` (None under 10
-        mailboxes), and whether it is ``beaten``.
+        Rows are what the owner did, columns what is decided.
+    resamples : int >= 1
+        How often the bootstrap draws mailboxes.
+    seed : int
+        The seed of these draws.
     """
     matrix = np.asarray(costs)
-    gain = matrix[targets, alternative] - matrix[targets, predictions]
+    gain = matrix[targets, baseline] - matrix[targets, predictions]
     _, group = np.unique(mailbox, return_inverse=True)
     sums, sizes = np.bincount(group, gain), np.bincount(group)
-    intervals = metrics.bootstrap_intervals(
+    intervals = bootstrap.bootstrap_intervals(
         group,
         {"gain": lambda drawn: (drawn @ sums) / (drawn @ sizes)},
         resamples=resamples,
         generator=np.random.default_rng(seed),
     )
-    return {
-        "mean_reward": float(-matrix[targets, alternative].mean()),
-        "gain": float(gain.mean()),
-        "interval": intervals["gain"],
-        "beaten": bool(gain.mean() > 0),
-    }
+    return BayesBaseline(
+        checkpoint=checkpoint,
+        mean_reward=float(-matrix[targets, baseline].mean()),
+        gain=float(gain.mean()),
+        interval=intervals["gain"],
+        beats_baseline=bool(gain.mean() > 0),
+    )

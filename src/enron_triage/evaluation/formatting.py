@@ -2,85 +2,123 @@
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import UnsetType
 
-_LEAK_NOTE = "The labels of scheme folder leak: subject_rule, a rule on sender and subject, reads them off sent mail."
+from enron_triage.evaluation.result import DecisionMetrics, Evaluation
+from enron_triage.labels.schemes import SCHEMES
 
 
-def evaluation_table(evaluation: dict[str, Any]) -> str:
-    """An evaluation as a short table.
+def evaluation_table(evaluation: Evaluation) -> str:
+    """An evaluation as a short text, for a terminal.
 
     Parameters
     ----------
-    evaluation : dict
-        As ``triage evaluate --json`` prints it.
+    evaluation : Evaluation
+        What ``triage evaluate`` found.
+
+    Returns
+    -------
+    str
+        Lines without a newline at the end.
     """
-    rule = evaluation["decision_rule"]
     lines = [
-        f"{evaluation['checkpoint']} on {evaluation['split']} (scheme {evaluation['scheme']}): "
-        f"{evaluation['count']:,} messages, {evaluation['mailboxes']} mailboxes, decided by {rule}",
+        f"{evaluation.checkpoint} on {evaluation.split} (scheme {evaluation.scheme}): {evaluation.count:,} messages, "
+        f"{evaluation.mailboxes} mailboxes, decided by {evaluation.decision_rule}",
         "",
-        f"{'':<20}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}{'reward':>10}",
-    ]
-    others = {f"  by {name}": values for name, values in evaluation["decisions"].items() if name != rule}
-    rows = {"policy": evaluation, **others, **evaluation["baselines"]}
-    for name, values in rows.items():
-        lines.append(
-            f"{name:<20}{values['accuracy']:>10.4f}{values['balanced_accuracy']:>10.4f}{values['macro_f1']:>10.4f}"
-            f"{_number(values['mean_reward']):>10}"
-            + ("  collapsed" if values["collapsed"] and name == "policy" else "")
-        )
-    lines += [
+        *_decisions(evaluation),
         "",
-        f"{'action':<14}{'precision':>10}{'recall':>10}{'F1':>10}{'AUC':>10}{'support':>10}{'predicted':>11}",
-    ]
-    for name, values in evaluation["per_class"].items():
-        cells = "".join(_cell(values[key]) for key in ("precision", "recall", "f1", "auc"))
-        lines.append(f"{name:<14}{cells}{values['support']:>10,}{evaluation['predicted_share'][name]:>11.1%}")
-    lines += [
+        *_actions(evaluation),
         "",
-        f"needs a reply: AUC {_number(evaluation['reply_auc'])}, "
-        f"average precision {_number(evaluation['reply_average_precision'])}, "
-        f"AUC among all received {_number(evaluation['reply_auc_received'])}",
-        f"calibration error {_number(evaluation['ece_calibrated'])} "
-        f"(of the plain logits {_number(evaluation['ece'])}; temperature {evaluation['temperature']:.2f})",
+        *_probabilities(evaluation),
+        *_bayes_baseline(evaluation),
+        *_history_bins(evaluation),
+        *_intervals(evaluation),
     ]
-    lines += _alternative(evaluation)
-    lines += [
-        f"after {name} earlier actions: {values['count']:,} messages, accuracy {_number(values['accuracy'])}, "
-        f"macro-F1 {_number(values['macro_f1'])}, reply AUC {_number(values['reply_auc'])}"
-        for name, values in evaluation["by_earlier_actions"].items()
-        if values["count"]
-    ]
-    lines += [
-        f"{name}: 95% interval over mailboxes {interval[0]:.4f} to {interval[1]:.4f}"
-        for name, interval in evaluation["intervals"].items()
-        if interval is not None
-    ]
-    if evaluation["scheme"] == "folder":
-        lines += ["", _LEAK_NOTE]
+    leak_note = SCHEMES[evaluation.scheme].leak_note
+    if leak_note is not None:
+        lines += ["", leak_note]
     return "\n".join(lines)
 
 
-def _alternative(evaluation: dict[str, Any]) -> list[str]:
-    """How the policy's decisions stand against the simple alternative."""
-    alternative = evaluation["alternative"]
-    if alternative is None:
-        return []
-    interval = alternative["interval"]
+def number(value: float | UnsetType | None) -> str:
+    """A metric with four decimals; a dash where it is undefined.
+
+    Parameters
+    ----------
+    value : float, None or UNSET
+        The metric.
+    """
+    return f"{value:.4f}" if isinstance(value, float) else "-"
+
+
+def _decisions(evaluation: Evaluation) -> list[str]:
+    """A row for the policy, for each other decision rule and for each baseline."""
+    others = {f"  by {rule}": row for rule, row in evaluation.decisions.items() if rule != evaluation.decision_rule}
+    rows: dict[str, Evaluation | DecisionMetrics] = {"policy": evaluation, **others, **evaluation.baselines}
+    lines = [f"{'':<20}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}{'reward':>10}"]
+    for name, row in rows.items():
+        cells = (row.accuracy, row.balanced_accuracy, row.macro_f1, row.mean_reward)
+        mark = "  collapsed" if row.collapsed and name == "policy" else ""
+        lines.append(f"{name:<20}{''.join(map(_cell, cells))}{mark}")
+    return lines
+
+
+def _actions(evaluation: Evaluation) -> list[str]:
+    """A row for each action."""
+    heads = f"{'precision':>10}{'recall':>10}{'F1':>10}{'AUC':>10}{'support':>10}{'predicted':>11}"
+    lines = [f"{'action':<14}{heads}"]
+    for name, row in evaluation.per_class.items():
+        cells = "".join(map(_cell, (row.precision, row.recall, row.f1, row.auc)))
+        lines.append(f"{name:<14}{cells}{row.support:>10,}{evaluation.predicted_share[name]:>11.1%}")
+    return lines
+
+
+def _probabilities(evaluation: Evaluation) -> list[str]:
+    """How well replies are told from the rest, and how honest the probabilities are."""
     return [
-        f"mean reward {evaluation['mean_reward']:.4f}; the calibrated probabilities of {alternative['checkpoint']} "
-        f"with the action of highest expected reward: {alternative['mean_reward']:.4f}",
-        f"  so the policy is {'better' if alternative['beaten'] else 'NOT better'} than the simple alternative "
-        f"(by {alternative['gain']:+.4f}"
-        + ("" if interval is None else f", 95% interval over mailboxes {interval[0]:+.4f} to {interval[1]:+.4f}")
-        + ")",
+        f"needs a reply: AUC {number(evaluation.reply_auc)}, "
+        f"average precision {number(evaluation.reply_average_precision)}, "
+        f"AUC among all received {number(evaluation.reply_auc_received)}",
+        f"calibration error {number(evaluation.ece_calibrated)} "
+        f"(of the plain logits {number(evaluation.ece)}; temperature {evaluation.temperature:.2f})",
+    ]
+
+
+def _bayes_baseline(evaluation: Evaluation) -> list[str]:
+    """Whether the policy's decisions earn more than the simple alternative's."""
+    baseline = evaluation.bayes_baseline
+    if baseline is None:
+        return []
+    interval = ""
+    if baseline.interval is not None:
+        low, high = baseline.interval
+        interval = f", 95% interval over mailboxes {low:+.4f} to {high:+.4f}"
+    return [
+        f"mean reward {evaluation.mean_reward:.4f}; the calibrated probabilities of {baseline.checkpoint} "
+        f"with the action of highest expected reward: {baseline.mean_reward:.4f}",
+        f"  so the policy is {'better' if baseline.beats_baseline else 'NOT better'} than the simple alternative "
+        f"(by {baseline.gain:+.4f}{interval})",
+    ]
+
+
+def _history_bins(evaluation: Evaluation) -> list[str]:
+    """The result by how many actions of the owner were known."""
+    return [
+        f"after {name} earlier actions: {row.count:,} messages, accuracy {number(row.accuracy)}, "
+        f"macro-F1 {number(row.macro_f1)}, reply AUC {number(row.reply_auc)}"
+        for name, row in evaluation.by_earlier_actions.items()
+        if row.count
+    ]
+
+
+def _intervals(evaluation: Evaluation) -> list[str]:
+    """The intervals that enough mailboxes gave."""
+    return [
+        f"{name}: 95% interval over mailboxes {interval[0]:.4f} to {interval[1]:.4f}"
+        for name, interval in evaluation.intervals.items()
+        if interval is not None
     ]
 
 
 def _cell(value: float | None) -> str:
-    return f"{_number(value):>10}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return f"{number(value):>10}"

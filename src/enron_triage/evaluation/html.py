@@ -1,20 +1,20 @@
-"""The report as one HTML page that holds its pictures."""
+"""The report as one HTML page, with its plots inside."""
 
 from __future__ import annotations
 
 import base64
 import html
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from enron_triage.evaluation import plots
+from enron_triage.evaluation.reading import EpochRecord, EvaluatedCheckpoint
+from enron_triage.evaluation.result import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from enron_triage.evaluation.report import EvaluatedCheckpoint
 
 _STYLE = """
 body { font-family: sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
@@ -27,39 +27,53 @@ img { max-width: 100%; }
 
 
 def html_page(
-    results: str, policies: Sequence[EvaluatedCheckpoint], histories: Mapping[str, Sequence[Mapping[str, Any]]]
+    results: str, checkpoints: Sequence[EvaluatedCheckpoint], histories: Mapping[str, Sequence[EpochRecord]]
 ) -> str:
-    """The page.
+    """The page; the same content gives the same text.
 
     Parameters
     ----------
     results : str
-        Markdown: headings, tables, paragraphs.
-    policies : sequence of EvaluatedCheckpoint
-    histories : mapping of str to sequence
-        The metrics of each training stage, epoch by epoch.
+        The results in Markdown: headings, tables, paragraphs.
+    checkpoints : sequence of EvaluatedCheckpoint
+        The policies to draw, in order.
+    histories : mapping of str to sequence of EpochRecord
+        The epochs of each training stage, for its learning curves.
+
+    Returns
+    -------
+    str
+        HTML that refers to no other file.
     """
-    shown = {f"{policy.name} on {policy.shown['split']}": policy.shown for policy in policies}
-    parts = ["<h1>Report</h1>", *_blocks(results)]
-    if shown:
-        parts.append("<h3>Policies side by side</h3>")
-        f1 = plots.f1_figure({name: values["per_class"] for name, values in shown.items()}, "F1 by action")
-        accuracies = {
-            name: [mailbox["accuracy"] for mailbox in values["per_mailbox"].values()] for name, values in shown.items()
-        }
-        parts += [_image(f1), _image(plots.mailbox_figure(accuracies, "accuracy by mailbox"))]
-    for name, history in histories.items():
+    shown = {f"{checkpoint.name} on {checkpoint.shown.split}": checkpoint.shown for checkpoint in checkpoints}
+    parts = ["<h1>Report</h1>", *_blocks(results), *_comparison(shown)]
+    for name, epochs in histories.items():
         parts.append(f"<h3>Training: {html.escape(name)}</h3>")
-        parts.append(_image(plots.learning_curves_figure(history, name)))
-    for name, values in shown.items():
+        parts.append(_image(plots.learning_curves_figure(epochs, name)))
+    for name, evaluation in shown.items():
         parts.append(f"<h3>{html.escape(name)}</h3>")
-        parts.append(_image(plots.confusion_figure(np.array(values["confusion_matrix"]), "confusion")))
-        parts.append(_image(plots.reliability_figure(values["reliability"], "reliability")))
+        parts.append(_image(plots.confusion_figure(np.array(evaluation.confusion_matrix), "confusion")))
+        parts.append(_image(plots.reliability_figure(evaluation.reliability, "reliability")))
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>enron_triage: report</title>'
         f"<style>{_STYLE}</style></head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def _comparison(shown: Mapping[str, Evaluation]) -> list[str]:
+    """The plots that show all policies at once."""
+    if not shown:
+        return []
+    f1 = {name: {action: row.f1 for action, row in evaluation.per_class.items()} for name, evaluation in shown.items()}
+    accuracies = {
+        name: [mailbox.accuracy for mailbox in evaluation.per_mailbox.values()] for name, evaluation in shown.items()
+    }
+    return [
+        "<h3>Policies side by side</h3>",
+        _image(plots.f1_figure(f1, "F1 by action")),
+        _image(plots.mailbox_figure(accuracies, "accuracy by mailbox")),
+    ]
 
 
 def _image(figure: Figure) -> str:

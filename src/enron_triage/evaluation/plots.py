@@ -1,21 +1,31 @@
-"""Pictures of evaluations and of training, drawn with matplotlib; the same content gives the same bytes.
+"""Plots of evaluations and of training, drawn with matplotlib; the same content gives the same bytes.
 
-matplotlib takes a second to import, which what draws nothing should not cost: so it is imported where it draws.
+Importing matplotlib takes a second, so a function imports it when it draws.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from enron_triage.evaluation.reading import EpochRecord
+from enron_triage.policy.metrics import IntArray
+from enron_triage.policy.probability_metrics import ReliabilityBin
 from enron_triage.records import ACTION_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+_PANELS = {  # the panels of the learning curves, and the metrics in each
+    "loss": ("train_loss", "val_loss"),
+    "validation": ("accuracy", "macro_f1", "preference_accuracy"),
+    "mean reward": ("mean_reward", "train_reward"),
+    "KL and entropy": ("kl", "entropy"),
+}
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -24,14 +34,28 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def draw_confusion(confusion: npt.NDArray[np.int64], title: str, file: IO[bytes]) -> None:
-    """Draw a confusion matrix as PNG: see `confusion_figure`."""
+def draw_confusion(confusion: IntArray, title: str, file: IO[bytes]) -> None:
+    """Draw a confusion matrix as PNG.
+
+    Parameters
+    ----------
+    confusion, title
+        As in `confusion_figure`.
+    file : binary file
+        What to write the picture to.
+    """
     # Without the version in it, the same matrix gives the same bytes.
     confusion_figure(confusion, title).savefig(file, format="png", dpi=120, metadata={"Software": None})
 
 
 def as_svg(figure: Figure) -> bytes:
-    """A figure as SVG, with nothing of the day or the machine in it."""
+    """A figure as SVG, with nothing in it that depends on the day or the machine.
+
+    Parameters
+    ----------
+    figure : Figure
+        Any figure.
+    """
     import matplotlib
 
     file = io.BytesIO()
@@ -40,13 +64,15 @@ def as_svg(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def confusion_figure(confusion: npt.NDArray[np.int64], title: str) -> Figure:
-    """A confusion matrix: rows are true actions, shaded by their share of the row.
+def confusion_figure(confusion: IntArray, title: str) -> Figure:
+    """A confusion matrix, each cell shaded by its share of the row.
 
     Parameters
     ----------
     confusion : array of int, shape (actions, actions)
+        Counts by true action (rows) and predicted action (columns).
     title : str
+        What to write above it.
     """
     figure = _figure(6, 5)
     axes = figure.subplots()
@@ -62,92 +88,95 @@ def confusion_figure(confusion: npt.NDArray[np.int64], title: str) -> Figure:
     return figure
 
 
-def reliability_figure(bins: Sequence[Mapping[str, float]], title: str) -> Figure:
-    """A reliability diagram: accuracy by confidence, the area of a point its share of the messages.
+def reliability_figure(bins: Sequence[ReliabilityBin], title: str) -> Figure:
+    """A reliability diagram: accuracy by confidence, with larger points for larger bins.
 
     Parameters
     ----------
-    bins : sequence of mappings
-        As `metrics.reliability` gives them.
+    bins : sequence of ReliabilityBin
+        The bins, in order of confidence.
     title : str
+        What to write above it.
     """
     figure = _figure(5, 5)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linestyle="dashed", label="perfect")
-    total = sum(bin_["count"] for bin_ in bins) or 1
-    confidence, accuracy = ([bin_[name] for bin_ in bins] for name in ("confidence", "accuracy"))
+    total = sum(each.count for each in bins) or 1
+    confidence, accuracy = [each.confidence for each in bins], [each.accuracy for each in bins]
     axes.plot(confidence, accuracy, color="tab:blue")
-    axes.scatter(confidence, accuracy, s=[20 + 600 * bin_["count"] / total for bin_ in bins], alpha=0.6)
+    axes.scatter(confidence, accuracy, s=[20 + 600 * each.count / total for each in bins], alpha=0.6)
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1), title=title)
     return figure
 
 
-def learning_curves_figure(history: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """How a stage went, epoch by epoch: losses; validation metrics; KL, entropy; shares of the predictions.
+def learning_curves_figure(epochs: Sequence[EpochRecord], title: str) -> Figure:
+    """How a stage's training went, epoch by epoch; a metric that the stage does not have is left out.
 
     Parameters
     ----------
-    history : sequence of mappings
-        The lines of ``stage_N_metrics.jsonl``.
+    epochs : sequence of EpochRecord
+        The epochs, in order.
     title : str
+        What to write above it.
     """
-    epochs = [line["epoch"] for line in history]
-    panels = {
-        "loss": ("train_loss", "val_loss"),
-        "validation": ("accuracy", "macro_f1", "preference_accuracy"),
-        "mean reward": ("mean_reward", "train_reward"),
-        "KL and entropy": ("kl", "entropy"),
-    }
-    known = {
-        name: [key for key in keys if any(line.get(key) is not None for line in history)]
-        for name, keys in panels.items()
-    }
-    known = {name: keys for name, keys in known.items() if keys}
-    figure = _figure(4 * (len(known) + 1), 3.5)
-    axes = figure.subplots(1, len(known) + 1)
-    for panel, (name, keys) in zip(axes, known.items(), strict=False):
-        for key in keys:
-            values = [np.nan if line.get(key) is None else line[key] for line in history]
-            panel.plot(epochs, values, marker="o", label=key)
+    numbers = [epoch.epoch for epoch in epochs]
+    panels: dict[str, dict[str, list[float]]] = {}
+    for name, metrics in _PANELS.items():
+        curves = {metric: _curve(epochs, metric) for metric in metrics}
+        panels[name] = {metric: curve for metric, curve in curves.items() if not np.isnan(curve).all()}
+    panels = {name: curves for name, curves in panels.items() if curves}
+    figure = _figure(4 * (len(panels) + 1), 3.5)
+    axes = figure.subplots(1, len(panels) + 1, squeeze=False)[0]
+    for panel, (name, curves) in zip(axes, panels.items(), strict=False):
+        for metric, curve in curves.items():
+            panel.plot(numbers, curve, marker="o", label=metric)
         panel.set(xlabel="epoch", title=name)
         panel.legend()
-    shares = [[line["predicted_share"][action] for line in history] for action in ACTION_NAMES]
-    axes[-1].stackplot(epochs, shares, labels=ACTION_NAMES)
+    shares = [[epoch.predicted_share[action] for epoch in epochs] for action in ACTION_NAMES]
+    axes[-1].stackplot(numbers, shares, labels=ACTION_NAMES)
     axes[-1].set(xlabel="epoch", title="predicted on validation", ylim=(0, 1))
     axes[-1].legend(loc="lower right")
     figure.suptitle(title)
     return figure
 
 
-def f1_figure(per_class: Mapping[str, Mapping[str, Mapping[str, float | None]]], title: str) -> Figure:
-    """F1 of each action, a group of bars for each policy.
+def _curve(epochs: Sequence[EpochRecord], metric: str) -> list[float]:
+    """A metric epoch by epoch; NaN where an epoch does not have it."""
+    values = [getattr(epoch, metric) for epoch in epochs]
+    return [np.nan if value is None else value for value in values]
+
+
+def f1_figure(f1: Mapping[str, Mapping[str, float | None]], title: str) -> Figure:
+    """F1 of each action, with a group of bars for each policy.
 
     Parameters
     ----------
-    per_class : mapping of str to mapping
-        By policy: an evaluation's ``per_class``.
+    f1 : mapping of str to mapping of str to float or None
+        The F1 of every action, for each policy; undefined is drawn as 0.
     title : str
+        What to write above it.
     """
-    figure = _figure(max(6, 2 + 1.2 * len(per_class)), 4)
+    figure = _figure(max(6, 2 + 1.2 * len(f1)), 4)
     axes = figure.subplots()
     width = 0.8 / len(ACTION_NAMES)
     for index, action in enumerate(ACTION_NAMES):
-        heights = [classes[action]["f1"] or 0.0 for classes in per_class.values()]
+        heights = [of_action[action] or 0.0 for of_action in f1.values()]
         axes.bar(np.arange(len(heights)) + (index - 2) * width, heights, width, label=action)
-    axes.set_xticks(range(len(per_class)), list(per_class), rotation=20, ha="right")
+    axes.set_xticks(range(len(f1)), list(f1), rotation=20, ha="right")
     axes.set(ylabel="F1", ylim=(0, 1), title=title)
     figure.legend(loc="outside right center")
     return figure
 
 
 def mailbox_figure(accuracies: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """The accuracy on every mailbox, a box for each policy: how differently people fare.
+    """The accuracy on every mailbox, with a box for each policy: how much people differ.
 
     Parameters
     ----------
     accuracies : mapping of str to sequence of float
-        By policy.
+        The accuracies on the mailboxes, for each policy.
     title : str
+        What to write above it.
     """
     figure = _figure(max(6, 2 + 1.2 * len(accuracies)), 4)
     axes = figure.subplots()

@@ -3,163 +3,262 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
+from torch import Tensor
 
 from enron_triage.config.schema import Config
 from enron_triage.config.types import Costs
-from enron_triage.features.dataset import Dataset
-from enron_triage.features.extract import UNACTED
+from enron_triage.evaluation.result import (
+    ClassMetricsWithAuc,
+    DecisionMetrics,
+    HistoryBin,
+    Interval,
+    MailboxMean,
+    MailboxMetrics,
+    PolicyScores,
+)
+from enron_triage.features.dataset import UNACTED, Dataset
 from enron_triage.features.history import num_prior_actions
-from enron_triage.policy import metrics
-from enron_triage.policy.calibration import Calibration
+from enron_triage.policy import bootstrap, metrics, probability_metrics
 from enron_triage.policy.checkpoint import Checkpoint
-from enron_triage.policy.decisions import RULES, Decision
+from enron_triage.policy.decisions import Decision
+from enron_triage.policy.metrics import FloatArray, IntArray
 from enron_triage.records import ACTION_NAMES
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+LogitArray = npt.NDArray[np.float32]
 
-_EARLIER_ACTIONS = (0, 1, 50, 500, np.inf)  # bounds: a new user's first day to a year
+_EARLIER_ACTIONS = (0, 1, 50, 500, np.inf)  # bounds: from a new user's first day to a year of use
+
+
+class _Decided(msgspec.Struct, kw_only=True, frozen=True):
+    """The messages with an action, and what the policy says of them; every array has a row per message."""
+
+    targets: IntArray
+    mailbox: IntArray
+    probabilities: FloatArray  # calibrated, shape (messages, actions)
+    predictions: IntArray
+
+    @property
+    def is_reply(self) -> npt.NDArray[np.bool_]:
+        return probability_metrics.needs_reply(self.targets)
+
+    @property
+    def reply_probability(self) -> FloatArray:
+        return probability_metrics.reply_probability(self.probabilities)
 
 
 def score(
     checkpoint: Checkpoint,
     dataset: Dataset,
-    logits: npt.NDArray[np.float32],
-    unacted: npt.NDArray[np.float32],
+    logits: LogitArray,
+    unacted_logits: LogitArray,
     config: Config,
-) -> dict[str, Any]:
+    *,
+    name: str,
+    split: str,
+) -> PolicyScores:
     """Everything that an evaluation says of the policy itself.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Gives the calibration and the decision rules.
+        The policy's checkpoint, for its calibration and its decision rules.
     dataset : Dataset
+        The messages that the policy is evaluated on.
     logits : array, shape (messages, actions)
-        Of every message of `dataset`.
-    unacted : array, shape (unacted messages, actions)
-        Logits of the received messages that got no action.
+        The policy's logits for every message of `dataset`.
+    unacted_logits : array, shape (unacted messages, actions)
+        Its logits for the received messages that got no action.
     config : Config
-        The decision rule (by default, the checkpoint's own), the costs, the bootstrap.
+        The whole configuration: the decision rule (by default, the checkpoint's own), the costs, the bootstrap.
+    name, split : str
+        The names of the checkpoint and of the split, as the evaluation gives them.
+
+    Returns
+    -------
+    PolicyScores
+        The metrics of the messages that have an action.
     """
     acted = dataset.targets.numpy() != UNACTED
-    targets, mailbox = dataset.targets.numpy()[acted], dataset.mailbox.numpy()[acted]
-    calibration, decision = Calibration(**checkpoint.calibration), decision_of(checkpoint, config)
+    calibration, decision = checkpoint.calibration, decision_of(checkpoint, config)
     log_p = calibration.log_probabilities(logits[acted])
-    probabilities = np.exp(log_p)
-    predictions = decision.decide(log_p)
-    result = decision_metrics(targets, predictions, decision.costs)
-    for index, name in enumerate(ACTION_NAMES):
-        result["per_class"][name]["auc"] = metrics.roc_auc(targets == index, probabilities[:, index])
-    positive, reply = metrics.needs_reply(targets), metrics.reply_probability(probabilities)
-    unacted_reply = metrics.reply_probability(calibration.probabilities(unacted))
-    received = np.concatenate([positive, np.zeros(len(unacted_reply), dtype=bool)])
-    per_mailbox = _per_mailbox(dataset.mailboxes, mailbox, targets, predictions)
-    return {
-        "count": len(targets),
-        "mailboxes": len(per_mailbox),
-        **result,
-        "reply_auc": metrics.roc_auc(positive, reply),
-        "reply_average_precision": metrics.average_precision(positive, reply),
-        # Without the messages that got no action, "all received" would be something else.
-        "reply_auc_received": metrics.roc_auc(received, np.concatenate([reply, unacted_reply]))
-        if len(unacted)
-        else None,
-        "received": len(received),
-        "ece": metrics.expected_calibration_error(np.exp(log_softmax(logits[acted].astype(float), axis=1)), targets),
-        "ece_calibrated": metrics.expected_calibration_error(probabilities, targets),
-        "reliability": metrics.reliability(probabilities, targets),
-        "temperature": calibration.temperature,
-        "decision_rule": decision.rule,
-        "decisions": {name: decision_metrics(targets, decision.decide(log_p, name), decision.costs) for name in RULES},
-        "by_earlier_actions": _by_earlier_actions(dataset, acted, targets, predictions, reply),
-        "intervals": _intervals(mailbox, targets, predictions, reply, config),
-        "per_mailbox": per_mailbox,
-        "mailbox_mean": {
-            name: float(np.mean([values[name] for values in per_mailbox.values()])) for name in ("accuracy", "macro_f1")
-        },
-    }
+    decided = _Decided(
+        targets=dataset.targets.numpy()[acted],
+        mailbox=dataset.mailbox.numpy()[acted],
+        probabilities=np.exp(log_p),
+        predictions=decision.decide(log_p),
+    )
+    per_mailbox = _per_mailbox(decided, dataset.mailboxes)
+    return PolicyScores(
+        checkpoint=name,
+        stage=checkpoint.stage,
+        split=split,
+        scheme=dataset.scheme,
+        count=len(decided.targets),
+        mailboxes=len(per_mailbox),
+        **_own_decisions(decided, decision.costs),
+        **_reply_detection(decided, calibration.probabilities(unacted_logits)),
+        **_calibration_quality(decided, logits[acted]),
+        temperature=calibration.temperature,
+        decision_rule=decision.rule,
+        decisions=_by_rule(decided.targets, log_p, decision),
+        by_earlier_actions=_by_earlier_actions(decided, dataset, acted),
+        intervals=_intervals(decided, config),
+        per_mailbox=per_mailbox,
+        mailbox_mean=_mailbox_mean(list(per_mailbox.values())),
+    )
 
 
 def decision_of(checkpoint: Checkpoint, config: Config) -> Decision:
-    """The checkpoint's decision rules, with the configured rule and costs."""
-    decision = Decision(**checkpoint.decision)
-    return msgspec.structs.replace(decision, rule=config.decision.rule or decision.rule, costs=config.rewards.costs)
+    """The decision rules of a checkpoint, with the configuration's rule and costs.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Any checkpoint.
+    config : Config
+        The whole configuration: ``decision.rule`` (by default, the checkpoint's own) and ``rewards.costs``.
+    """
+    decision = checkpoint.decision.with_rule(config.decision.rule)
+    return msgspec.structs.replace(decision, costs=config.rewards.costs)
 
 
-def _by_earlier_actions(
-    dataset: Dataset,
-    acted: npt.NDArray[np.bool_],
-    targets: IntArray,
-    predictions: IntArray,
-    reply: FloatArray,
-) -> dict[str, Any]:
+def decision_metrics(targets: IntArray, predictions: IntArray, costs: Costs) -> DecisionMetrics:
+    """The metrics of some decisions that need no probabilities.
+
+    Parameters
+    ----------
+    targets : array of int, shape (messages,)
+        What the owner did: class indices.
+    predictions : array of int, shape (messages,)
+        What was decided.
+    costs : 5 rows of 5 numbers
+        Rows are what the owner did, columns what is decided.
+    """
+    classification = metrics.classification(targets, predictions)
+    reward = metrics.mean_reward(np.array(classification.confusion_matrix), costs)
+    return DecisionMetrics(**msgspec.structs.asdict(classification), mean_reward=float(reward))
+
+
+def _by_rule(targets: IntArray, log_probabilities: FloatArray, decision: Decision) -> dict[str, DecisionMetrics]:
+    """The decisions of every rule that the policy has."""
+    return {
+        rule: decision_metrics(targets, decision.decide(log_probabilities, rule), decision.costs)
+        for rule in decision.available
+    }
+
+
+def _own_decisions(decided: _Decided, costs: Costs) -> dict[str, Any]:
+    """The fields of `PolicyScores` that are the metrics of the policy's decisions."""
+    decisions = decision_metrics(decided.targets, decided.predictions, costs)
+    per_class = {
+        name: ClassMetricsWithAuc(
+            **msgspec.structs.asdict(decisions.per_class[name]),
+            auc=probability_metrics.roc_auc(decided.targets == index, decided.probabilities[:, index]),
+        )
+        for index, name in enumerate(ACTION_NAMES)
+    }
+    return msgspec.structs.asdict(decisions) | {"per_class": per_class}
+
+
+def _reply_detection(decided: _Decided, unacted_probabilities: FloatArray) -> dict[str, Any]:
+    """The fields of `PolicyScores` that say how well the policy tells what needs a reply."""
+    is_reply, reply = decided.is_reply, decided.reply_probability
+    unacted_reply = probability_metrics.reply_probability(unacted_probabilities)
+    received = np.concatenate([is_reply, np.zeros(len(unacted_reply), dtype=bool)])
+    return {
+        "reply_auc": probability_metrics.roc_auc(is_reply, reply),
+        "reply_average_precision": probability_metrics.average_precision(is_reply, reply),
+        # Without the messages that got no action, "all received" would mean something else.
+        "reply_auc_received": probability_metrics.roc_auc(received, np.concatenate([reply, unacted_reply]))
+        if len(unacted_reply)
+        else None,
+        "received": len(received),
+    }
+
+
+def _calibration_quality(decided: _Decided, logits: LogitArray) -> dict[str, Any]:
+    """The fields of `PolicyScores` that say how honest the probabilities are, without and with calibration."""
+    uncalibrated, targets = np.exp(log_softmax(logits.astype(float), axis=1)), decided.targets
+    return {
+        "ece": probability_metrics.expected_calibration_error(uncalibrated, targets),
+        "ece_calibrated": probability_metrics.expected_calibration_error(decided.probabilities, targets),
+        "reliability": probability_metrics.reliability(decided.probabilities, targets),
+    }
+
+
+def _by_earlier_actions(decided: _Decided, dataset: Dataset, acted: npt.NDArray[np.bool_]) -> dict[str, HistoryBin]:
     """How good the policy is for a new user, and how good once it knows them; empty without history."""
-    if "history" not in dataset.raw:
+    history = dataset.raw.get("history")
+    if not isinstance(history, Tensor):
         return {}
-    known = num_prior_actions(dataset.raw["history"].numpy())[acted]
-    result: dict[str, dict[str, Any]] = {}
+    known = num_prior_actions(history.numpy())[acted]
+    bins = {}
     for first, last in itertools.pairwise(_EARLIER_ACTIONS):
         rows = (known >= first) & (known < last)
         name = f"{first}+" if last == np.inf else str(first) if last == first + 1 else f"{first}-{int(last) - 1}"
-        result[name] = {"count": int(rows.sum())}
-        if rows.any():
-            confusion = metrics.confusion_matrix(targets[rows], predictions[rows])
-            result[name] |= {
-                "accuracy": float(metrics.accuracy(confusion)),
-                "macro_f1": float(metrics.macro_f1(confusion)),
-                "reply_auc": metrics.roc_auc(metrics.needs_reply(targets[rows]), reply[rows]),
-            }
-    return result
+        bins[name] = _history_bin(decided, rows) if rows.any() else HistoryBin(count=0)
+    return bins
 
 
-def decision_metrics(targets: IntArray, predictions: IntArray, costs: Costs) -> dict[str, Any]:
-    """The metrics of some decisions that need no probabilities, the mean reward among them."""
-    result = msgspec.to_builtins(metrics.classification(targets, predictions))
-    reward = metrics.mean_reward(np.array(result["confusion_matrix"]), costs)
-    return {**result, "mean_reward": float(reward)}
+def _history_bin(decided: _Decided, rows: npt.NDArray[np.bool_]) -> HistoryBin:
+    confusion = metrics.confusion_matrix(decided.targets[rows], decided.predictions[rows])
+    return HistoryBin(
+        count=int(rows.sum()),
+        accuracy=float(metrics.accuracy(confusion)),
+        macro_f1=float(metrics.macro_f1(confusion)),
+        reply_auc=probability_metrics.roc_auc(decided.is_reply[rows], decided.reply_probability[rows]),
+    )
 
 
-def _per_mailbox(names: list[str], mailbox: IntArray, targets: IntArray, predictions: IntArray) -> dict[str, Any]:
+def _per_mailbox(decided: _Decided, names: Sequence[str]) -> dict[str, MailboxMetrics]:
+    """The result on each mailbox that has a message with an action."""
     result = {}
     for index, name in enumerate(names):
-        rows = mailbox == index
+        rows = decided.mailbox == index
         if rows.any():
-            confusion = metrics.confusion_matrix(targets[rows], predictions[rows])
-            result[name] = {
-                "count": int(rows.sum()),
-                "accuracy": float(metrics.accuracy(confusion)),
-                "macro_f1": float(metrics.macro_f1(confusion)),
-            }
+            confusion = metrics.confusion_matrix(decided.targets[rows], decided.predictions[rows])
+            result[name] = MailboxMetrics(
+                count=int(rows.sum()),
+                accuracy=float(metrics.accuracy(confusion)),
+                macro_f1=float(metrics.macro_f1(confusion)),
+            )
     return result
 
 
-def _intervals(
-    mailbox: IntArray, targets: IntArray, predictions: IntArray, reply: FloatArray, config: Config
-) -> dict[str, list[float] | None]:
+def _mailbox_mean(mailboxes: Sequence[MailboxMetrics]) -> MailboxMean:
+    return MailboxMean(
+        accuracy=float(np.mean([mailbox.accuracy for mailbox in mailboxes])),
+        macro_f1=float(np.mean([mailbox.macro_f1 for mailbox in mailboxes])),
+    )
+
+
+def _intervals(decided: _Decided, config: Config) -> dict[str, Interval | None]:
     """95% intervals over mailboxes: the people are the sample, not their messages."""
-    _, group = np.unique(mailbox, return_inverse=True)
+    _, group = np.unique(decided.mailbox, return_inverse=True)
     confusions = np.stack(
-        [metrics.confusion_matrix(targets[group == g], predictions[group == g]) for g in range(group.max() + 1)]
+        [
+            metrics.confusion_matrix(decided.targets[group == g], decided.predictions[group == g])
+            for g in range(group.max() + 1)
+        ]
     )
 
     def of_confusion(statistic: Callable[[Any], FloatArray]) -> Callable[[IntArray], FloatArray]:
         return lambda drawn: statistic(np.tensordot(drawn, confusions, axes=1))
 
-    positive = metrics.needs_reply(targets)
+    is_reply, reply = decided.is_reply, decided.reply_probability
     statistics: dict[str, Callable[[IntArray], FloatArray]] = {
         "accuracy": of_confusion(metrics.accuracy),
         "balanced_accuracy": of_confusion(metrics.balanced_accuracy),
         "macro_f1": of_confusion(metrics.macro_f1),
         "mean_reward": of_confusion(lambda confusions: metrics.mean_reward(confusions, config.rewards.costs)),
-        "reply_auc": lambda drawn: metrics.weighted_roc_auc(positive, reply, drawn[:, group]),
+        "reply_auc": lambda drawn: bootstrap.weighted_roc_auc(is_reply, reply, drawn[:, group]),
     }
     generator = np.random.default_rng(config.seed)
-    return metrics.bootstrap_intervals(group, statistics, resamples=config.evaluate.bootstrap, generator=generator)
+    return bootstrap.bootstrap_intervals(group, statistics, resamples=config.evaluate.bootstrap, generator=generator)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,11 +17,12 @@ import torch
 from torch import Tensor
 
 from enron_triage import __version__
-from enron_triage.config.training import FeatureGroupName
+from enron_triage.config.training import FeaturesConfig
 from enron_triage.errors import UsageError
-from enron_triage.features import embedding
-from enron_triage.features.extract import DENSE, Chunk, Extracted, extract_chunk, extract_records
-from enron_triage.features.text_model import TokenBags
+from enron_triage.features.extract import Chunk, Extracted, extract_chunk, extract_records
+from enron_triage.features.feature_group import TokenArrays
+from enron_triage.features.groups import configured_groups
+from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import LabeledEmail, Scheme
 from enron_triage.runtime import artifacts, provenance
 from enron_triage.runtime.progress import progress_bar
@@ -27,9 +30,12 @@ from enron_triage.runtime.workers import map_ordered
 
 logger = logging.getLogger(__name__)
 
+UNACTED = -1  # the target of a message that got no action
 
 _CHUNK = 1000  # records: some 100 ms of work
-_CACHE_FORMAT = 5  # raise it when a group's extraction changes
+_CACHE_FORMAT = 6  # raise it when a group's extraction or the form of the cache changes
+
+Keep = Callable[[str, int | None], bool]  # takes a record's user and timestamp and tells whether it is wanted
 
 
 class Dataset(msgspec.Struct, kw_only=True):
@@ -37,22 +43,21 @@ class Dataset(msgspec.Struct, kw_only=True):
 
     Attributes
     ----------
-    raw : dict of str to Tensor, each shape (messages, raw columns)
-        By dense feature group.
-    words : TokenBags or None
-        Of the group ``text``.
+    raw : dict of str to Tensor, shape (messages, raw columns), or TokenBags
+        The raw features of each group, in the order of `groups.GROUPS`.
     targets : Tensor of int64, shape (messages,)
-        Class index; `UNACTED` where there was no action.
+        The class index of each message's action; `UNACTED` where there was no action.
     response_seconds : Tensor of float32, shape (messages,)
-        NaN where the message was not answered.
+        How long the owner took to answer; NaN where the message was not answered.
     mailbox : Tensor of int64, shape (messages,)
-        Index into `mailboxes`.
+        The mailbox of each message, as an index into `mailboxes`.
     mailboxes : list of str
+        The users whose mailboxes these are, in the order in which they appear.
     scheme : str
+        The label scheme of the targets.
     """
 
-    raw: dict[str, Tensor]
-    words: TokenBags | None
+    raw: dict[str, Tensor | TokenBags]
     targets: Tensor
     response_seconds: Tensor
     mailbox: Tensor
@@ -62,79 +67,95 @@ class Dataset(msgspec.Struct, kw_only=True):
     def __len__(self) -> int:
         return len(self.targets)
 
+    def sample_weight(self, mailbox_weights_power: float) -> Tensor:
+        """How much each message counts in training: people who received much do not decide for all.
 
-def dense_columns(groups: Sequence[FeatureGroupName]) -> dict[str, str]:
-    """The names of the dense features of some groups, in order, with their meanings.
+        Parameters
+        ----------
+        mailbox_weights_power : float >= 0
+            A message weighs 1 / messages of its mailbox ** this: with 0 all messages weigh the same, with 1 all
+            mailboxes do.
 
-    Those of ``embedding``, which come last, are as many as the model has dimensions, and not named here.
-    """
-    return {name: meaning for group in groups if group in DENSE for name, meaning in DENSE[group].columns.items()}
-
-
-def transform_dense(dataset: Dataset, groups: Sequence[FeatureGroupName], class_prior: Tensor) -> Tensor:
-    """The dense features of some groups, shape (messages, features)."""
-    parts = [
-        DENSE[group].transform(dataset.raw[group].numpy(), class_prior.numpy()) for group in groups if group in DENSE
-    ]
-    if "embedding" in groups:
-        parts.append(dataset.raw["embedding"].numpy())
-    return torch.from_numpy(np.concatenate([np.empty((len(dataset), 0), dtype=np.float32), *parts], axis=1))
+        Returns
+        -------
+        Tensor of float32, shape (messages,)
+            The weights, scaled to a mean of 1.
+        """
+        weights = torch.bincount(self.mailbox).double().clamp_min(1)[self.mailbox] ** -mailbox_weights_power
+        return (weights / weights.mean()).float()
 
 
 def load_dataset(
     path: Path,
-    groups: Sequence[FeatureGroupName],
+    settings: FeaturesConfig,
     *,
     cache: Path,
     workers: int | str,
-    embedding_model: str | None = None,
-    keep: Callable[[str, int | None], bool] | None = None,
+    keep: Keep | None = None,
     keep_key: str = "",
 ) -> Dataset:
-    """Extract the features of an artifact of labelled records, or take them from the cache.
+    """Extract the raw features of an artifact of labelled records, or take them from the cache.
 
     Parameters
     ----------
     path : Path
-    groups : sequence of str
+        The artifact.
+    settings : FeaturesConfig
+        Which groups to extract, and how.
     cache : Path
         The folder of cached tensors.
     workers : int or str
-        See `workers.map_ordered`.
-    embedding_model : str, optional
-        For the group ``embedding``.
+        Who does the work: see `workers.map_ordered`.
     keep : callable, optional
-        Takes a record's user and timestamp and tells whether it is wanted.
+        Takes a record's user and timestamp and tells whether it is wanted. By default all are.
     keep_key : str
-        Names what `keep` keeps, for the cache.
+        Identifies what `keep` keeps, for the cache.
 
     Raises
     ------
     UsageError
-        If the artifact is missing, damaged, or mixes schemes.
+        If the artifact is missing, damaged, or mixes schemes, or lacks what a group needs.
     """
     with artifacts.open_input(path):
         pass
-    meta = provenance.read_meta(path)
-    content = provenance.file_state(path, meta.artifact if meta else None).sha256
-    settings = [content, *sorted(groups), embedding_model or "", keep_key, str(_CACHE_FORMAT), __version__]
-    key = hashlib.sha256(" ".join(settings).encode()).hexdigest()
-    cached = cache / f"{path.stem}-{key[:16]}.pt"
+    cached = cache / f"{path.stem}-{_cache_key(path, settings, keep_key)[:16]}.pt"
     dataset = _read_cache(cached)
     if dataset is None:
-        dataset = _extract(path, groups, workers, keep)
-        if "embedding" in groups:
-            dataset.raw["embedding"] = _embedded(_kept(path, keep), embedding_model, len(dataset))
+        dataset = _extract(path, settings, workers, keep)
         with artifacts.atomic_open(cached) as file:
-            torch.save(msgspec.structs.asdict(dataset) | {"words": _plain(dataset.words)}, file)
+            torch.save(_to_plain(dataset), file)
     return dataset
+
+
+def extract_dataset(records: Sequence[LabeledEmail], settings: FeaturesConfig) -> Dataset:
+    """Extract the raw features of records in memory.
+
+    Parameters
+    ----------
+    records : sequence of LabeledEmail
+        The messages, possibly none.
+    settings : FeaturesConfig
+        Which groups to extract, and how.
+
+    Raises
+    ------
+    UsageError
+        If a record or the configuration lacks what a group needs, or the records mix schemes.
+    """
+    return _joined([extract_records(records, tuple(configured_groups(settings)), settings)])
+
+
+def _cache_key(path: Path, settings: FeaturesConfig, keep_key: str) -> str:
+    """A digest of everything that the dataset depends on."""
+    meta = provenance.read_meta(path)
+    content = provenance.file_state(path, meta.artifact if meta else None).sha256
+    groups = [f"{name}={group.cache_key(settings)}" for name, group in configured_groups(settings).items()]
+    return hashlib.sha256(" ".join([content, *groups, keep_key, str(_CACHE_FORMAT), __version__]).encode()).hexdigest()
 
 
 def _read_cache(cached: Path) -> Dataset | None:
     try:
-        content = torch.load(cached, weights_only=True)
-        words = content.pop("words")
-        return Dataset(**content, words=None if words is None else TokenBags(**words))
+        return _from_plain(torch.load(cached, weights_only=True))
     except FileNotFoundError:
         return None
     except Exception as error:  # whatever is wrong with a cache, the answer is to make it again
@@ -142,60 +163,49 @@ def _read_cache(cached: Path) -> Dataset | None:
         return None
 
 
-def _plain(words: TokenBags | None) -> dict[str, Tensor] | None:
-    return None if words is None else msgspec.structs.asdict(words)
+def _to_plain(dataset: Dataset) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(dataset, builtin_types=(Tensor,))
+    return plain
 
 
-class _Key(msgspec.Struct):
-    user: str
-    timestamp: int | None
+def _from_plain(content: dict[str, Any]) -> Dataset:
+    raw = {name: TokenBags(**value) if isinstance(value, dict) else value for name, value in content["raw"].items()}
+    return Dataset(**content | {"raw": raw})
 
 
-def _extract(
-    path: Path,
-    groups: Sequence[FeatureGroupName],
-    workers: int | str,
-    keep: Callable[[str, int | None], bool] | None,
-) -> Dataset:
-    work = functools.partial(extract_chunk, path, tuple(groups))
+def _extract(path: Path, settings: FeaturesConfig, workers: int | str, keep: Keep | None) -> Dataset:
+    groups = configured_groups(settings)
+    in_workers = tuple(name for name, group in groups.items() if not group.in_main_process)
+    work = functools.partial(extract_chunk, path, in_workers, settings)
     parts = []
     with progress_bar(description=f"features: {path.name}", unit=" messages") as bar:
         for part in map_ordered(work, _chunks(path, keep), workers):
             parts.append(part)
             bar.update(len(part.targets))
     try:
-        return _joined(parts or [extract_records([], groups)])
+        dataset = _joined(parts or [extract_records([], in_workers, settings)])
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
-
-
-def extract_dataset(
-    records: Sequence[LabeledEmail], groups: Sequence[FeatureGroupName], embedding_model: str | None = None
-) -> Dataset:
-    """Extract the features of records at hand.
-
-    Raises
-    ------
-    UsageError
-        If a record lacks what a group needs, or the records mix schemes.
-    """
-    dataset = _joined([extract_records(records, groups)])
-    if "embedding" in groups:
-        dataset.raw["embedding"] = _embedded(records, embedding_model, len(records))
+    for name in groups.keys() - in_workers:
+        dataset.raw[name] = _extract_here(name, _kept(path, keep), settings, len(dataset))
+    dataset.raw = {name: dataset.raw[name] for name in groups}
     return dataset
 
 
-def _embedded(records: Iterable[LabeledEmail], model: str | None, count: int) -> Tensor:
-    """In this process: models bring their own threads."""
-    vectors = []
-    with progress_bar(description="embedding", total=count, unit=" messages") as bar:
-        for batch in embedding.embed(records, model):
-            vectors.append(batch)
+def _extract_here(
+    name: str, records: Iterable[LabeledEmail], settings: FeaturesConfig, count: int
+) -> Tensor | TokenBags:
+    """The raw features of a group that needs the main process."""
+    waiting = iter(records)
+    parts = []
+    with progress_bar(description=name, total=count, unit=" messages") as bar:
+        while batch := list(islice(waiting, _CHUNK)):
+            parts.append(extract_records(batch, (name,), settings).raw[name])
             bar.update(len(batch))
-    return torch.from_numpy(embedding.concatenated(vectors, model))
+    return _concatenated(parts or [extract_records([], (name,), settings).raw[name]])
 
 
-def _kept(path: Path, keep: Callable[[str, int | None], bool] | None) -> Iterator[LabeledEmail]:
+def _kept(path: Path, keep: Keep | None) -> Iterator[LabeledEmail]:
     for record in artifacts.read_records(path, LabeledEmail):
         if keep is None or keep(record.user, record.timestamp):
             yield record
@@ -207,21 +217,31 @@ def _joined(parts: Sequence[Extracted]) -> Dataset:
         raise UsageError("mixes label schemes; run `triage label` and `triage split` again")
     mailboxes: dict[str, int] = {}
     mailbox = [mailboxes.setdefault(user, len(mailboxes)) for part in parts for user in part.users]
-    words = [part.words for part in parts if part.words is not None]
+    targets = [UNACTED if target is None else target for part in parts for target in part.targets]
+    seconds = [math.nan if value is None else float(value) for part in parts for value in part.response_seconds]
     return Dataset(
-        raw={group: torch.from_numpy(np.concatenate([part.raw[group] for part in parts])) for group in parts[0].raw},
-        words=TokenBags.joined([(torch.from_numpy(buckets), torch.from_numpy(lengths)) for buckets, lengths in words])
-        if words
-        else None,
-        targets=torch.tensor([target for part in parts for target in part.targets], dtype=torch.int64),
-        response_seconds=torch.tensor([value for part in parts for value in part.response_seconds]),
+        raw={name: _concatenated([part.raw[name] for part in parts]) for name in parts[0].raw},
+        targets=torch.tensor(targets, dtype=torch.int64),
+        response_seconds=torch.tensor(seconds),
         mailbox=torch.tensor(mailbox, dtype=torch.int64),
         mailboxes=list(mailboxes),
         scheme=schemes.pop() if schemes else "received",
     )
 
 
-def _chunks(path: Path, keep: Callable[[str, int | None], bool] | None) -> Iterator[Chunk]:
+def _concatenated(parts: Sequence[Any]) -> Tensor | TokenBags:
+    """The raw features of several sets of messages as one tensor, or as one set of bags."""
+    if isinstance(parts[0], TokenArrays):
+        return TokenBags.concatenate(parts)
+    return torch.from_numpy(np.concatenate(parts))
+
+
+class _Key(msgspec.Struct):
+    user: str
+    timestamp: int | None
+
+
+def _chunks(path: Path, keep: Keep | None) -> Iterator[Chunk]:
     decode = msgspec.json.Decoder(_Key).decode
 
     def rows() -> Iterator[tuple[int, int, int]]:

@@ -1,59 +1,72 @@
-"""The optional feature group ``embedding``: a sentence-embedding model's view of subject and new text.
+"""The optional feature group ``embedding``: the subject and the new text as a sentence-embedding model sees them.
 
-It needs the ``embed`` extra and ``features.embedding_model``: the path of a model that lies on this
-machine, or the name of one that sentence-transformers finds. Nothing is sent anywhere.
+It needs the ``embed`` extra and ``features.embedding_model``: the path of a model on this machine, or the name of one
+that sentence-transformers finds. Nothing is sent anywhere.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from enron_triage.config.training import FeaturesConfig
 from enron_triage.errors import UsageError
-from enron_triage.mail.body import split_body
-from enron_triage.records import Email
+from enron_triage.features.dense import QuantileNormalizedGroup
+from enron_triage.features.feature_group import FloatArray
+from enron_triage.mail.body import BodyParts
+from enron_triage.records import Email, LabeledEmail
 
-_BATCH = 1000
-_CHARACTERS = 2000  # of the new text: models cut at some hundred words anyway
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_MAX_CHARACTERS = 2000  # of the new text: models cut at some hundred words anyway
 
 
-def embed(emails: Iterable[Email], model: str | None) -> Iterator[npt.NDArray[np.float32]]:
-    """The vectors of messages, some at a time, each array of shape (messages, dimensions).
+class EmbeddingGroup(QuantileNormalizedGroup):
+    """The dimensions of a message's embedding, one column each.
 
-    Parameters
-    ----------
-    emails : iterable of Email
-    model : str
-        A path, or a name.
-
-    Raises
-    ------
-    UsageError
-        If sentence-transformers or the model is missing.
+    How many there are depends on the model. The model runs in the main process: it brings threads of its own.
     """
-    encoder = _load(model)
-    waiting = iter(emails)
-    while batch := list(islice(waiting, _BATCH)):
-        vectors = encoder.encode([_text(email) for email in batch], show_progress_bar=False, convert_to_numpy=True)
-        yield np.asarray(vectors, dtype=np.float32)
+
+    in_main_process = True
+
+    def cache_key(self, settings: FeaturesConfig) -> str:
+        """The model."""
+        return settings.embedding_model or ""
+
+    def extract(
+        self, records: Sequence[LabeledEmail], bodies: Sequence[BodyParts], settings: FeaturesConfig
+    ) -> FloatArray:
+        """The embeddings, shape (messages, dimensions).
+
+        Raises
+        ------
+        UsageError
+            If sentence-transformers is not installed, or the model cannot be loaded.
+        """
+        encoder = _load(settings.embedding_model)
+        if not records:
+            return np.empty((0, int(encoder.get_sentence_embedding_dimension())), dtype=np.float32)
+        texts = [_text(record, body) for record, body in zip(records, bodies, strict=True)]
+        return np.asarray(encoder.encode(texts, show_progress_bar=False, convert_to_numpy=True), dtype=np.float32)
+
+    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+        """The dimensions by number."""
+        return {
+            f"embedding_{number}": f"dimension {number} of the embedding" for number in range(self.num_features(state))
+        }
 
 
-def dimensions(model: str | None) -> int:
-    """The length of a model's vectors."""
-    return int(_load(model).get_sentence_embedding_dimension())
-
-
-def _text(email: Email) -> str:
-    return f"{email.subject}\n{split_body(email).new[:_CHARACTERS]}"
+def _text(email: Email, body: BodyParts) -> str:
+    return f"{email.subject}\n{body.new[:_MAX_CHARACTERS]}"
 
 
 @functools.cache
 def _load(model: str | None) -> Any:
+    """The model, loaded once."""
     if model is None:
         raise UsageError("features.embedding_model: not set; give the path of a sentence-transformers model")
     try:
@@ -67,8 +80,3 @@ def _load(model: str | None) -> Any:
     except Exception as error:  # whatever a missing or damaged model makes it raise
         line = str(error).strip().partition("\n")[0][:200]
         raise UsageError(f"features.embedding_model: {model}: cannot be loaded ({line}); give a model's path") from None
-
-
-def concatenated(vectors: Sequence[npt.NDArray[np.float32]], model: str | None) -> npt.NDArray[np.float32]:
-    """All vectors as one array, shape (messages, dimensions), also of no messages at all."""
-    return np.concatenate(vectors) if vectors else np.empty((0, dimensions(model)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The feature group ``metadata``: what one message says of itself, apart from its topic.
+"""The feature group ``metadata``: what one message tells by itself, apart from its topic.
 
 Every column is listed in `COLUMNS` with its meaning. None encodes absolute time: of the date, only
 the hour and the weekday on the sender's clock are used. Line lengths are left out on purpose: how a
@@ -16,6 +16,25 @@ from string import ascii_lowercase, ascii_uppercase, digits
 import numpy as np
 import numpy.typing as npt
 
+from enron_triage.features.metadata_words import (
+    ASKS,
+    ASKS_YOU,
+    ATTACHMENT,
+    AUTOMATED,
+    AUTOMATION,
+    DISCLAIMER,
+    EVERYONE,
+    FREE_MAIL,
+    GREETING,
+    INFORMS,
+    KINDS,
+    LINKS,
+    MEETING,
+    NEWSLETTER,
+    PERSON,
+    REQUEST,
+    URGENT,
+)
 from enron_triage.mail.addresses import domain_of
 from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email
@@ -92,86 +111,32 @@ COLUMNS: dict[str, str] = {
     "disclaimer": "log(1 + phrases of disclaimers: confidential, intended recipient, ...)",
 }
 
-_TEXT = 4000  # characters: what decides stands at the top, and hostile mail is long
-_FREE_MAIL = frozenset(
-    f"{name}.com" for name in "hotmail yahoo aol gmail msn excite juno earthlink netscape mindspring".split()
-)
-_AUTOMATED = re.compile(
-    r"no-?reply|do-?not-?reply|admin|daemon|newsletter|news|announce|alert|notif|subscri|info|support|service|"
-    r"list|mailer|robot|webmaster|postmaster|update|system|office|survey|marketing|sales|offers?"
-)
-_PERSON = re.compile(r"[a-z]+\.+(?:[a-z]\.+)?[a-z]+")
+_MAX_TEXT = 4000  # characters that are counted in: what decides is at the top, and hostile mail is long
+_GREETING_CHARACTERS, _GREETING_WORDS = 60, 3  # of the body: where a greeting is looked for
+_MAX_GREETED = 50  # recipients whose names are looked for in the greeting: bounds the work on mass mail
+_MASS_MAIL = 20  # more recipients than this
 _WORD = re.compile(r"[a-z']+")
-_URGENT = frozenset("urgent asap immediately immediate deadline today tonight important priority rush overdue".split())
-_REQUEST = frozenset(
-    "please need request requested review approve approval confirm advise respond require send".split()
-)
-_THANKS = frozenset("thanks thank thx appreciate appreciated grateful".split())
-_MEETING = frozenset(
-    "meeting meet schedule scheduled calendar conference appointment lunch agenda invite invitation attend".split()
-)
-_FIRST = frozenset("i me my i'm i'll i've i'd we our us".split())
-_SECOND = frozenset("you your yours you're you'll".split())
-_KINDS = {
-    word: kind
-    for kind, words in (
-        ("urgent", _URGENT),
-        ("request", _REQUEST),
-        ("thanks", _THANKS),
-        ("meeting", _MEETING),
-        ("first", _FIRST),
-        ("second", _SECOND),
-    )
-    for word in words
-}
 _CAPITALS, _SMALL, _DIGITS = (letters.encode() for letters in (ascii_uppercase, ascii_lowercase, digits))
-_GREETING = frozenset("hi hello hey dear good morning afternoon greetings".split())
-_EVERYONE = frozenset("all team everyone everybody folks guys colleagues gentlemen ladies group".split())
-_ASKS_YOU = (
-    "can you",
-    "could you",
-    "would you",
-    "will you",
-    "do you",
-    "did you",
-    "are you",
-    "have you",
-    "if you",
-)
-_ASKS = ("let me know", "call me", "give me a call", "get back to me", "your thoughts", "what do you think")
-_INFORMS = ("fyi", "for your information")
-_NEWSLETTER = (
-    "unsubscribe",
-    "click here",
-    "subscription",
-    "to be removed",
-    "opt out",
-    "privacy policy",
-    "newsletter",
-)
-_AUTOMATION = (
-    "do not reply",
-    "automatically",
-    "auto-generated",
-    "this message was sent",
-    "out of the office",
-)
-_DISCLAIMER = ("confidential", "intended recipient", "privileged", "copyright", "all rights reserved")
-_ATTACHMENT = ("attached", "attachment", "<<", ".doc", ".xls", ".pdf", ".ppt")
-_LINKS = ("http://", "https://", "www.")
 
 
-def extract(records: Sequence[Email], parts: Sequence[BodyParts]) -> npt.NDArray[np.float32]:
+def extract(records: Sequence[Email], bodies: Sequence[BodyParts]) -> npt.NDArray[np.float32]:
     """The group's features.
+
+    Parameters
+    ----------
+    records : sequence of Email
+        The messages.
+    bodies : sequence of BodyParts
+        What the body of each message consists of.
 
     Returns
     -------
     array of float32, shape (records, columns)
-        In the order of `COLUMNS`.
+        The columns are in the order of `COLUMNS`; flags are 0 or 1.
     """
     rows = [
-        (*_sender(record), *_recipients(record), *_time(record), *_subject(record.subject), *_text(split))
-        for record, split in zip(records, parts, strict=True)
+        (*_sender(record), *_recipients(record), *_time(record), *_subject(record.subject), *_text(body))
+        for record, body in zip(records, bodies, strict=True)
     ]
     return np.array(rows, dtype=np.float32).reshape(len(records), len(COLUMNS))
 
@@ -183,12 +148,12 @@ def _sender(record: Email) -> tuple[float, ...]:
     return (
         bool(record.sender_name),
         not domain,
-        _AUTOMATED.search(local) is not None,
-        domain in _FREE_MAIL,
+        AUTOMATED.search(local) is not None,
+        domain in FREE_MAIL,
         any(map(str.isdigit, local)),
         math.log1p(len(local)),
         domain.count(".") + 1 if domain else 0,
-        _PERSON.fullmatch(local) is not None,
+        PERSON.fullmatch(local) is not None,
     )
 
 
@@ -196,8 +161,8 @@ def _recipients(record: Email) -> tuple[float, ...]:
     recipients = [*record.to, *record.cc, *record.bcc]
     count = len(recipients)
     domains = [domain_of(address) for address in recipients]
-    words = _WORD.findall(record.body[:60].lower())[:3]
-    names = {name for address in record.to[:50] for name in _WORD.findall(address.partition("@")[0])}
+    words = _WORD.findall(record.body[:_GREETING_CHARACTERS].lower())[:_GREETING_WORDS]
+    names = {name for address in record.to[:_MAX_GREETED] for name in _WORD.findall(address.partition("@")[0])}
     return (
         math.log1p(len(record.to)),
         math.log1p(len(record.cc)),
@@ -205,14 +170,14 @@ def _recipients(record: Email) -> tuple[float, ...]:
         math.log1p(count),
         count == 1,
         count == 0,
-        count > 20,
+        count > _MASS_MAIL,
         bool(record.cc),
         domains.count(domain_of(record.sender)) / count if count else 0.0,
         record.sender in recipients,
         math.log1p(len(set(domains))),
         any(len(word) > 1 and word in names for word in words),
-        any(word in _GREETING for word in words[:1]),
-        any(word in _EVERYONE for word in words),
+        any(word in GREETING for word in words[:1]),
+        any(word in EVERYONE for word in words),
     )
 
 
@@ -240,45 +205,45 @@ def _subject(subject: str) -> tuple[float, ...]:
         "!" in subject,
         _capital_share(subject),
         _digit_share(subject),
-        not _URGENT.isdisjoint(words),
-        not _REQUEST.isdisjoint(words),
-        not _MEETING.isdisjoint(words),
+        not URGENT.isdisjoint(words),
+        not REQUEST.isdisjoint(words),
+        not MEETING.isdisjoint(words),
         subject.startswith("["),
     )
 
 
-def _text(parts: BodyParts) -> tuple[float, ...]:
-    whole = parts.new + parts.signature
-    text = whole[:_TEXT]
+def _text(body: BodyParts) -> tuple[float, ...]:
+    whole = body.new + body.signature
+    text = whole[:_MAX_TEXT]
     low = text.lower()
     words = _WORD.findall(low)
     count = max(len(words), 1)
-    kinds = Counter(filter(None, map(_KINDS.get, words)))
+    kinds = Counter(filter(None, map(KINDS.get, words)))
     last_lines = text.rstrip().rsplit("\n", 3)[-3:]
     return (
         math.log1p(len(whole)),
         math.log1p(len(words)),
-        len(parts.quoted) / (len(whole) + len(parts.quoted)) if parts.quoted else 0.0,
-        bool(parts.quoted),
+        len(body.quoted) / (len(whole) + len(body.quoted)) if body.quoted else 0.0,
+        bool(body.quoted),
         math.log1p(text.count("?")),
         any(line.rstrip().endswith("?") for line in last_lines),
-        _phrases(low, _ASKS_YOU),
-        math.log1p(kinds["request"] + sum(low.count(phrase) for phrase in _ASKS)),
+        _phrases(low, ASKS_YOU),
+        math.log1p(kinds["request"] + sum(low.count(phrase) for phrase in ASKS)),
         math.log1p(kinds["urgent"]),
         math.log1p(kinds["thanks"]),
         math.log1p(kinds["meeting"]),
-        any(phrase in low for phrase in _INFORMS),
+        any(phrase in low for phrase in INFORMS),
         kinds["first"] / count,
         kinds["second"] / count,
         math.log1p(text.count("!")),
         _capital_share(text),
         _digit_share(text),
-        _phrases(low, _LINKS),
-        _phrases(low, _ATTACHMENT),
+        _phrases(low, LINKS),
+        _phrases(low, ATTACHMENT),
         math.log1p(text.count("$")),
-        _phrases(low, _NEWSLETTER),
-        _phrases(low, _AUTOMATION),
-        _phrases(low, _DISCLAIMER),
+        _phrases(low, NEWSLETTER),
+        _phrases(low, AUTOMATION),
+        _phrases(low, DISCLAIMER),
     )
 
 

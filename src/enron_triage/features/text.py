@@ -2,8 +2,8 @@
 
 Words and pairs of neighbouring words become bucket numbers (feature hashing, Weinberger et al. 2009),
 so that no vocabulary is shipped. The same word in the subject, in what the sender wrote, in the
-signature and in what is quoted has different buckets. Every number is one word, and so is every
-month's name: a date must not tell the calendar.
+signature and in what is quoted has different buckets. All numbers count as the same word, and so do the
+names of the months: a model must not learn the calendar.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from enron_triage.mail.addresses import domain_of
 from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email
 
-BUCKET_BITS = 18
-BUCKETS = 1 << BUCKET_BITS
+_BUCKET_BITS = 18  # 262,144 buckets, some five for every word or pair that train knows: few collide
+NUM_BUCKETS = 1 << _BUCKET_BITS
 
 IdArray = npt.NDArray[np.int64]
 
@@ -34,9 +34,10 @@ _MONTHS = frozenset(
     b"jan feb mar apr jun jul aug sep sept oct nov dec".split()  # "may" is a verb, too
 )
 SEGMENTS = ("subject", "new", "signature", "quoted", "domain")
-_PAIRED = (True, True, False, False, False)  # in which segments pairs of words count
-_MAX_CHARACTERS = 6  # a word's share of the text that is cut off for `_MAX_WORDS`
+_PAIRED = (True, True, False, False, False)  # in which segments pairs of words count, too
+# Bounds the work on long mail: what decides is at the top. Quoted text counts less than new, a signature least.
 _MAX_WORDS = {"subject": 40, "new": 300, "signature": 40, "quoted": 120}
+_CHARACTERS_PER_WORD = 6  # with its space, on average: text is cut at this many times `_MAX_WORDS` before it is split
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads the bits (Knuth, section 6.4)
 _MAX_REMEMBERED = 200_000  # words whose hash is kept: mail can hold endless different ones
 
@@ -55,12 +56,25 @@ class _Hashes(dict[bytes, int]):
 _hash = _Hashes().__getitem__
 
 
-def words(email: Email, parts: BodyParts) -> Iterator[list[bytes]]:
-    """The words of each segment, in the order of the segments."""
-    texts = {"subject": email.subject, "new": parts.new, "signature": parts.signature, "quoted": parts.quoted}
+def words(email: Email, body: BodyParts) -> Iterator[list[bytes]]:
+    """The words of a message, segment by segment.
+
+    Parameters
+    ----------
+    email : Email
+        The message: its subject and its sender's domain are segments.
+    body : BodyParts
+        What its body consists of: the other segments.
+
+    Yields
+    ------
+    list of bytes
+        The words of one segment in the order of the text, in the order of `SEGMENTS`.
+    """
+    texts = {"subject": email.subject, "new": body.new, "signature": body.signature, "quoted": body.quoted}
     for segment, text in texts.items():
         most = _MAX_WORDS[segment]
-        yield _words(text[: most * _MAX_CHARACTERS])[:most]
+        yield _words(text[: most * _CHARACTERS_PER_WORD])[:most]
     yield [domain_of(email.sender).encode("utf-8", "surrogatepass")]
 
 
@@ -72,33 +86,53 @@ def _words(text: str) -> list[bytes]:
     return encoded.translate(_TO_WORDS).split()
 
 
-def extract(emails: Sequence[Email], parts: Sequence[BodyParts]) -> tuple[npt.NDArray[np.int32], IdArray]:
-    """The buckets of the words of each message.
+def extract(emails: Sequence[Email], bodies: Sequence[BodyParts]) -> tuple[npt.NDArray[np.int32], IdArray]:
+    """The buckets of the words, and pairs of words, of each message.
+
+    Parameters
+    ----------
+    emails : sequence of Email
+        The messages.
+    bodies : sequence of BodyParts
+        What the body of each message consists of.
 
     Returns
     -------
     buckets : array of int32, shape (words of all messages,)
-        From 0 to `BUCKETS` - 1; of each message those that it has, each once, ascending.
+        From 0 to `NUM_BUCKETS` - 1, one message after the other; those of one message ascend and are distinct.
     lengths : array of int64, shape (messages,)
-        How many are each message's.
+        How many of the buckets belong to each message.
     """
     hashes: list[int] = []
     lengths: list[int] = []
-    for email, split in zip(emails, parts, strict=True):
-        for segment in words(email, split):
+    for email, body in zip(emails, bodies, strict=True):
+        for segment in words(email, body):
             hashes += map(_hash, segment)
             lengths.append(len(segment))
     length = np.array(lengths, dtype=np.int64)
     segment_of_word = np.repeat(np.arange(len(length)), length)
     buckets, message = _buckets(np.array(hashes, dtype=np.uint64), segment_of_word)
-    found = message << BUCKET_BITS | buckets
+    found = message << _BUCKET_BITS | buckets
     found.sort()  # several times faster than numpy.unique, which hashes
     found = found[np.diff(found, prepend=-1) != 0]
-    return (found & (BUCKETS - 1)).astype(np.int32), np.bincount(found >> BUCKET_BITS, minlength=len(emails))
+    return (found & (NUM_BUCKETS - 1)).astype(np.int32), np.bincount(found >> _BUCKET_BITS, minlength=len(emails))
 
 
 def buckets_of(segment: int, segment_words: Sequence[bytes]) -> list[tuple[bytes, int]]:
-    """What stands in one segment, words and pairs, with the bucket of each."""
+    """The words and pairs of words of one segment of a message, each with its bucket.
+
+    Parameters
+    ----------
+    segment : int
+        The segment, as an index into `SEGMENTS`.
+    segment_words : sequence of bytes
+        Its words, as `words` yields them.
+
+    Returns
+    -------
+    list of tuple of bytes and int
+        First the words, then the pairs, with a space between the two words of a pair.
+    """
     hashes = np.array([_hash(word) for word in segment_words], dtype=np.uint64)
     buckets, _ = _buckets(hashes, np.full(len(hashes), segment))
     pairs = [a + b" " + b for a, b in itertools.pairwise(segment_words)] if _PAIRED[segment] else []
@@ -106,10 +140,10 @@ def buckets_of(segment: int, segment_words: Sequence[bytes]) -> list[tuple[bytes
 
 
 def _buckets(hashes: npt.NDArray[np.uint64], segment: IdArray) -> tuple[IdArray, IdArray]:
-    """The buckets of all words and pairs, and the message of each."""
+    """The buckets of all words and pairs, and the message of each; segments are numbered through all messages."""
     message, kind = np.divmod(segment, len(SEGMENTS))
     salted = (hashes + kind.astype(np.uint64) * np.uint64(0x1_0000_0001)) * _SPREAD
     paired = (segment[1:] == segment[:-1]) & np.array(_PAIRED)[kind[1:]]
     pairs = ((salted[:-1] >> np.uint64(1)) + salted[1:])[paired] * _SPREAD
-    buckets = np.concatenate([salted, pairs]) >> np.uint64(64 - BUCKET_BITS)
+    buckets = np.concatenate([salted, pairs]) >> np.uint64(64 - _BUCKET_BITS)
     return buckets.astype(np.int64), np.concatenate([message, message[1:][paired]])

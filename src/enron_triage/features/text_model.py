@@ -1,15 +1,13 @@
-"""The table behind the feature group ``text``: from a message's words to a score for each action.
+"""The model behind the feature group ``text``: from a message's words to a score for each action.
 
 A linear model over hashed words, weighted by inverse document frequency: a softmax regression whose
 weights are an embedding bag (Joulin et al. 2017, without the hidden layer). Its scores are features of
 the policy. The scores of train's own messages come from models fitted on the other mailboxes (stacked
-generalisation, Wolpert 1992): a table has seen its own training messages, and a policy that learned
+generalisation, Wolpert 1992): a model has seen its own training messages, and a policy that learned
 from such scores would trust them too far on new people.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import msgspec
 import torch
@@ -17,43 +15,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from enron_triage.config.training import TextConfig
-from enron_triage.features.text import BUCKETS
+from enron_triage.features.feature_group import TrainContext
+from enron_triage.features.normalization import fit_standardization, standardize
+from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
 
 _BATCH = 4096  # messages scored at once: bounds the memory
-_MIN_SPREAD = 1e-6
-_MIN_LENGTH = 1e-6  # of a message without a known word
-
-
-class TokenBags(msgspec.Struct):
-    """The words of messages, one after the other.
-
-    Attributes
-    ----------
-    buckets : Tensor of int32, shape (words,)
-    offsets : Tensor of int64, shape (messages + 1,)
-        Where each message's words begin; at last, the number of all.
-    """
-
-    buckets: Tensor
-    offsets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def take(self, rows: Tensor) -> TokenBags:
-        """The words of some messages, by their indices."""
-        starts = self.offsets[rows]
-        lengths = self.offsets[rows + 1] - starts
-        offsets = _offsets(lengths)
-        places = torch.arange(int(offsets[-1])) + torch.repeat_interleave(starts - offsets[:-1], lengths)
-        return TokenBags(self.buckets[places], offsets)
-
-    @classmethod
-    def joined(cls, parts: Sequence[tuple[Tensor, Tensor]]) -> TokenBags:
-        """The words of several sets of messages, each given as buckets and lengths (see `text.extract`)."""
-        buckets, lengths = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-        return cls(buckets, _offsets(lengths))
+_MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
+# A run has some hundred steps. The usual 0.999 for the squared gradients averages over a thousand, and a word is in few
+# of the batches: 0.99 lets the step size of a rare word follow the gradients that there are.
+_ADAM_BETAS = (0.9, 0.99)
 
 
 class TextModel(msgspec.Struct):
@@ -62,11 +33,13 @@ class TextModel(msgspec.Struct):
     Attributes
     ----------
     idf : Tensor of float32, shape (buckets,)
-        0 for words that too few messages hold.
+        The inverse document frequency of each bucket; 0 for words that too few messages hold.
     table : Tensor of float32, shape (buckets, actions)
+        What each word adds to the score of each action.
     bias : Tensor of float32, shape (actions,)
-    mean, spread : Tensor of float32, shape (actions,)
-        Of the scores, on messages that the table has not seen.
+        The scores of a message without words.
+    mean, std : Tensor of float32, shape (actions,)
+        The mean and the standard deviation of the scores, on messages that the table has not seen.
     """
 
     idf: Tensor
@@ -76,21 +49,48 @@ class TextModel(msgspec.Struct):
     std: Tensor
 
     def features(self, bags: TokenBags) -> Tensor:
-        """Normalised scores of the actions, shape (messages, actions)."""
+        """Normalised scores of the actions.
+
+        Parameters
+        ----------
+        bags : TokenBags
+            The words of the messages.
+
+        Returns
+        -------
+        Tensor of float32, shape (messages, actions)
+            See `normalization.standardize`.
+        """
         return self.normalised(self.scores(bags))
 
     def normalised(self, scores: Tensor) -> Tensor:
-        """Scores with mean 0 and spread 1 on train, cut at 5 spreads."""
-        return ((scores - self.mean) / self.std).clamp(-5, 5)
+        """Scores with mean 0 and standard deviation 1 on train.
+
+        Parameters
+        ----------
+        scores : Tensor of float32, shape (messages, actions)
+            Scores by this model, or by one fitted on a part of train.
+
+        Returns
+        -------
+        Tensor of float32, shape (messages, actions)
+            See `normalization.standardize`.
+        """
+        return standardize(scores, self.mean, self.std)
 
     @torch.no_grad()
     def contributions(self, buckets: Tensor) -> Tensor:
-        """What each of one message's words adds to its features, shape (words, actions).
+        """What each of one message's words adds to its features, before they are cut.
 
         Parameters
         ----------
         buckets : Tensor of int, shape (words,)
-            All of the message's, each once.
+            The buckets of all words of the message, each once.
+
+        Returns
+        -------
+        Tensor of float32, shape (words, actions)
+            In the order of the buckets.
         """
         weight = self.idf[buckets]
         weight = weight / weight.square().sum().sqrt().clamp_min(_MIN_LENGTH)
@@ -98,67 +98,79 @@ class TextModel(msgspec.Struct):
 
     @torch.no_grad()
     def scores(self, bags: TokenBags) -> Tensor:
-        """Logits of the actions, shape (messages, actions)."""
+        """Logits of the actions.
+
+        Parameters
+        ----------
+        bags : TokenBags
+            The words of the messages.
+
+        Returns
+        -------
+        Tensor of float32, shape (messages, actions)
+            Not normalised.
+        """
         parts = [
-            _logits(bags.take(rows), self.idf, self.table, self.bias)
+            _logits(bags[rows], self.idf, self.table, self.bias)
             for rows in torch.split(torch.arange(len(bags)), _BATCH)
         ]
         return torch.cat(parts) if parts else torch.empty(0, len(ACTIONS))
 
 
-def fit_text_model(
-    bags: TokenBags, targets: Tensor, weights: Tensor, mailbox: Tensor, settings: TextConfig, seed: int
-) -> tuple[TextModel, Tensor]:
-    """Fit the table on train.
+def fit_text_model(bags: TokenBags, context: TrainContext) -> tuple[TextModel, Tensor]:
+    """Fit the model on train.
 
     Parameters
     ----------
     bags : TokenBags
-    targets : LongTensor, shape (messages,)
-    weights : Tensor, shape (messages,)
-        How much each message counts.
-    mailbox : LongTensor, shape (messages,)
-    settings : TextConfig
-    seed : int
-        Of the folds and of the order of the messages.
+        The words of the train messages.
+    context : TrainContext
+        Their targets, mailboxes and weights; the settings ``text``; the seed of the folds and of the order in which
+        the messages are visited.
 
     Returns
     -------
     model : TextModel
+        Fitted on all of train.
     features : Tensor of float32, shape (messages, actions)
-        Of the train messages themselves: see `cross_fitted_scores`.
+        The normalised scores of the train messages themselves: see `cross_fitted_scores`.
     """
-    scores = cross_fitted_scores(bags, targets, weights, mailbox, settings, seed)
-    model = _fit(bags, targets, weights, settings, torch.Generator().manual_seed(seed))
-    model.mean = scores.mean(dim=0)
-    model.std = scores.std(dim=0, unbiased=False).clamp_min(_MIN_SPREAD)
+    scores = cross_fitted_scores(bags, context)
+    generator = torch.Generator().manual_seed(context.seed)
+    model = _fit(bags, context.targets, context.sample_weight, context.settings.text, generator)
+    model.mean, model.std = fit_standardization(scores)
     return model, model.normalised(scores)
 
 
-def cross_fitted_scores(
-    bags: TokenBags, targets: Tensor, weights: Tensor, mailbox: Tensor, settings: TextConfig, seed: int
-) -> Tensor:
-    """Scores of train's own messages, each by a table that has not seen its mailbox.
+def cross_fitted_scores(bags: TokenBags, context: TrainContext) -> Tensor:
+    """Scores of train's own messages, each by a model that has not seen the message's mailbox.
 
-    Parameters are those of `fit_text_model`.
+    Parameters
+    ----------
+    bags : TokenBags
+        The words of the train messages.
+    context : TrainContext
+        As for `fit_text_model`.
 
     Returns
     -------
     Tensor of float32, shape (messages, actions)
+        Not normalised.
     """
-    generator = torch.Generator().manual_seed(seed)
-    fold = _folds(mailbox, settings.folds, generator)
+    settings = context.settings.text
+    generator = torch.Generator().manual_seed(context.seed)
+    fold = _folds(context.mailbox, settings.folds, generator)
     scores = torch.zeros(len(bags), len(ACTIONS))
     for number in range(settings.folds):
         unseen, seen = (fold == number).nonzero().flatten(), (fold != number).nonzero().flatten()
         if len(unseen) and len(seen):
-            partial = _fit(bags.take(seen), targets[seen], weights[seen], settings, generator)
-            scores[unseen] = partial.scores(bags.take(unseen))
+            partial = _fit(bags[seen], context.targets[seen], context.sample_weight[seen], settings, generator)
+            scores[unseen] = partial.scores(bags[unseen])
     return scores
 
 
 def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """The fold of each message: whole mailboxes, or stretches of the messages where those are too few."""
+    """The fold of each message: whole mailboxes, or runs of successive messages where those are too few."""
     mailboxes = int(mailbox.max()) + 1 if len(mailbox) else 0
     if mailboxes < count:
         return torch.arange(len(mailbox)) * count // max(len(mailbox), 1)
@@ -166,27 +178,27 @@ def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def _fit(
-    bags: TokenBags, targets: Tensor, weights: Tensor, settings: TextConfig, generator: torch.Generator
+    bags: TokenBags, targets: Tensor, sample_weight: Tensor, settings: TextConfig, generator: torch.Generator
 ) -> TextModel:
-    """AdamW with a cosine decay to zero; the first steps matter less than in a deep network."""
-    frequency = torch.bincount(bags.buckets, minlength=BUCKETS)
-    inverse = torch.log((len(bags) + 1) / (frequency + 1)) + 1
-    inverse = torch.where(frequency < settings.min_messages, 0.0, inverse)
-    table = torch.zeros(BUCKETS, len(ACTIONS), requires_grad=True)
+    """AdamW with a cosine decay to zero, without warm-up: a convex problem that starts at zero needs none."""
+    frequency = torch.bincount(bags.buckets, minlength=bags.num_buckets)
+    idf = torch.log((len(bags) + 1) / (frequency + 1)) + 1  # smoothed as in scikit-learn's TfidfTransformer
+    idf = torch.where(frequency < settings.min_messages, 0.0, idf)
+    table = torch.zeros(bags.num_buckets, len(ACTIONS), requires_grad=True)
     bias = torch.zeros(len(ACTIONS), requires_grad=True)
-    optimizer = torch.optim.AdamW([table, bias], lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW([table, bias], lr=settings.learning_rate, betas=_ADAM_BETAS, weight_decay=0.0)
     steps = settings.epochs * -(-len(bags) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     for _ in range(settings.epochs):
         for rows in torch.split(torch.randperm(len(bags), generator=generator), settings.batch_size):
-            logits = _logits(bags.take(rows), inverse, table, bias)
+            logits = _logits(bags[rows], idf, table, bias)
             losses = functional.cross_entropy(logits, targets[rows], reduction="none")
             optimizer.zero_grad(set_to_none=True)
-            (losses * weights[rows]).mean().backward()  # type: ignore[no-untyped-call]
+            (losses * sample_weight[rows]).mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-    unknown = torch.zeros(len(ACTIONS))
-    return TextModel(inverse, table.detach(), bias.detach(), unknown, unknown + 1)
+    # The scores' mean and standard deviation come from models of other folds.
+    return TextModel(idf, table.detach(), bias.detach(), torch.zeros(len(ACTIONS)), torch.ones(len(ACTIONS)))
 
 
 def _logits(bags: TokenBags, idf: Tensor, table: Tensor, bias: Tensor) -> Tensor:
@@ -199,7 +211,3 @@ def _logits(bags: TokenBags, idf: Tensor, table: Tensor, bias: Tensor) -> Tensor
         bags.buckets, table, bags.offsets[:-1].to(bags.buckets.dtype), mode="sum", per_sample_weights=weight
     )
     return summed + bias
-
-
-def _offsets(lengths: Tensor) -> Tensor:
-    return torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])

@@ -1,159 +1,183 @@
-"""From a dataset to the policy's inputs, by what is fitted on train and kept in the checkpoint."""
+"""From raw features to the policy's inputs, by what is fitted on train and kept in the checkpoint."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor
 
-from enron_triage.config.training import FeatureGroupName, FeaturesConfig, TextConfig
-from enron_triage.features.dataset import Dataset, dense_columns, transform_dense
-from enron_triage.features.text_model import TextModel, cross_fitted_scores, fit_text_model
-from enron_triage.records import ACTION_NAMES, ACTIONS
-
-_QUANTILES = 65
-_MAX_FOR_QUANTILES = 100_000  # messages that the quantiles are computed from, evenly spaced
-_UNIT = 3**0.5  # uniform on [-3 ** 0.5, 3 ** 0.5] has standard deviation 1
+from enron_triage.config.training import FeaturesConfig
+from enron_triage.features.dataset import Dataset
+from enron_triage.features.feature_group import TrainContext
+from enron_triage.features.groups import configured_groups
+from enron_triage.features.token_bags import TokenBags
+from enron_triage.records import ACTIONS
 
 
-class Transform(msgspec.Struct, kw_only=True):
-    """What is fitted on train.
+class FeatureTransform(msgspec.Struct, kw_only=True):
+    """What is fitted on train for all feature groups, with the settings that it was fitted by.
+
+    A stage that starts from a checkpoint takes its transform, and so sees the data as they were seen in training,
+    whatever the configuration says by then.
 
     Attributes
     ----------
-    groups : list of str
-    population : Tensor, shape (actions,)
-        Shares of the actions.
-    quantiles : Tensor, shape (quantiles, dense features)
-    text : TextModel or None
-    embedding_model : str or None
-        The path or name of the model behind the group ``embedding``.
+    settings : FeaturesConfig
+        The groups, and how they are extracted and fitted.
+    seed : int
+        Seeded what fitting draws at random.
+    mailbox_weights_power : float
+        How the messages were weighted in fitting: see `Dataset.sample_weight`.
+    class_prior : Tensor of float32, shape (actions,)
+        The share of each action in train.
+    states : dict of str to dict of str to Tensor
+        What each group has fitted: see `FeatureGroup.fit_transform`.
     fitted_on : str
         A digest of the messages that it was fitted on.
     """
 
-    groups: list[FeatureGroupName]
+    settings: FeaturesConfig
+    seed: int
+    mailbox_weights_power: float
     class_prior: Tensor
-    quantiles: Tensor
-    text: TextModel | None
-    embedding_model: str | None
+    states: dict[str, dict[str, Tensor]]
     fitted_on: str
 
     @classmethod
-    def fit(
-        cls,
-        train: Dataset,
-        config: FeaturesConfig,
-        weights: Tensor,
-        seed: int,
-    ) -> tuple[Transform, Tensor]:
-        """Fit on the train split.
+    def fit_transform(
+        cls, train: Dataset, settings: FeaturesConfig, *, mailbox_weights_power: float, seed: int
+    ) -> tuple[FeatureTransform, Tensor]:
+        """Fit on the train split, and give its features.
 
         Parameters
         ----------
         train : Dataset
-        config : FeaturesConfig
-        weights : Tensor, shape (messages,)
-            How much each message counts for the text model.
+            Messages that all have an action, with the raw features of the configured groups.
+        settings : FeaturesConfig
+            The groups, and how they are fitted.
+        mailbox_weights_power : float >= 0
+            How the messages are weighted: see `Dataset.sample_weight`.
         seed : int
-            Of the text model.
+            Seeds what fitting draws at random.
 
         Returns
         -------
-        transform : Transform
+        transform : FeatureTransform
+            For the features of any other messages.
         features : Tensor of float32, shape (messages, features)
-            Of train itself: its text scores are cross-fitted, see `text_model`.
+            Train's own, to train a policy on. They are not what `transform` would give: the scores of the text are
+            cross-fitted, see `text_model`.
         """
-        class_prior = torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train)
-        dense = transform_dense(train, config.groups, class_prior)
-        step = -(-len(dense) // _MAX_FOR_QUANTILES)
-        quantiles = torch.quantile(dense[::step], torch.linspace(0, 1, _QUANTILES), dim=0)
-        features, text = quantile_transform(dense, quantiles), None
-        if "text" in config.groups and train.words is not None:
-            text, scores = fit_text_model(train.words, train.targets, weights, train.mailbox, config.text, seed)
-            features = torch.cat([features, scores], dim=1)
         transform = cls(
-            groups=list(config.groups),
-            class_prior=class_prior,
-            quantiles=quantiles,
-            text=text,
-            embedding_model=config.embedding_model if "embedding" in config.groups else None,
+            settings=settings,
+            seed=seed,
+            mailbox_weights_power=mailbox_weights_power,
+            class_prior=torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train),
+            states={},
             fitted_on=_digest(train),
         )
-        return transform, features
+        context = transform._context(train)
+        parts = []
+        for name, group in configured_groups(settings).items():
+            transform.states[name], features = group.fit_transform(train.raw[name], context)
+            parts.append(features)
+        return transform, torch.cat(parts, dim=1)
 
-    def apply(self, dataset: Dataset) -> Tensor:
-        """The policy's inputs.
+    def transform(self, dataset: Dataset) -> Tensor:
+        """The policy's inputs for messages that were not trained on.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            The messages, with raw features extracted by the transform's own settings.
 
         Returns
         -------
         Tensor of float32, shape (messages, features)
+            The columns are those of `columns`.
         """
-        features = quantile_transform(transform_dense(dataset, self.groups, self.class_prior), self.quantiles)
-        if self.text is None or dataset.words is None:
-            return features
-        return torch.cat([features, self.text.features(dataset.words)], dim=1)
+        parts = [
+            group.transform(dataset.raw[name], self.states[name], self.class_prior)
+            for name, group in configured_groups(self.settings).items()
+        ]
+        return torch.cat(parts, dim=1)
 
-    def apply_to_train(self, train: Dataset, settings: TextConfig, weights: Tensor, seed: int) -> Tensor:
-        """The policy's inputs for messages to train on.
+    def transform_train(self, train: Dataset) -> Tensor:
+        """The policy's inputs for messages to train on further.
 
-        If the transform was fitted on just these, their text scores are cross-fitted anew, as the table
-        has seen them: the parameters are those of `fit`, the result is its second value if they are equal.
+        Parameters
+        ----------
+        train : Dataset
+            The messages, with raw features extracted by the transform's own settings.
+
+        Returns
+        -------
+        Tensor of float32, shape (messages, features)
+            If the transform was fitted on just these messages, the second value of `fit_transform` again: it must
+            not judge messages that it has seen by what it learned from them. Otherwise the same as `transform`.
         """
         if self.fitted_on != _digest(train):
-            return self.apply(train)
-        features = quantile_transform(transform_dense(train, self.groups, self.class_prior), self.quantiles)
-        if self.text is None or train.words is None:
-            return features
-        scores = cross_fitted_scores(train.words, train.targets, weights, train.mailbox, settings, seed)
-        return torch.cat([features, self.text.normalised(scores)], dim=1)
+            return self.transform(train)
+        context = self._context(train)
+        parts = [
+            group.transform_train(train.raw[name], self.states[name], context)
+            for name, group in configured_groups(self.settings).items()
+        ]
+        return torch.cat(parts, dim=1)
 
     @property
     def columns(self) -> dict[str, str]:
-        """The names of the features, in order, with their meanings."""
-        dense = dense_columns(self.groups)
-        embedded = self.quantiles.shape[1] - len(dense) if "embedding" in self.groups else 0
-        of_embedding = {f"embedding_{number}": f"dimension {number} of the embedding" for number in range(embedded)}
-        of_text = {f"text_{action}": f"how much the words speak for {action}" for action in ACTION_NAMES}
-        return dense | of_embedding | (of_text if self.text is not None else {})
+        """The features that this version of the program makes, by name and in order, with their meanings."""
+        return {
+            column: meaning
+            for name, group in configured_groups(self.settings).items()
+            for column, meaning in group.columns(self.states[name]).items()
+        }
 
-    def to_plain(self) -> dict[str, Any]:
-        """Tensors and plain values, for a checkpoint."""
-        return msgspec.structs.asdict(self) | {"text": self.text and msgspec.structs.asdict(self.text)}
+    @property
+    def num_features(self) -> int:
+        """The number of features that the transform was fitted for.
 
-    @classmethod
-    def from_plain(cls, content: dict[str, Any]) -> Transform:
-        """The transform that `to_plain` took apart."""
-        text = content["text"]
-        return cls(**content | {"text": text and TextModel(**text)})
+        Raises
+        ------
+        KeyError, ValueError
+            If what was fitted lacks a group or a tensor, or its tensors do not fit each other.
+        """
+        return sum(group.num_features(self.states[name]) for name, group in configured_groups(self.settings).items())
+
+    def is_same_as(self, other: FeatureTransform) -> bool:
+        """Whether another transform gives the same features for any messages.
+
+        Parameters
+        ----------
+        other : FeatureTransform
+            The transform of another checkpoint, for example a reward model's.
+        """
+        if not torch.equal(self.class_prior, other.class_prior) or self.states.keys() != other.states.keys():
+            return False
+        return all(
+            state.keys() == other.states[name].keys()
+            and all(torch.equal(value, other.states[name][key]) for key, value in state.items())
+            for name, state in self.states.items()
+        )
+
+    def _context(self, train: Dataset) -> TrainContext:
+        return TrainContext(
+            targets=train.targets,
+            mailbox=train.mailbox,
+            sample_weight=train.sample_weight(self.mailbox_weights_power),
+            class_prior=self.class_prior,
+            settings=self.settings,
+            seed=self.seed,
+        )
 
 
 def _digest(dataset: Dataset) -> str:
-    """Which messages these are, as far as telling train apart needs."""
-    content = b"".join(values.numpy().tobytes() for values in (dataset.targets, dataset.mailbox, *dataset.raw.values()))
-    return hashlib.sha256(content).hexdigest()
-
-
-def quantile_transform(values: Tensor, quantiles: Tensor) -> Tensor:
-    """Where values stand among train's, from -3 ** 0.5 to 3 ** 0.5; 0 for the median.
-
-    Ranks bound what a single hostile value can do, and cope with counts and times as they come
-    (quantile normalisation, as in Gorishniy et al. 2021, section 4.2).
-
-    Parameters
-    ----------
-    values : Tensor, shape (messages, features)
-    quantiles : Tensor, shape (quantiles, features)
-        Ascending in each feature.
-
-    Returns
-    -------
-    Tensor of float32, shape (messages, features)
-    """
-    bounds, sought = quantiles.T.contiguous(), values.T.contiguous()
-    below = torch.searchsorted(bounds, sought)
-    not_above = torch.searchsorted(bounds, sought, right=True)
-    return ((below + not_above).T / len(quantiles) - 1) * _UNIT
+    """Identifies the messages of a dataset by their raw features and labels."""
+    digest = hashlib.sha256()
+    for values in (dataset.targets, dataset.mailbox, *dataset.raw.values()):
+        for tensor in (values.buckets, values.offsets) if isinstance(values, TokenBags) else (values,):
+            digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Small counters that a mailbox's history is made of; each is told what happens in time order."""
+"""The counters that make up a mailbox's history; each is told what happens in time order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ _HALF_LIFE = 30 * 86400  # seconds in which an action loses half its weight amon
 
 
 class KnownAction(NamedTuple):
-    """An action on a message, with the moment (seconds UTC) from which it counts."""
+    """An action on a message, with the moment from which it was known.
+
+    Attributes
+    ----------
+    moment : int
+        Seconds UTC.
+    action : Action
+        What the owner did.
+    response_seconds : int or None
+        Seconds from the arrival to the reply or forward; None for any other action.
+    """
 
     moment: int
     action: Action
@@ -20,95 +30,155 @@ class KnownAction(NamedTuple):
 
 
 class ActionCounter:
-    """How often each action was taken, in all and lately."""
+    """How often each action was taken, in all and recently.
 
-    __slots__ = ("_moment", "counts", "recent")
+    The recent counts decay exponentially with a half-life of 30 days.
+    """
+
+    __slots__ = ("_counts", "_moment", "_recent")
 
     def __init__(self) -> None:
-        self.counts = [0] * len(ACTION_INDEX)
-        self.recent = [0.0] * len(ACTION_INDEX)
+        self._counts = [0] * len(ACTION_INDEX)
+        self._recent = [0.0] * len(ACTION_INDEX)  # as of `_moment`
         self._moment = 0
 
-    def add(self, known: KnownAction, instead_of: KnownAction | None) -> None:
-        """Count an action, and no longer the one that it takes the place of."""
-        self._fade(known.moment)
+    def add(self, known: KnownAction, replaces: KnownAction | None) -> None:
+        """Count an action.
+
+        Parameters
+        ----------
+        known : KnownAction
+            The action; its moment must not be earlier than that of any action added before.
+        replaces : KnownAction or None
+            An action added before for the same message, which no longer counts from now on.
+        """
+        decay = _decay(known.moment - self._moment)
+        self._recent = [value * decay for value in self._recent]
+        self._moment = known.moment
         index = ACTION_INDEX[known.action]
-        self.counts[index] += 1
-        self.recent[index] += 1
-        if instead_of is not None:
-            index = ACTION_INDEX[instead_of.action]
-            self.counts[index] -= 1
-            left = self.recent[index] - _faded(known.moment - instead_of.moment)
-            self.recent[index] = max(left, 0.0)
+        self._counts[index] += 1
+        self._recent[index] += 1
+        if replaces is not None:
+            index = ACTION_INDEX[replaces.action]
+            self._counts[index] -= 1
+            remaining = self._recent[index] - _decay(known.moment - replaces.moment)
+            self._recent[index] = max(remaining, 0.0)  # rounding
 
     def at(self, moment: int) -> ActionCounts:
-        """The counts, as recent as they are at a moment; it does not precede what was added."""
-        weight = _faded(moment - self._moment)
-        return ActionCounts(counts=list(self.counts), recent=[round(value * weight, 4) for value in self.recent])
+        """The counts as of a moment.
 
-    def _fade(self, moment: int) -> None:
-        weight = _faded(moment - self._moment)
-        self.recent = [value * weight for value in self.recent]
-        self._moment = moment
+        Parameters
+        ----------
+        moment : int
+            Seconds UTC, not earlier than any action added.
+        """
+        decay = _decay(moment - self._moment)
+        return ActionCounts(counts=list(self._counts), recent=[round(value * decay, 4) for value in self._recent])
 
 
-class Mail:
-    """Messages of one kind: how many, to how many recipients, and the last one's time."""
+class MessageCounter:
+    """Messages of one kind: how many, to how many recipients, and when the last one was.
 
-    __slots__ = ("count", "last", "recipients")
+    Attributes
+    ----------
+    count : int
+        How many messages were added.
+    recipients : int
+        How many recipients they had, added up.
+    """
+
+    __slots__ = ("_last", "count", "recipients")
 
     def __init__(self) -> None:
         self.count = 0
-        self.last: int | None = None
         self.recipients = 0
+        self._last: int | None = None
 
     def add(self, moment: int, recipients: int = 0) -> None:
-        """Count a message."""
+        """Count a message.
+
+        Parameters
+        ----------
+        moment : int
+            Its time in seconds UTC, not earlier than that of any message added before.
+        recipients : int
+            How many recipients it has.
+        """
         self.count += 1
-        self.last = moment
         self.recipients += recipients
+        self._last = moment
 
     def since(self, moment: int) -> int | None:
-        """Seconds since the last message; None if there was none."""
-        return None if self.last is None else moment - self.last
+        """Seconds from the last message to a moment; None if there was no message.
+
+        Parameters
+        ----------
+        moment : int
+            Seconds UTC.
+        """
+        return None if self._last is None else moment - self._last
 
 
-class Window:
-    """How many messages the latest stretch of time holds."""
+class SlidingWindow:
+    """How many messages came in the last hour, day or other period.
+
+    Parameters
+    ----------
+    seconds : int
+        The length of the period.
+    """
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
         self._moments: deque[int] = deque()
 
     def add(self, moment: int) -> None:
-        """Count a message."""
+        """Count a message.
+
+        Parameters
+        ----------
+        moment : int
+            Its time in seconds UTC, not earlier than that of any message added before.
+        """
         self._moments.append(moment)
 
     def at(self, moment: int) -> int:
-        """How many came in the stretch that ends at a moment, which never decreases from call to call."""
+        """How many messages came in the period that ends at a moment.
+
+        Parameters
+        ----------
+        moment : int
+            Seconds UTC; must not decrease from call to call, because older messages are forgotten.
+        """
         while self._moments and self._moments[0] < moment - self._seconds:
             self._moments.popleft()
         return len(self._moments)
 
 
-class Responses:
-    """Geometric mean of response times: one answer after a month must not outweigh twenty within the hour."""
+class ResponseTimes:
+    """The geometric mean of response times: one reply after a month must not outweigh twenty within the hour."""
 
-    __slots__ = ("_count", "_sum")
+    __slots__ = ("_count", "_log_sum")
 
     def __init__(self) -> None:
         self._count = 0
-        self._sum = 0.0
+        self._log_sum = 0.0
 
     def add(self, seconds: int) -> None:
-        """Count an answer."""
+        """Add the response time of one reply.
+
+        Parameters
+        ----------
+        seconds : int
+            Seconds from the arrival to the reply, from 0.
+        """
         self._count += 1
-        self._sum += math.log1p(seconds)
+        self._log_sum += math.log1p(seconds)
 
-    def typical(self) -> int | None:
-        """The mean in whole seconds; None without an answer."""
-        return round(math.expm1(self._sum / self._count)) if self._count else None
+    def mean(self) -> int | None:
+        """The geometric mean of (1 + seconds), less 1, in whole seconds; None if there was no reply."""
+        return round(math.expm1(self._log_sum / self._count)) if self._count else None
 
 
-def _faded(seconds: int) -> float:
+def _decay(seconds: int) -> float:
     return float(0.5 ** (seconds / _HALF_LIFE))

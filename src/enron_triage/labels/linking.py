@@ -1,9 +1,8 @@
-"""Which received message a sent reply or forward answers.
+"""Which received message a sent reply or forward responds to.
 
-Threading headers decide where there are any. Enron has none, so conversations are found from the
-subject, the participants, the time order and the quoted text, and the header that the reply quotes
-decides between the candidates: one that contradicts it is no match, and where the true original is
-not in the mailbox the reply stays unlinked.
+Threading headers decide if there are any. Enron has none, so the original is looked for by subject, participants, time
+order and quoted text, and the header that the response quotes decides between the candidates: a candidate that
+contradicts it is not a match, and if the true original is not in the mailbox, the response stays unlinked.
 """
 
 from __future__ import annotations
@@ -11,65 +10,81 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 
-from enron_triage.labels.matching import NOWHERE, is_among, normalise, quote_offset, same_person, times_agree
+from enron_triage.labels.mailbox import timestamp_of
+from enron_triage.labels.matching import NOT_QUOTED, is_among, normalise, quote_offset, same_person, times_agree
 from enron_triage.mail.quotes import QuotedHeader, is_forwarded, quoted_header
 from enron_triage.records import Email
 
-Kind = Literal["reply", "forward"]
-How = Literal[
-    "threading_headers",  # In-Reply-To or References name it
-    "quoted_header",  # the quoted sender and time are its own
-    "quoted_text",  # its text stands in the reply
-    "conversation",  # subject, participants and time order
-    "unlinked_original_absent",  # a header names an original that is not here
-    "unlinked_no_candidate",  # nothing here fits
+ResponseKind = Literal["reply", "forward"]
+LinkRule = Literal[
+    "threading_headers",  # In-Reply-To or References name the original
+    "quoted_header",  # the quoted sender and time are those of the original
+    "quoted_text",  # the response quotes the text of the original
+    "conversation",  # subject, participants and time order agree
+    "unlinked_original_absent",  # a header names an original that is not in the mailbox
+    "unlinked_no_candidate",  # no message of the mailbox agrees
 ]
 
 _PREFIX = re.compile(r"^\s*(?:(?:re|aw|sv|antw|fwd?|fw|wg|forwarded)\s*(?:\[\d+\]|\(\d+\))?\s*:\s*)+", re.IGNORECASE)
 _REPLY_PREFIX = re.compile(r"\s*(?:re|aw|sv|antw)\s*(?:\[\d+\]|\(\d+\))?\s*:", re.IGNORECASE)
 _FORWARD_PREFIX = re.compile(r"\s*(?:fwd?|fw|wg|forwarded)\s*:", re.IGNORECASE)
-_MAX_HOURS = 14  # time zones reach from UTC-12 to UTC+14,
-_MAX_HOURS_OTHER_SUBJECT = 6  # but where the subject does not agree, chance would find too much
-_CLOCK_SKEW = 3 * 3600  # seconds: so far behind the sender's clock, some mailboxes' own clock was
-_UNQUOTED_LETTERS = 500  # nine answers of ten that quote nothing are shorter,
-_UNQUOTED_WITHIN = 2 * 86400  # and come within so many seconds
+_MAX_HOURS = 14  # time zones reach from UTC-12 to UTC+14
+_MAX_HOURS_OTHER_SUBJECT = 6  # if the subjects differ, more hours would match too much by chance
+_CLOCK_SKEW = 3 * 3600  # seconds by which some senders' clocks were ahead of the owner's
+# Nine of ten responses that quote nothing are shorter than this, and are sent within this time.
+_MAX_UNQUOTED_LENGTH = 500  # letters and digits
+_MAX_UNQUOTED_DELAY = 2 * 86400  # seconds
 
 
 class Link(msgspec.Struct, frozen=True):
-    """What one sent message answers or forwards.
+    """Which message one sent message responds to.
 
     Attributes
     ----------
     sent : int
-        Index of the sent message.
+        The index of the sent message.
     received : int or None
-        Index of the received message; None if it stays unlinked.
+        The index of the original among the received messages; None if the response stays unlinked.
     kind : {"reply", "forward"}
-    how : str
-        What decided.
+        How the sent message responds.
+    rule : str
+        The rule that decided, one of `LinkRule`.
     """
 
     sent: int
     received: int | None
-    kind: Kind
-    how: How
+    kind: ResponseKind
+    rule: LinkRule
 
 
 def conversation_subject(subject: str) -> str:
     """The subject without reply and forward marks, in lower case, with single spaces.
 
+    Parameters
+    ----------
+    subject : str
+        The decoded Subject header.
+
+    Examples
+    --------
     >>> conversation_subject("RE: Fw:  Gas  prices")
     'gas prices'
     """
     return " ".join(_PREFIX.sub("", subject).lower().split())
 
 
-def sent_kind(message: Email) -> Kind | None:
-    """Whether a sent message replies, forwards, or does neither."""
+def response_kind(message: Email) -> ResponseKind | None:
+    """Whether a sent message is a reply, a forward, or neither (None).
+
+    Parameters
+    ----------
+    message : Email
+        A sent message.
+    """
     if _FORWARD_PREFIX.match(message.subject):
         return "forward"
     if _REPLY_PREFIX.match(message.subject) or message.in_reply_to:
@@ -78,64 +93,64 @@ def sent_kind(message: Email) -> Kind | None:
 
 
 def link_sent(sent: Sequence[Email], received: Sequence[Email], window: int) -> list[Link]:
-    """Link the replies and forwards among a mailbox's sent messages to what they answer.
+    """Link the replies and forwards among a mailbox's sent messages to their originals.
 
     Parameters
     ----------
     sent, received : sequence of Email
-        The mailbox's messages, one copy of each, dated.
+        The messages of a mailbox, one copy of each, dated.
     window : int
-        Seconds that an answer may come after its original, unless threading headers prove one.
+        How many seconds a response may come after its original, unless threading headers link them.
 
     Returns
     -------
     list of Link
-        One for each sent message that replies or forwards.
+        One for each sent message that is a reply or a forward, in the order of `sent`.
     """
-    index = _Index(sent, received, window)
+    linker = _Linker(sent, received, window)
     links = []
     for position, message in enumerate(sent):
-        kind = sent_kind(message)
+        kind = response_kind(message)
         if kind is not None:
-            links.append(index.link(position, message, kind))
+            original, rule = linker.find_original(message, kind)
+            links.append(Link(position, original, kind, rule))
     return links
 
 
-class _Index:
-    """The received messages of a mailbox, by what a reply can know of its original."""
+class _Linker:
+    """Finds originals: the messages of a mailbox, indexed by what a response says about its original."""
 
     def __init__(self, sent: Sequence[Email], received: Sequence[Email], window: int) -> None:
+        self._sent = sent
         self._received = received
         self._window = window
-        self._by_subject: dict[str, list[int]] = defaultdict(list)
-        self._by_minute: dict[int, list[int]] = defaultdict(list)
+        self._sent_by_subject = _index_by_subject(sent)
+        self._by_subject = _index_by_subject(received)
+        self._by_minute: dict[int, list[int]] = defaultdict(list)  # minute of the hour: time zones keep it
         self._by_message_id: dict[str, int] = {}
         for position, message in enumerate(received):
-            self._by_subject[conversation_subject(message.subject)].append(position)
-            self._by_minute[_timestamp(message) % 3600 // 60].append(position)
+            self._by_minute[timestamp_of(message) % 3600 // 60].append(position)
             if message.message_id:
                 self._by_message_id.setdefault(message.message_id, position)
-        self._sent = sent
-        self._sent_by_subject: dict[str, list[int]] = defaultdict(list)
-        for position, message in enumerate(sent):
-            self._sent_by_subject[conversation_subject(message.subject)].append(position)
 
-    def link(self, position: int, message: Email, kind: Kind) -> Link:
+    def find_original(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
+        """The index of the received message that a sent one responds to, and the rule that decided."""
         parents = [message.in_reply_to] if message.in_reply_to else message.references[-1:]
         if parents:
             found = self._by_message_id.get(parents[0])
-            return Link(position, found, kind, "unlinked_original_absent" if found is None else "threading_headers")
+            return found, "unlinked_original_absent" if found is None else "threading_headers"
         quoted = quoted_header(message.body)
         if quoted is not None and (quoted.times or quoted.sender):
-            return self._link_quoted(position, message, kind, quoted)
-        return self._link_conversation(position, message, kind)
+            found = self._find_quoted(message, quoted)
+            return found, "unlinked_original_absent" if found is None else "quoted_header"
+        return self._find_in_conversation(message, kind)
 
-    def _link_quoted(self, position: int, message: Email, kind: Kind, quoted: QuotedHeader) -> Link:
-        """Only a candidate of the quoted sender and time will do; the first of these groups that has one."""
+    def _find_quoted(self, message: Email, quoted: QuotedHeader) -> int | None:
+        """Of the first group of candidates in which some have the quoted sender and time, the latest of these."""
         same_subject = set(self._by_subject[conversation_subject(message.subject)])
         if quoted.subject:
             same_subject.update(self._by_subject[conversation_subject(quoted.subject)])
-        end = _timestamp(message)
+        end = timestamp_of(message)
         before = self._between(end - self._window, end)
         groups: list[tuple[Iterable[int], Callable[[int], bool], int]] = [(same_subject, before, _MAX_HOURS)]
         if quoted.times:
@@ -143,52 +158,57 @@ class _Index:
             same_minute = [c for shift in range(-2, 3) for c in self._by_minute[(minute + shift) % 60]]
             groups.append((same_minute, before, _MAX_HOURS_OTHER_SUBJECT))
             groups.append((same_subject, self._between(end, end + _CLOCK_SKEW), _MAX_HOURS))
-        for candidates, in_time, most_hours in groups:
-            matching = [c for c in candidates if in_time(c) and self._agrees(quoted, c, most_hours)]
+        for candidates, is_in_time, max_hours in groups:
+            matching = [c for c in candidates if is_in_time(c) and self._agrees(quoted, c, max_hours)]
             if matching:
-                return Link(position, self._latest(matching), kind, "quoted_header")
-        return Link(position, None, kind, "unlinked_original_absent")
+                return self._latest(matching)
+        return None
 
-    def _link_conversation(self, position: int, message: Email, kind: Kind) -> Link:
-        """No quoted header names the original: the quoted text decides, else participants and time."""
-        subject, end = conversation_subject(message.subject), _timestamp(message)
-        in_time = self._between(end - self._window, end)
-        candidates = [c for c in self._by_subject[subject] if in_time(c)]
+    def _find_in_conversation(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
+        """Without a quoted header: the quoted text decides, else participants and time."""
+        subject, end = conversation_subject(message.subject), timestamp_of(message)
+        is_in_time = self._between(end - self._window, end)
+        candidates = [c for c in self._by_subject[subject] if is_in_time(c)]
         body = normalise(message.body)
-        place, quoted = min(((quote_offset(body, self._received[c]), -c) for c in candidates), default=(NOWHERE, 0))
-        if place < NOWHERE:
-            chosen, how = self._unless_answered_since(-quoted, place, body, message, subject), "quoted_text"
-        else:
+        offsets = {c: quote_offset(body, self._received[c]) for c in candidates}
+        topmost = min(candidates, key=lambda c: (offsets[c], -c), default=None)  # of equal texts the latest
+        if topmost is not None and offsets[topmost] < NOT_QUOTED:
+            if self._owner_wrote_since(self._received[topmost], message, body, offsets[topmost]):
+                return None, "unlinked_no_candidate"
+            return topmost, "quoted_text"
+        recent = [c for c in candidates if end - timestamp_of(self._received[c]) <= _MAX_UNQUOTED_DELAY]
+        if kind == "reply":
             recipients = {*message.to, *message.cc, *message.bcc}
-            fresh = [c for c in candidates if end - _timestamp(self._received[c]) <= _UNQUOTED_WITHIN]
-            if kind == "reply":
-                fresh = [c for c in fresh if is_among(self._received[c], recipients)]
-            # A long answer quotes something, and that was none of these.
-            chosen = self._latest(fresh) if fresh and len(body) <= _UNQUOTED_LETTERS else None
-            how = "conversation"
-        return Link(position, chosen, kind, "unlinked_no_candidate" if chosen is None else cast("How", how))
+            recent = [c for c in recent if is_among(self._received[c], recipients)]
+        # A longer response would quote its original, so that is none of these.
+        if recent and len(body) <= _MAX_UNQUOTED_LENGTH:
+            return self._latest(recent), "conversation"
+        return None, "unlinked_no_candidate"
 
-    def _unless_answered_since(self, candidate: int, place: int, body: str, message: Email, subject: str) -> int | None:
-        """None if the owner's own words stand above the candidate's: what is answered came later, and is not here."""
-        arrival, end = _timestamp(self._received[candidate]), _timestamp(message)
-        own = (self._sent[s] for s in self._sent_by_subject[subject])
-        if any(arrival < _timestamp(mail) < end and quote_offset(body, mail) < place for mail in own):
-            return None
-        return candidate
+    def _owner_wrote_since(self, original: Email, message: Email, body: str, offset: int) -> bool:
+        """Whether a message that the owner sent after the original is quoted above it, at `offset` of `body`.
+
+        Then the message responds to a still later one, which is not in the mailbox.
+        """
+        arrival, end = timestamp_of(original), timestamp_of(message)
+        own = (self._sent[position] for position in self._sent_by_subject[conversation_subject(message.subject)])
+        return any(arrival < timestamp_of(mail) < end and quote_offset(body, mail) < offset for mail in own)
 
     def _between(self, first: int, end: int) -> Callable[[int], bool]:
-        return lambda candidate: first <= _timestamp(self._received[candidate]) < end
+        return lambda candidate: first <= timestamp_of(self._received[candidate]) < end
 
-    def _agrees(self, quoted: QuotedHeader, candidate: int, most_hours: int) -> bool:
+    def _agrees(self, quoted: QuotedHeader, candidate: int, max_hours: int) -> bool:
         original = self._received[candidate]
-        if quoted.times and not times_agree(quoted.times, _timestamp(original), most_hours):
+        if quoted.times and not times_agree(quoted.times, timestamp_of(original), max_hours):
             return False
         return not quoted.sender or same_person(quoted.sender, original)
 
     def _latest(self, candidates: Iterable[int]) -> int:
-        return max(candidates, key=lambda c: (_timestamp(self._received[c]), self._received[c].fingerprint))
+        return max(candidates, key=lambda c: (timestamp_of(self._received[c]), self._received[c].fingerprint))
 
 
-def _timestamp(message: Email) -> int:
-    assert message.timestamp is not None, "undated messages are dropped before linking"
-    return message.timestamp
+def _index_by_subject(messages: Sequence[Email]) -> dict[str, list[int]]:
+    positions: dict[str, list[int]] = defaultdict(list)
+    for position, message in enumerate(messages):
+        positions[conversation_subject(message.subject)].append(position)
+    return positions

@@ -1,4 +1,4 @@
-"""A mailbox sorted out: copies made one, sent told from received."""
+"""The messages of one mailbox: copies merged, and what the owner sent separated from what reached the owner."""
 
 from __future__ import annotations
 
@@ -10,13 +10,25 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.labels.folders import FolderRoles, Role, owner_addresses
-from enron_triage.labels.owner import Owner
+from enron_triage.labels.folders import FolderRoles, Role
+from enron_triage.labels.owner import Owner, owner_addresses
 from enron_triage.records import Email
 
 
 class MergedMessage(msgspec.Struct):
-    """One message of a mailbox, with all that its copies say."""
+    """One message of a mailbox, with the places of all its copies.
+
+    Attributes
+    ----------
+    email : Email
+        The copy that is kept.
+    roles : frozenset of str
+        The roles of the folders that hold a copy.
+    folders : list of str
+        The names of these folders, or of the Gmail labels, sorted.
+    copies : int
+        How many copies there are.
+    """
 
     email: Email
     roles: frozenset[Role]
@@ -25,7 +37,17 @@ class MergedMessage(msgspec.Struct):
 
 
 class Mailbox(msgspec.Struct):
-    """A mailbox sorted out: what the owner sent, what reached the owner, what is left out and why."""
+    """The messages of one mailbox.
+
+    Attributes
+    ----------
+    owner : Owner
+        Whose mailbox it is.
+    sent, received : list of MergedMessage
+        What the owner sent and what reached the owner, each in time order; every message is dated.
+    dropped : Counter of str
+        How many records are in neither list, by reason: ``copy``, ``undated`` or ``draft``.
+    """
 
     owner: Owner
     sent: list[MergedMessage]
@@ -34,25 +56,30 @@ class Mailbox(msgspec.Struct):
 
 
 def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: frozenset[str] = frozenset()) -> Mailbox:
-    """Reduce copies to messages, and tell what the owner sent from what reached the owner.
+    """Merge the copies of each message, and separate what the owner sent from what reached the owner.
 
-    Both lists are in time order. Every record is in one of them, a copy of one, or counted as
-    dropped: `undated`, `junk`, `copy`, `draft`.
+    Every record is in one of the two lists, is a copy of a message in one, or is counted as dropped.
 
     Parameters
     ----------
     emails : iterable of Email
         Every record of the mailbox, in any order.
     config : LabelConfig
-    addresses : set of str
-        The owner's, where they are known; else they are learned from the sent folders.
+        The section ``label``: the names of folders, and the dates that count as such.
+    addresses : frozenset of str
+        The owner's addresses if they are known; if empty, they are learned from the sent folders.
+
+    Returns
+    -------
+    Mailbox
+        Its owner has no addresses if there is too little sent mail to learn them.
     """
     roles = FolderRoles(config.folders)
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
     sent = [email for group in copies.values() for email, role in group if role == "sent"]
-    owner = Owner.of(addresses or owner_addresses(email.sender for email in sent), sent)
+    owner = Owner.from_mail(addresses or owner_addresses(email.sender for email in sent), sent)
     mailbox = Mailbox(owner, [], [], Counter())
     for group in copies.values():
         message = merge_copies(group)
@@ -72,20 +99,57 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
 
 
 def is_dated(email: Email, config: LabelConfig) -> bool:
-    """Whether a message has a date, within ``label.dates``."""
+    """Whether a message has a date within ``label.dates``.
+
+    Parameters
+    ----------
+    email : Email
+        Any message.
+    config : LabelConfig
+        The section ``label``.
+    """
     first, last = (_midnight(day) for day in config.dates)
     return email.timestamp is not None and first <= email.timestamp < last
 
 
+def timestamp_of(email: Email) -> int:
+    """The time of a dated message, in seconds UTC.
+
+    Parameters
+    ----------
+    email : Email
+        A message of a `Mailbox`.
+    """
+    assert email.timestamp is not None, "partition_mailbox drops undated messages"
+    return email.timestamp
+
+
 def sort_messages(messages: list[MergedMessage]) -> None:
-    """Put messages in time order, in place."""
+    """Sort messages by time, in place.
+
+    Parameters
+    ----------
+    messages : list of MergedMessage
+        Dated messages; those of the same second are sorted by path.
+    """
     messages.sort(key=lambda message: (message.email.timestamp, message.email.path))
 
 
 def merge_copies(group: Sequence[tuple[Email, Role]]) -> MergedMessage:
-    """The copies of a message as one; the smallest hash decides which is kept, so that no folder does."""
+    """Make one message of its copies.
+
+    Parameters
+    ----------
+    group : sequence of (Email, Role)
+        The copies, at least one, each with the role of its folder.
+
+    Returns
+    -------
+    MergedMessage
+        The copy with the smallest hash of its raw bytes is kept, so that the choice does not depend on the folder.
+    """
     kept = min((email for email, _ in group), key=lambda email: (email.raw_sha256, email.path))
-    folders = sorted({place for email, _ in group for place in (email.labels or [email.folder])})
+    folders = sorted({name for email, _ in group for name in (email.labels or [email.folder])})
     return MergedMessage(kept, frozenset(role for _, role in group), folders, len(group))
 
 

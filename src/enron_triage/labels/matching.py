@@ -1,4 +1,4 @@
-"""Does a received message fit what an answer says of its original: its sender, its time, its text."""
+"""Whether a received message agrees with what a response says about its original: sender, time and text."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from collections.abc import Iterable
 from enron_triage.mail.quotes import quoted_header
 from enron_triage.records import Email
 
-NOWHERE = sys.maxsize  # the place of a text that is not quoted at all
+NOT_QUOTED = sys.maxsize  # the offset of a text that is not quoted: after every other
 
-_MINUTES_APART = 120  # seconds: quoted times are cut to the minute, and clocks differ
-_SNIPPET = 60  # letters and digits: enough to tell a message's text from another's,
-_MIN_SNIPPET = 12  # and fewer would be found anywhere
-_MAX_LENGTH = 90_000  # characters: how far into a body quoted text is looked for
-# Words that stand in nearly every quoted sender and name nobody.
-_NO_NAMES = frozenset({"com", "net", "org", "www", "mailto", "from", "the", "and", "enron", "ect", "hou", "corp", "na"})
+_MAX_TIME_DIFFERENCE = 120  # seconds: quoted times are cut to the minute, and clocks differ
+# Letters and digits. The longer a snippet, the surer it is the text of one message; a shorter one occurs by chance.
+_SNIPPET_LENGTH = 60
+_MIN_SNIPPET_LENGTH = 12
+_MAX_BODY_LENGTH = 90_000  # characters of a body in which quoted text is looked for
+# Words that occur in nearly every quoted sender, and are not names.
+_NOT_NAMES = frozenset(
+    {"com", "net", "org", "www", "mailto", "from", "the", "and", "enron", "ect", "hou", "corp", "na"}
+)
 _ORGANISATION = re.compile(r"[/@][^\s<>]*")  # the units of a Notes name, the domain of an address
 _NAME = re.compile(r"[^\W\d_]{2,}")
 _WORD = re.compile(r"[a-z0-9]+")
@@ -28,7 +31,15 @@ _QUOTED_HEADER_LINE = re.compile(
 
 
 def same_person(quoted: str, message: Email) -> bool:
-    """Whether a quoted sender and a message's sender share a name token or the address."""
+    """Whether a quoted sender and the sender of a message share the address or a word of the name.
+
+    Parameters
+    ----------
+    quoted : str
+        The sender as a quoted header gives it: a name, an address or both.
+    message : Email
+        The message to compare with.
+    """
     quoted = quoted.lower()
     if message.sender and message.sender in quoted:
         return True
@@ -36,60 +47,79 @@ def same_person(quoted: str, message: Email) -> bool:
 
 
 def is_among(message: Email, addresses: set[str]) -> bool:
-    """Whether a message's sender is one of the addresses, or shares a name token with one."""
+    """Whether the sender of a message is one of some addresses, or shares a word of the name with one.
+
+    Parameters
+    ----------
+    message : Email
+        The message to compare with.
+    addresses : set of str
+        Lower-case addresses, such as the recipients of a reply.
+    """
     if message.sender in addresses:
         return True
     names = _sender_tokens(message)
     return any(not names.isdisjoint(_name_tokens(address)) for address in addresses)
 
 
-def times_agree(times: Iterable[int], timestamp: int, most_hours: int) -> bool:
-    """Whether a quoted wall-clock time can be this moment, at most so many whole hours from UTC.
+def times_agree(times: Iterable[int], timestamp: int, max_hours: int) -> bool:
+    """Whether a quoted wall-clock time can be a given moment, in a time zone of whole hours.
 
     Parameters
     ----------
     times : iterable of int
-        Readings of the wall clock, in seconds as if it were UTC.
+        The readings of the quoted time, in seconds as if the wall clock were UTC; one that agrees is enough.
     timestamp : int
-        Seconds UTC.
-    most_hours : int
+        The moment, in seconds UTC.
+    max_hours : int
+        How many hours the time zone may be from UTC.
     """
     for time in times:
         hours, rest = divmod(timestamp - time + 1800, 3600)
-        if abs(hours) <= most_hours and abs(rest - 1800) <= _MINUTES_APART:
+        if abs(hours) <= max_hours and abs(rest - 1800) <= _MAX_TIME_DIFFERENCE:
             return True
     return False
 
 
 def normalise(text: str) -> str:
-    r"""What is left of a text however a mail program quotes it: no marks, headers or line ends.
+    r"""The letters and digits of a text, which stay the same however a mail program quotes it.
 
-    >>> normalise("> Are you in?\n> On Monday Jane wrote:\n>> Yes.")
-    'areyouinyes'
-    """
-    return "".join(_WORD.findall(_QUOTED_HEADER_LINE.sub("", text[:_MAX_LENGTH]).lower()))
-
-
-def quote_offset(answer: str, original: Email) -> int:
-    """Where an answer quotes the beginning of the original's text.
+    Quote marks, quoted headers, spaces, punctuation and line ends are left out.
 
     Parameters
     ----------
-    answer : str
-        The `normalise` of the answer.
+    text : str
+        The body of a message, or a part of it; only its first 90,000 characters count.
+
+    Examples
+    --------
+    >>> normalise("> Are you in?\n> On Monday Jane wrote:\n>> Yes.")
+    'areyouinyes'
+    """
+    return "".join(_WORD.findall(_QUOTED_HEADER_LINE.sub("", text[:_MAX_BODY_LENGTH]).lower()))
+
+
+def quote_offset(response: str, original: Email) -> int:
+    """Where a response quotes the beginning of another message's text.
+
+    Parameters
+    ----------
+    response : str
+        The body of the response, as `normalise` returns it.
     original : Email
+        The message that may be quoted.
 
     Returns
     -------
     int
-        An offset in `answer`; `NOWHERE` if the text is not there, or too short to tell.
+        An offset in `response`; `NOT_QUOTED` if the text does not occur, or is too short to be sure.
     """
     quoted = quoted_header(original.body)
-    snippet = normalise(original.body[: quoted.start])[:_SNIPPET] if quoted else ""
-    if len(snippet) < _MIN_SNIPPET:  # a few words above a quotation: take that along
-        snippet = normalise(original.body)[:_SNIPPET]
-    place = answer.find(snippet) if len(snippet) >= _MIN_SNIPPET else -1
-    return NOWHERE if place < 0 else place
+    snippet = normalise(original.body[: quoted.start])[:_SNIPPET_LENGTH] if quoted else ""
+    if len(snippet) < _MIN_SNIPPET_LENGTH:  # a few words above a quote: include what they quote
+        snippet = normalise(original.body)[:_SNIPPET_LENGTH]
+    offset = response.find(snippet) if len(snippet) >= _MIN_SNIPPET_LENGTH else -1
+    return NOT_QUOTED if offset < 0 else offset
 
 
 def _sender_tokens(message: Email) -> set[str]:
@@ -97,4 +127,4 @@ def _sender_tokens(message: Email) -> set[str]:
 
 
 def _name_tokens(text: str) -> set[str]:
-    return set(_NAME.findall(_ORGANISATION.sub(" ", text))) - _NO_NAMES
+    return set(_NAME.findall(_ORGANISATION.sub(" ", text))) - _NOT_NAMES

@@ -1,8 +1,20 @@
-"""The label schemes: what is being labelled, and how."""
+"""The label schemes, by name.
+
+To add one, write its function in a module of its own and add its line to `SCHEMES`. The configuration, the stage
+``label``, the feature groups, the baselines and the notes on leaks follow from the table.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
 import msgspec
+
+from enron_triage.config.data import LabelConfig
+from enron_triage.labels.by_folder import IntArray, label_by_folder, subject_rule
+from enron_triage.labels.labeled import Labeled
+from enron_triage.labels.received import label_received
+from enron_triage.records import Email, LabeledEmail
 
 
 class Scheme(msgspec.Struct, frozen=True, kw_only=True):
@@ -10,21 +22,31 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    label : callable
+        Labels one mailbox: takes all its records and the section ``label`` of the configuration, and returns a
+        `Labeled`.
     has_history : bool
-        Whether its records say what the owner had done before.
-    leak_note : str, optional
-        What to say wherever its results are shown, if a rule can read its labels off the messages.
+        Whether its records have a `History`.
+    leak_note : str or None
+        What to say wherever its results are shown, if a rule can read its labels off the messages; else None.
+    baselines : mapping of str to callable
+        Rules that the evaluation reports for this scheme only, by name: each takes the labelled messages and returns
+        the predicted class indices, an integer array of shape (messages,).
     """
 
+    label: Callable[[Sequence[Email], LabelConfig], Labeled]
     has_history: bool
     leak_note: str | None = None
+    baselines: Mapping[str, Callable[[Iterable[LabeledEmail]], IntArray]] = {}
 
 
 SCHEMES: dict[str, Scheme] = {
-    "received": Scheme(has_history=True),
+    "received": Scheme(label=label_received, has_history=True),
     "folder": Scheme(
+        label=label_by_folder,
         has_history=False,
         leak_note="The labels of scheme folder leak: subject_rule, a rule on sender and subject, "
         "reads them off sent mail.",
+        baselines={"subject_rule": subject_rule},
     ),
 }

@@ -14,18 +14,29 @@ from enron_triage.runtime import artifacts
 
 
 class SplitMetadata(msgspec.Struct, kw_only=True):
-    """The content of ``split_metadata.json``.
+    """The content of ``split_metadata.json``; each dictionary is by split, unless it says otherwise.
 
     Attributes
     ----------
+    seed : int
+        The seed of the assignment of mailboxes.
+    by : {"user", "time"}
+        Whether mailboxes are assigned to splits, or each mailbox is divided in time.
+    scheme : str
+        The label scheme.
+    ratios : tuple of float, length 3
+        The shares of train, val and test that were asked for.
     mailboxes : dict of str to list of str
-        By split.
+        The mailboxes with messages in the split.
     until : dict of str to list of int, or None
-        For a split by time: each mailbox's two cuts (seconds UTC); None for a split by mailbox.
-    actions_before, actions : dict
-        By split, the number of messages with each action, before and after the drops.
-    dropped : dict
-        By split, the number of messages dropped for each reason.
+        For a split by time, the two cuts of each mailbox in seconds UTC, by mailbox; None for a split by mailbox.
+    counts : dict of str to int
+        The number of messages.
+    actions_before, actions : dict of str to dict of str to int
+        The number of messages with each action, before and after copies are dropped.
+    dropped : dict of str to dict of str to int
+        The number of messages dropped for each reason; besides the splits, ``before_a_cut`` and ``undated`` in a split
+        by time.
     """
 
     seed: int
@@ -41,7 +52,19 @@ class SplitMetadata(msgspec.Struct, kw_only=True):
 
 
 def belongs_to(metadata: SplitMetadata, split: str, user: str, timestamp: int | None) -> bool:
-    """Whether an unacted message belongs to the mailboxes (and the time) of a split."""
+    """Whether an unacted message belongs to the mailboxes (and, in a split by time, to the period) of a split.
+
+    Parameters
+    ----------
+    metadata : SplitMetadata
+        What the stage ``split`` wrote.
+    split : str
+        ``train``, ``val`` or ``test``.
+    user : str
+        The mailbox of the message.
+    timestamp : int or None
+        Its time of arrival in seconds UTC; None if it is undated, and then in no split by time.
+    """
     if metadata.until is None:
         return user in metadata.mailboxes[split]
     if timestamp is None or user not in metadata.until:
@@ -51,6 +74,11 @@ def belongs_to(metadata: SplitMetadata, split: str, user: str, timestamp: int | 
 
 def read_metadata(path: Path) -> SplitMetadata:
     """Read ``split_metadata.json``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A mail archive as a stream: its files one by one, or unpacked into the target folder only, all or nothing."""
+"""A tar archive of mail, read as a stream: file by file, or unpacked into a folder, all or nothing."""
 
 from __future__ import annotations
 
@@ -25,13 +25,21 @@ _DAMAGED = (
     *(ValueError, OverflowError, RecursionError),
 )
 _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
-_DRAIN = 1 << 20
-_MAX_BYTES = 1 << 28  # of one member, which is held in memory
-_DEEPEST = 100  # folders: making and removing them recurses
+_BLOCK = 1 << 20  # bytes
+_MAX_BYTES = 1 << 28  # of one file, which is held in memory
+_MAX_DEPTH = 100  # folders: making and removing them recurses
 
 
 class Unpacked(msgspec.Struct):
-    """How much an archive held."""
+    """How much was unpacked.
+
+    Attributes
+    ----------
+    files : int
+        The number of files.
+    size : int
+        Their bytes together.
+    """
 
     files: int = 0
     size: int = 0
@@ -39,9 +47,19 @@ class Unpacked(msgspec.Struct):
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`; when the block ends it takes the target's place.
+    """Make a folder that appears, whole, when the block ends.
 
     If the block raises, the target stays as it was and nothing half-made is left.
+
+    Parameters
+    ----------
+    target : Path
+        The folder to make; an older one is replaced.
+
+    Yields
+    ------
+    Path
+        An empty folder next to `target`, which takes its place when the block ends.
     """
     partial, old = target.with_name(f".{target.name}.partial"), target.with_name(f".{target.name}.old")
     artifacts.remove(partial)
@@ -60,7 +78,18 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a tar archive by its name."""
+    """Whether a file is a tar archive by its name.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or anything else.
+
+    Returns
+    -------
+    bool
+        True for a file named ``.tar``, ``.tar.gz``, ``.tgz`` or ``.tar.xz``.
+    """
     return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz")) and path.is_file()
 
 
@@ -73,15 +102,21 @@ def unpack(archive: Path, target: Path) -> Unpacked:
     Parameters
     ----------
     archive : Path
+        The archive.
     target : Path
         An empty folder.
+
+    Returns
+    -------
+    Unpacked
+        The number of files and their size.
 
     Raises
     ------
     UsageError
         If the archive is missing, or holds no file.
     TriageError
-        As `archived_files`.
+        If it is truncated, damaged or hostile; see `archived_files`.
     OSError
         If the target cannot be written.
     """
@@ -106,7 +141,7 @@ def unpack(archive: Path, target: Path) -> Unpacked:
 
 
 class _Stream:
-    """An archive's tar stream, decompressed, that knows whether the tar's end marker went by.
+    """An archive's tar stream, decompressed, that knows whether it has passed the tar's end marker.
 
     tarfile's own stream mode takes a truncated ``.tar.xz`` for a complete one.
     """
@@ -126,47 +161,54 @@ class _Stream:
     def is_complete(self) -> bool:
         """Whether the archive ends as a tar does; reads what is left, so that checksums are verified."""
         ends_well = self._tail == bytes(tarfile.BLOCKSIZE)
-        while self._file.read(_DRAIN):
+        while self._file.read(_BLOCK):
             pass
         return ends_well
 
 
 class _Names:
-    """The names of an archive's files so far; one that stands twice is an attack or damage."""
+    """The names of an archive's files so far; one that appears twice is an attack or damage."""
 
     def __init__(self) -> None:
         self._files: set[int] = set()  # hashes, as an archive may hold very many
         self._folders = {""}
 
     def add(self, name: str) -> str:
-        """Note a name; tells what is wrong with it, if anything is."""
+        """Add a name; returns what is wrong with it, or an empty string."""
         if hash(name) in self._files or name in self._folders:
-            return "stands there twice"
+            return "appears twice"
         self._files.add(hash(name))
         folder = name.rpartition("/")[0]
         while folder not in self._folders:
             if hash(folder) in self._files:
-                return "lies below a file"
+                return "is below a file"
             self._folders.add(folder)
             folder = folder.rpartition("/")[0]
         return ""
 
 
 def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """The files of an archive as they stream by: names without a leading ``maildir/``, and contents.
+    """Read the files of an archive one by one, as it streams by.
 
     Parameters
     ----------
     archive : Path
-        For the error messages.
+        The path that error messages name.
     file : BinaryIO
-        The archive, opened; its position tells how far the stream has come.
+        The archive, opened; its position tells how much has been read.
+
+    Yields
+    ------
+    name : str
+        The path of a file, without a leading ``maildir/``.
+    content : bytes
+        The whole file.
 
     Raises
     ------
     TriageError
         If the archive is truncated or damaged, or holds a link, a device, a member whose name leads
-        out of the archive, or a name that stands twice or is both a file's and a folder's.
+        out of the archive, or a name that appears twice or is both a file's and a folder's.
     """
     damaged = f"{archive}: truncated or damaged; fetch it again"
     names = _Names()
@@ -192,18 +234,18 @@ def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]
 
 
 def _inside(archive: Path, member: tarfile.TarInfo) -> str:
-    """The member's path below the target."""
+    """The member's path below the target; refuses one that leads out of it."""
     name = member.name
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
         raise TriageError(f"{archive}: {name!r} would land outside of the target; refused")
-    if len(parts) > _DEEPEST:
-        raise TriageError(f"{archive}: {name[:40]!r}... lies over {_DEEPEST} folders deep; refused")
+    if len(parts) > _MAX_DEPTH:
+        raise TriageError(f"{archive}: {name[:40]!r}... is more than {_MAX_DEPTH} folders deep; refused")
     return "/".join(parts[1:] if parts[:1] == [_TOP] else parts)
 
 
 def _write(path: Path, content: bytes) -> None:
-    # O_EXCL: names that only this disk takes for one. os.open spares tarfile's chown and utime per file.
+    # O_EXCL: two names may be one on this disk only. os.open avoids tarfile's chown and utime for each file.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     # Buffered: an unbuffered write to a full disk may write less than all of it and raise nothing.
     with open(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""The parts of a message's body: what its sender wrote, the signature below it, and what is quoted."""
+"""Splitting a body into what its sender wrote, the signature below it, and what is quoted."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ from enron_triage.mail.quotes import quoted_header
 from enron_triage.records import Email
 
 _SEPARATOR = re.compile(r"-- ?|[-_=*~]{5,}")
-_NAME = re.compile(r"[^\W\d_]{3,}")
-_SIGNATURE_LINES = 8  # a signature begins in the last lines of what was written
-_NAME_WORDS = 3  # a line that holds a name and little else
-_SPLIT = 20_000  # characters that are looked at: what decides stands at the top, and hostile mail is long
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_MAX_SIGNATURE_LINES = 8
+_MAX_NAME_WORDS = 3  # in a line that holds a name and little else
+_MAX_NAME_LENGTH = 59
+_MAX_SCANNED = 20_000  # characters: a quoted header is near the top, and hostile mail is long
 
 
 class BodyParts(NamedTuple):
-    """What a body consists of, in this order."""
+    """The parts of a body, in their order; joined, they are the body again.
+
+    Attributes
+    ----------
+    new : str
+        What the sender wrote.
+    signature : str
+        The sender's signature; empty if there is none.
+    quoted : str
+        The message that is replied to or forwarded, from its header on; empty if there is none.
+    """
 
     new: str
     signature: str
@@ -24,16 +35,27 @@ class BodyParts(NamedTuple):
 
 
 def split_body(email: Email) -> BodyParts:
-    """The parts of a message's body; joined, they are the body again."""
+    """Split the body of a message.
+
+    Parameters
+    ----------
+    email : Email
+        The message; its sender's name and address tell where the signature begins.
+
+    Returns
+    -------
+    BodyParts
+        The parts; joined, they are the body again.
+    """
     body = email.body
-    end = _end_of_new(body[:_SPLIT])
+    end = _start_of_quote(body[:_MAX_SCANNED])
     new, quoted = (body, "") if end is None else (body[:end], body[end:])
     start = _start_of_signature(new, f"{email.sender_name} {email.sender.partition('@')[0]}")
     return BodyParts(new[:start], new[start:], quoted)
 
 
-def _end_of_new(body: str) -> int | None:
-    """Where the quoted original begins: its header, or Outlook's line above that; None if nothing is quoted."""
+def _start_of_quote(body: str) -> int | None:
+    """Where the quoted original begins: its header, or Outlook's line above that; None if there is none."""
     quoted = quoted_header(body)
     line = body.find("-----Original Message", 0, quoted.start if quoted else None)
     if line >= 0:
@@ -44,10 +66,10 @@ def _end_of_new(body: str) -> int | None:
 def _start_of_signature(new: str, sender: str) -> int:
     """Where a separator, or a line of little but the sender's name, begins near the end; else the end."""
     text = new.rstrip()
-    names = set(_NAME.findall(sender.lower()))
+    names = set(_WORD.findall(sender.lower()))
     start = len(text)
     found = len(new)
-    for _ in range(_SIGNATURE_LINES):
+    for _ in range(_MAX_SIGNATURE_LINES):
         if start <= 0:
             break
         end, start = start, text.rfind("\n", 0, start) + 1
@@ -59,5 +81,5 @@ def _start_of_signature(new: str, sender: str) -> int:
 
 
 def _is_name(line: str, names: set[str]) -> bool:
-    words = _NAME.findall(line.lower()) if len(line) < 60 else []
-    return 0 < len(words) <= _NAME_WORDS and not names.isdisjoint(words)
+    words = _WORD.findall(line.lower()) if len(line) <= _MAX_NAME_LENGTH else []
+    return 0 < len(words) <= _MAX_NAME_WORDS and not names.isdisjoint(words)

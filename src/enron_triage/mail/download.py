@@ -2,9 +2,9 @@
 
     triage download --set download.source=enron_mail_20150507.tar.gz
 
-The source is ``cmu``, a URL, a local archive, or ``demo``. What comes over HTTP is kept beside the
-maildir and not fetched again while the server's description of it (size, ETag, date) is the same; a
-transfer that breaks off goes on where it was.
+The source is ``cmu``, a URL, a local archive, or ``demo``. What is fetched over HTTP is kept next to
+the maildir and not fetched again while the server's description of it (size, ETag, date) is the same; a
+transfer that breaks off is resumed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,25 @@ from enron_triage.errors import TriageError, UsageError
 from enron_triage.mail.archive import Unpacked, new_folder, unpack
 from enron_triage.mail.demo.corpus import write_demo
 from enron_triage.mail.fetch import description_path, fetch
-from enron_triage.pipeline import Result, StageRun
+from enron_triage.pipeline import stage_run
 from enron_triage.runtime import artifacts
+from enron_triage.stage_run import Result
 
 CMU = "https://www.cs.cmu.edu/~enron/enron_mail_20150507.tar.gz"
 
 
 def run(config: Config) -> Result:
     """Obtain ``download.source`` and unpack it to ``<data_dir>/maildir``.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration; the section ``download`` decides, and ``seed`` for the demo corpus.
+
+    Returns
+    -------
+    Result
+        How many files, bytes and mailboxes there are.
 
     Raises
     ------
@@ -35,7 +46,7 @@ def run(config: Config) -> Result:
     TriageError
         If it cannot be fetched, is not what its hash says, or is damaged.
     """
-    stage = StageRun("download", config)
+    stage = stage_run("download", config)
     source, target = config.download.source, stage.outputs["mail"]
     if source != "demo" and "://" not in source and source != "cmu" and not Path(source).is_file():
         raise UsageError(
@@ -64,9 +75,17 @@ def run(config: Config) -> Result:
 def check_hash(archive: Path, expected: str | None) -> None:
     """Refuse an archive whose SHA-256 is not the expected one.
 
+    Parameters
+    ----------
+    archive : Path
+        The archive.
+    expected : str or None
+        The hash in hexadecimal digits; None accepts any archive.
+
     Raises
     ------
     TriageError
+        If the hash is another one.
     """
     if expected is not None and (found := sha256_of(archive)) != expected.lower():
         raise TriageError(
@@ -76,7 +95,18 @@ def check_hash(archive: Path, expected: str | None) -> None:
 
 
 def sha256_of(file: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal digits."""
+    """The SHA-256 of a file.
+
+    Parameters
+    ----------
+    file : Path
+        The file, which must be readable.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     with artifacts.open_input(file) as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
@@ -107,7 +137,7 @@ def _obtain(source: str, config: Config) -> Path:
     try:
         check_hash(target, config.download.sha256)
     except TriageError:
-        # Kept, it would be taken for already here by the next run, which then fails as this one did.
+        # The next run would not fetch a kept file again, and would fail as this one did.
         artifacts.remove(target)
         artifacts.remove(description_path(target))
         raise

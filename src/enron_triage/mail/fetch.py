@@ -1,4 +1,4 @@
-"""Fetching a large file over HTTP: retried, and gone on with where a transfer broke off."""
+"""Fetching a large file over HTTP: retried, and resumed where a transfer broke off."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from enron_triage.runtime.progress import progress_bar
 logger = logging.getLogger(__name__)
 
 _TRIES = 6
-_BLOCK = 1 << 14  # bytes: at most so much is lost when a transfer breaks off
+_BLOCK = 1 << 14  # bytes: at most this much is lost when a transfer breaks off
 _TIMEOUT = urllib3.Timeout(connect=20, read=60)  # seconds
-# `fetch` tries again by itself, so that it goes on from the part; total would count a redirect as a failure.
+# `fetch` itself tries again, so that it can resume from the part; total would count a redirect as a failure.
 _REDIRECTS_ONLY = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5)
 # What urllib3 puts before the cause: <...HTTPSConnection object at ...>:, HTTPSConnectionPool(host=..., port=443):
 _CONNECTION = re.compile(r"^\S*HTTPS?Connection.*?[)>]: ")
@@ -28,15 +28,16 @@ _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Remote(msgspec.Struct, frozen=True):
-    """What a server says of a file: enough to tell whether two parts belong to the same one.
+    """What a server says about a file: enough to tell whether two parts belong to the same one.
 
     Attributes
     ----------
     url : str
+        Where the file was fetched from.
     size : int or None
-        Of the whole file; None if the server does not say.
+        The bytes of the whole file; None if the server does not say.
     validator : str
-        Its ETag, else its Last-Modified date, else empty.
+        The file's strong ETag, else its Last-Modified date, else empty (RFC 9110, section 8.8).
     """
 
     url: str
@@ -45,21 +46,22 @@ class Remote(msgspec.Struct, frozen=True):
 
 
 def fetch(url: str, target: Path, *, wait: Callable[[float], None] = time.sleep) -> None:
-    """Fetch a URL to a file, going on from ``<target>.part`` where an earlier try broke off.
+    """Fetch a URL to a file, resuming from ``<target>.part`` where an earlier try broke off.
 
     Parameters
     ----------
     url : str
+        The ``http`` or ``https`` address of the file.
     target : Path
-        Replaced when the transfer is complete. If it is there and the server describes the same
-        file as before, nothing is fetched.
+        The file to write; it is replaced when the transfer is complete. If it is there and the server
+        describes the same file as before, nothing is fetched.
     wait : callable
         Takes seconds; called between two tries, for 1, 2, 4, ... seconds.
 
     Raises
     ------
     UsageError
-        If this is no URL, or the server says that there is no such file.
+        If this is not a URL, or the server says that there is no such file.
     TriageError
         If the server cannot be reached or breaks off every time.
     """
@@ -76,7 +78,7 @@ def fetch(url: str, target: Path, *, wait: Callable[[float], None] = time.sleep)
             except (urllib3.exceptions.HTTPError, _BrokenOffError) as failed:
                 cause = _cause(failed)
     raise TriageError(
-        f"{url}: not fetched after {_TRIES} tries ({cause}); run the same command to go on from {_part(target)}"
+        f"{url}: not fetched after {_TRIES} tries ({cause}); run the same command to resume from {_part(target)}"
     )
 
 
@@ -170,7 +172,18 @@ def _part(target: Path) -> Path:
 
 
 def description_path(path: Path) -> Path:
-    """Where it is kept what the server said of a fetched file."""
+    """Where the server's description of a fetched file is kept.
+
+    Parameters
+    ----------
+    path : Path
+        The fetched file, or a part of it.
+
+    Returns
+    -------
+    Path
+        A JSON file next to it.
+    """
     return path.with_name(f"{path.name}.remote.json")
 
 

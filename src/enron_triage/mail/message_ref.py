@@ -1,4 +1,4 @@
-"""One message of a corpus: where it lies, and its bytes."""
+"""Where the bytes of one message are, and how they are read."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import msgspec
 MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
 TOO_LARGE = f"larger than {MAX_BYTES >> 20} MiB"
 # Without following a link out of the corpus, and without waiting on a pipe.
-_PLAIN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 class MessageRef(msgspec.Struct, array_like=True):
-    """One message: a file, a range of bytes of an mbox, or the content of an archive's member.
+    """A reference to one message: a file, a range of bytes of an mbox, or the content of an archive's member.
 
     Attributes
     ----------
     path : str
-        The record's path.
+        The path that the record gets: the file below the corpus, or ``<mbox>#<index>``.
     folder : str
-        The record's folder.
+        The mail folder that the record gets; empty at the top of a mailbox.
     file : str
-        The file to read.
+        The file to read; empty where `content` is given.
     start, stop : int
-        The range of bytes in it; ``stop`` of -1 is the whole file.
+        The range of bytes to read in the file; a `stop` of -1 means the whole file.
     problem : str
-        Why it must not be read, if it must not.
+        Why the message must not be read; empty if it may be.
     content : bytes or None
-        What there is to read, where it is at hand.
+        The message itself, where it is already in memory.
     """
 
     path: str
@@ -43,43 +43,62 @@ class MessageRef(msgspec.Struct, array_like=True):
     content: bytes | None = None
 
 
-class Batch(msgspec.Struct):
-    """Some messages of one mailbox."""
+def read_bytes(ref: MessageRef) -> bytes:
+    """Read one message; the quoted ``>From`` lines of an mbox lose one ``>``.
 
-    user: str
-    items: list[MessageRef]
+    Parameters
+    ----------
+    ref : MessageRef
+        The message to read.
 
-
-def read_message_ref(item: MessageRef) -> bytes:
-    """The bytes of one message.
+    Returns
+    -------
+    bytes
+        The message as its sender's system wrote it, headers and body.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     ValueError
-        If it is no regular file, is empty, or is larger than any mail.
+        If it is not a regular file, is empty, or is larger than any mail.
     """
-    if item.problem:
-        raise ValueError(item.problem)
-    raw = _content(item) if item.content is None else item.content
+    if ref.problem:
+        raise ValueError(ref.problem)
+    raw = _read_file(ref) if ref.content is None else ref.content
     if len(raw) > MAX_BYTES:
         raise ValueError(TOO_LARGE)
     if not raw or raw.isspace():
         raise ValueError("empty")
-    return raw if item.stop < 0 else _QUOTED_FROM.sub(rb"\1", raw)
+    return raw if ref.stop < 0 else _QUOTED_FROM.sub(rb"\1", raw)
 
 
-def _content(item: MessageRef) -> bytes:
-    # os.open and os.pread spare a buffered file's seek and its other calls, which cost as much as the reading.
-    descriptor = os.open(item.file, _PLAIN_FILE if item.stop < 0 else os.O_RDONLY)
+def json_safe(name: str) -> str:
+    """A file name as text that JSON can hold: bytes that are not UTF-8 become replacement characters.
+
+    Parameters
+    ----------
+    name : str
+        A name as Python's functions on files return it, with surrogates for such bytes.
+
+    Returns
+    -------
+    str
+        The name without surrogates.
+    """
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")
+
+
+def _read_file(ref: MessageRef) -> bytes:
+    # os.open and os.pread avoid a buffered file's seek and its other calls, which cost as much as the reading.
+    descriptor = os.open(ref.file, _OPEN_FLAGS if ref.stop < 0 else os.O_RDONLY)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
-        stop = status.st_size if item.stop < 0 else item.stop
-        if stop - item.start > MAX_BYTES:
+        stop = status.st_size if ref.stop < 0 else ref.stop
+        if stop - ref.start > MAX_BYTES:
             raise ValueError(TOO_LARGE)
-        return os.pread(descriptor, stop - item.start, item.start)
+        return os.pread(descriptor, stop - ref.start, ref.start)
     finally:
         os.close(descriptor)

@@ -1,8 +1,8 @@
-"""The header of the message that a reply or forward quotes: who wrote it, when, on what.
+"""Finding the header of the message that a reply or forward quotes: its sender, time and subject.
 
 Understands the blocks of Outlook (``From: / Sent: / To: / Subject:``), of Lotus Notes (a name and a
 date above ``To: / cc: / Subject:``, in several arrangements) and the attribution lines of Internet
-mail (``On <date>, <name> wrote:``). Quoted times are wall-clock times of the quoting person.
+mail (``On <date>, <name> wrote:``). Quoted times are wall-clock times where the reply was written.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class QuotedHeader(msgspec.Struct, frozen=True):
     Attributes
     ----------
     sender : str
-        As it stands there: a name, an address or both.
+        The sender as the header names it: a name, an address or both.
     times : tuple of int
-        Seconds since 1970 as if the quoted wall clock were UTC. Two, where day and month may be
-        swapped; none, where the header has no time.
+        The possible times, in seconds since 1970 as if the quoted wall clock were UTC: two where day and
+        month may be swapped, none where the header has no time.
     subject : str or None
-        None where the header has none.
+        The quoted subject; None where the header has none.
     start : int
-        Offset in the body: what the writer added stands before it.
+        The offset in the body where the header begins, in characters; what the sender added is before it.
     """
 
     sender: str
@@ -60,12 +60,34 @@ class QuotedHeader(msgspec.Struct, frozen=True):
 
 
 def is_forwarded(body: str) -> bool:
-    """Whether the body holds a Notes forward, which leaves no trace in the subject."""
+    """Whether a message forwards another in the manner of Notes, which leaves no trace in the subject.
+
+    Parameters
+    ----------
+    body : str
+        The text of the message.
+
+    Returns
+    -------
+    bool
+        True if there is a line "Forwarded by".
+    """
     return _FORWARDED.search(body) is not None
 
 
 def quoted_header(body: str) -> QuotedHeader | None:
-    """The topmost quoted header of a body; None if there is none."""
+    """Find the topmost quoted header of a body.
+
+    Parameters
+    ----------
+    body : str
+        The text of a message.
+
+    Returns
+    -------
+    QuotedHeader or None
+        The header; None if there is none.
+    """
     for start in _hinted_lines(body):
         found = _read_at(body, start)
         if found is not None:
@@ -83,8 +105,21 @@ def _hinted_lines(body: str) -> list[int]:
 
 
 def wall_clock(text: str) -> tuple[int, ...]:
-    """Every reading of the first date and time in a text, in seconds as if it were UTC.
+    """Parse the first date and time in a text, of those in words before those in digits.
 
+    Parameters
+    ----------
+    text : str
+        A header line, or a part of it.
+
+    Returns
+    -------
+    tuple of int
+        The possible times, in seconds since 1970 as if the wall clock were UTC; two where day and month may be
+        swapped.
+
+    Examples
+    --------
     >>> wall_clock("Sent: Wednesday, September 12, 2001 11:07 AM")
     (1000292820,)
     >>> len(wall_clock("03/04/2000 10:25 AM"))  # 4 March or 3 April
@@ -106,17 +141,17 @@ def wall_clock(text: str) -> tuple[int, ...]:
 def _seconds(match: re.Match[str], days: list[tuple[int, int]]) -> tuple[int, ...]:
     year, hour, minute = int(match["y"]), int(match["h"]), int(match["m"])
     if year < 100:
-        year += 1900 if year >= 70 else 2000  # POSIX strptime %y, near enough
+        year += 1900 if year >= 70 else 2000  # nearly as POSIX strptime %y
     if match["p"]:
         hour = hour % 12 + (12 if match["p"] in "pP" else 0)
-    moments = []
+    times = []
     for month, day in days:
         try:
-            moment = datetime.datetime(year, month, day, hour, minute, tzinfo=datetime.UTC)
+            time = datetime.datetime(year, month, day, hour, minute, tzinfo=datetime.UTC)
         except ValueError:
             continue
-        moments.append(int(moment.timestamp()))
-    return tuple(moments)
+        times.append(int(time.timestamp()))
+    return tuple(times)
 
 
 def _read_at(body: str, start: int) -> QuotedHeader | None:
@@ -155,7 +190,7 @@ def _lines_from(body: str, start: int) -> list[str]:
 
 
 def _from_block(sender: str, lines: list[str], start: int) -> QuotedHeader | None:
-    """A block that opens with ``From:``; the date stands in Sent or Date, or in the Notes manner."""
+    """A block that opens with ``From:``; the date is in Sent or Date, or as Notes writes it."""
     fields = _fields(lines[1:])
     if "to" not in fields and "subject" not in fields and "sent" not in fields:
         return None
@@ -184,7 +219,7 @@ def _notes_block(body: str, lines: list[str], start: int) -> QuotedHeader | None
     sender = joined[: date.start()].lstrip(_MARKS).strip()
     if _FORWARDED.search(sender):
         return None
-    # The name may stand on the line above, or be wrapped from it.
+    # The name may be on the line above, or wrapped from it.
     if len(sender) < 3 or sender.lower() == "on" or sender.endswith((" on", "\non")):
         above_date = [line for line in body[max(0, start - 400) : start].split("\n") if line.strip()]
         names = [line for line in above_date if not _NOT_THE_SENDER.match(line)]

@@ -10,97 +10,69 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enron_triage.features import text
 from enron_triage.features.dataset import Dataset
-from enron_triage.features.text_model import TextModel
-from enron_triage.features.transform import Transform
-from enron_triage.mail.body import split_body
+from enron_triage.features.feature_group import Reason
+from enron_triage.features.groups import configured_groups
+from enron_triage.features.transform import FeatureTransform
 from enron_triage.policy.network import Policy
-from enron_triage.records import ACTION_NAMES, Email
+from enron_triage.records import Email
 
 _STEPS = 16  # midpoints of the path; the attributions then add up to within some percent of the difference
 
 
-_PLACES = {
-    "subject": "the subject",
-    "new": "the text",
-    "signature": "the signature",
-    "quoted": "the quoted original",
-    "domain": "the sender's address",
-}
-
-
-class Reason(msgspec.Struct, kw_only=True):
-    """What moved a decision.
-
-    Attributes
-    ----------
-    feature : str
-        The name of a feature, or a word with its place in the message.
-    meaning : str
-    contribution : float
-        What it added to the log-probability of the action, by integrated gradients: see `integrated_gradients`.
-    """
-
-    feature: str
-    meaning: str
-    contribution: float
-
-
 def explain(
     policy: Policy,
-    transform: Transform,
+    transform: FeatureTransform,
     emails: Sequence[Email],
     dataset: Dataset,
     features: Tensor,
     actions: npt.NDArray[np.int64],
     count: int,
 ) -> list[list[Reason]]:
-    """The strongest reasons for each action; the text's scores are taken apart into their words.
+    """The strongest reasons for an action on each message.
 
     Parameters
     ----------
     policy : Policy
-    transform : Transform
+        The policy that decided, in evaluation mode.
+    transform : FeatureTransform
+        The transform that the features come from.
     emails : sequence of Email
+        The messages.
     dataset : Dataset
-        Of the emails.
+        Their raw features.
     features : Tensor, shape (messages, features)
-        Of the dataset.
+        Their features, on the policy's device.
     actions : array of int, shape (messages,)
+        For each message the class index of the action to explain.
     count : int
-        How many reasons for each.
+        How many reasons to give for each message, at most.
+
+    Returns
+    -------
+    list of list of Reason
+        For each message its reasons, those with the greatest contribution, of either sign, first. The scores of the
+        text are taken apart into their words.
     """
     chosen = torch.from_numpy(actions).to(features.device)
     attributions, gradients = (values.cpu() for values in integrated_gradients(policy, features, chosen))
-    columns = list(transform.columns.items())
-    dense = len(columns) - (len(ACTION_NAMES) if transform.text else 0)
+    groups = configured_groups(transform.settings)
+    sizes = [group.num_features(transform.states[name]) for name, group in groups.items()]
     result = []
     for row, email in enumerate(emails):
-        values = attributions[row, :dense].tolist()
+        of_groups = zip(
+            groups.items(), torch.split(attributions[row], sizes), torch.split(gradients[row], sizes), strict=True
+        )
         found = [
-            Reason(feature=name, meaning=meaning, contribution=value)
-            for (name, meaning), value in zip(columns[:dense], values, strict=True)
+            reason
+            for (name, group), added, slopes in of_groups
+            for reason in group.reasons(
+                email, dataset.raw[name][torch.tensor([row])], transform.states[name], added, slopes
+            )
         ]
-        if transform.text is not None and dataset.words is not None:
-            buckets = dataset.words.take(torch.tensor([row])).buckets
-            found += _words(transform.text, email, buckets, gradients[row, dense:])
         found.sort(key=lambda reason: -abs(reason.contribution))
         result.append([_rounded(reason) for reason in found[:count]])
     return result
-
-
-def _words(model: TextModel, email: Email, buckets: Tensor, gradients: Tensor) -> list[Reason]:
-    """What each word and pair of words adds, through the text's scores."""
-    added = dict(zip(buckets.tolist(), (model.contributions(buckets) @ gradients).tolist(), strict=True))
-    found: dict[int, Reason] = {}
-    for segment, segment_words in enumerate(text.words(email, split_body(email))):
-        place = text.SEGMENTS[segment]
-        for word, bucket in text.buckets_of(segment, segment_words):
-            spelled = word.decode("utf-8", "replace")
-            meaning = f'"{spelled}" in {_PLACES[place]}'
-            found.setdefault(bucket, Reason(feature=f"{place}: {spelled}", meaning=meaning, contribution=added[bucket]))
-    return list(found.values())
 
 
 def _rounded(reason: Reason) -> Reason:
@@ -110,20 +82,24 @@ def _rounded(reason: Reason) -> Reason:
 def integrated_gradients(policy: Policy, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
     """What each feature adds to the log-probability of an action, compared with the median message.
 
-    It is the networks that are asked, with what refines them: trees are piecewise constant, and have no gradients.
-    The baseline is 0 everywhere, which `transform.quantile_transform` gives to train's median and `TextModel` to its
-    mean. The attributions of a message add up to the difference of its log-probability to the baseline's.
+    Only the networks are explained, with their calibration and adapters: trees are piecewise constant and have no
+    gradients. The baseline is 0 everywhere: train's median for a dense feature, train's mean for a score of the text
+    (see `features.normalization`).
 
     Parameters
     ----------
     policy : Policy
-        In evaluation mode.
+        The policy that decided, in evaluation mode.
     features : Tensor, shape (messages, features)
+        Its inputs, on its device.
     actions : LongTensor, shape (messages,)
+        For each message the class index of the action to explain.
 
     Returns
     -------
     attributions : Tensor, shape (messages, features)
+        Those of a message add up to the log-probability of its action less the baseline's, but for the error of the
+        numerical integral.
     gradients : Tensor, shape (messages, features)
         The mean gradients along the path: attributions are these times the features.
     """

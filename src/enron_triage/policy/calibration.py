@@ -1,4 +1,4 @@
-"""Calibration: from logits to honest probabilities."""
+"""Calibration: from logits to probabilities that match how often the actions occur."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from enron_triage.records import ACTIONS
 
 FloatArray = npt.NDArray[np.float64]
 
-_LOG_RANGE = (-4.0, 4.0)  # of log temperature: far beyond what any policy here has needed
+_LOG_RANGE = (-4.0, 4.0)  # bounds of the log temperature: far beyond what any policy here has needed
 
 
 class Calibration(msgspec.Struct, kw_only=True, frozen=True):
-    """A shift that is known from training, and a temperature that is fitted on validation.
+    """A shift of the logits that is known from training, and a temperature that is fitted on validation.
 
     Attributes
     ----------
@@ -34,13 +34,21 @@ class Calibration(msgspec.Struct, kw_only=True, frozen=True):
     def fit(
         cls, logits: npt.NDArray[np.floating], targets: npt.NDArray[np.int64], shift: npt.ArrayLike | None = None
     ) -> Calibration:
-        """The temperature of least negative log-likelihood.
+        """Find the temperature of least negative log-likelihood.
 
         Parameters
         ----------
         logits : array, shape (messages, actions)
+            The policy's logits for the validation messages.
         targets : array of int, shape (messages,)
+            The index of each message's action; without any message the temperature is 1.
         shift : array-like, shape (actions,), optional
+            The shift; by default zeros.
+
+        Returns
+        -------
+        Calibration
+            The shift, with the temperature found.
         """
         known = np.zeros(len(ACTIONS)) if shift is None else np.asarray(shift, dtype=np.float64)
         if not len(targets):
@@ -55,10 +63,32 @@ class Calibration(msgspec.Struct, kw_only=True, frozen=True):
         return cls(temperature=float(temperature), shift=known.tolist())
 
     def log_probabilities(self, logits: npt.NDArray[np.floating]) -> FloatArray:
-        """Calibrated log-probabilities, shape (messages, actions)."""
+        """Calibrated log-probabilities of the actions.
+
+        Parameters
+        ----------
+        logits : array, shape (messages, actions)
+            The policy's logits.
+
+        Returns
+        -------
+        array of float, shape (messages, actions)
+            The log-probabilities.
+        """
         values = (np.asarray(logits, dtype=np.float64) + np.asarray(self.shift)) / self.temperature
         return np.asarray(log_softmax(values, axis=1))
 
     def probabilities(self, logits: npt.NDArray[np.floating]) -> FloatArray:
-        """Calibrated probabilities, shape (messages, actions)."""
+        """Calibrated probabilities of the actions.
+
+        Parameters
+        ----------
+        logits : array, shape (messages, actions)
+            The policy's logits.
+
+        Returns
+        -------
+        array of float, shape (messages, actions)
+            The probabilities.
+        """
         return np.exp(self.log_probabilities(logits))

@@ -1,12 +1,13 @@
 """Checkpoints: tensors and plain values only, enough to predict with and nothing else.
 
-They are loaded with ``weights_only=True``, so that a foreign file cannot run code.
+They are loaded with ``weights_only=True``, so that a foreign file cannot run code. Apart from the tensors, a file holds
+what `msgspec.to_builtins` makes of a `Checkpoint`, and is checked against its types when it is read.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import torch
@@ -14,49 +15,53 @@ from torch import Tensor
 
 from enron_triage import __version__
 from enron_triage.config.data import LabelConfig
-from enron_triage.errors import UsageError
+from enron_triage.errors import ArtifactError, UsageError
 from enron_triage.features.groups import GROUPS
-from enron_triage.features.text import BUCKETS
-from enron_triage.policy.decisions import RULES
-from enron_triage.policy.network import Policy, new_policy
+from enron_triage.features.transform import FeatureTransform
+from enron_triage.labels.schemes import SCHEMES
+from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.decisions import RULES, Decision
+from enron_triage.policy.network import Policy, PolicySpec, new_policy
+from enron_triage.policy.validation import EpochMetrics
 from enron_triage.records import ACTIONS, Scheme
 from enron_triage.runtime import artifacts
 
-_FORMAT = "enron_triage checkpoint 3"
+_FORMAT = "enron_triage checkpoint 4"
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
-    """A trained policy with all that prediction needs.
+    """A trained policy with everything that prediction needs.
 
     Attributes
     ----------
     stage : str
-        Which stage trained it.
+        The stage that trained it.
     init : str
-        The checkpoint that training began with; empty where it began anew.
+        The checkpoint that training began with; empty where it began with random weights.
     init_digest : str
-        SHA-256 of that file.
+        The SHA-256 of that checkpoint's file; empty likewise.
     epoch : int
-        After how many epochs.
+        The number of epochs after which it was saved.
     scheme : str
         The label scheme that it was trained on.
-    label : dict
-        The settings of the labels: the fields of `LabelConfig`.
+    label : LabelConfig
+        The settings of the labels.
     seed : int
-        Of the initial weights: gives the untrained policy to compare with.
-    model : dict
-        The arguments of `Policy`.
+        The seed of the initial weights: gives the untrained policy to compare with.
+    model : PolicySpec
+        The form of the policy.
     weights : dict of str to Tensor
-    features : dict
-        Feature groups and what is fitted on train for them: see `Transform.to_plain`.
-    calibration : dict
-        Fitted on validation: the fields of `Calibration`.
-    decision : dict
-        Likewise: the fields of `Decision`.
-    metrics : dict
-        Of this epoch, on validation.
+        The policy's parameters and buffers by name: its ``state_dict``.
+    features : FeatureTransform
+        The feature groups, and what is fitted on train for them.
+    calibration : Calibration
+        Fitted on validation.
+    decision : Decision
+        The decision rules, fitted on validation.
+    metrics : EpochMetrics or None
+        The metrics of the epoch, without its seconds.
     resume : dict
-        What training needs to go on exactly; empty in a finished checkpoint.
+        What the trainer needs to continue exactly; empty in a finished checkpoint.
     """
 
     stage: str
@@ -64,26 +69,50 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     init_digest: str
     epoch: int
     scheme: Scheme
-    label: dict[str, Any]
+    label: LabelConfig
     seed: int
-    model: dict[str, Any]
+    model: PolicySpec
     weights: dict[str, Tensor]
-    features: dict[str, Any]
-    calibration: dict[str, Any]
-    decision: dict[str, Any]
-    metrics: dict[str, Any]
+    features: FeatureTransform
+    calibration: Calibration
+    decision: Decision
+    metrics: EpochMetrics | None
     resume: dict[str, Any]
 
     def policy(self, device: torch.device) -> Policy:
-        """The policy with its weights, on `device`, ready to predict."""
-        policy = new_policy(**self.model, seed=self.seed)
+        """The policy with its weights, ready to predict.
+
+        Parameters
+        ----------
+        device : torch.device
+            The device to put it on.
+
+        Returns
+        -------
+        Policy
+            The policy, in evaluation mode.
+        """
+        policy = new_policy(self.model, seed=self.seed)
         policy.load_state_dict(self.weights)
         return policy.to(device).eval()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; the same content gives the same bytes."""
-    content = msgspec.structs.asdict(checkpoint)
+    """Write a checkpoint; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which is replaced in one step; its folder is made if it is missing.
+    checkpoint : Checkpoint
+        The checkpoint, its tensors on any device.
+
+    Raises
+    ------
+    TriageError
+        If the file cannot be written.
+    """
+    content = msgspec.to_builtins(checkpoint, builtin_types=(Tensor,))
     with artifacts.atomic_open(path) as file:
         torch.save({"format": _FORMAT, "version": __version__, **content}, file)
 
@@ -91,28 +120,38 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint onto the CPU.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Checkpoint
+        The checkpoint, whose parts fit each other.
+
     Raises
     ------
     UsageError
-        If the file is missing, damaged, or no checkpoint of this program.
+        If the file is missing or damaged, or not a checkpoint of this program or of this version.
     """
     with artifacts.open_input(path) as file:
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises what pickle, zipfile or it itself think of
+        except Exception as error:  # torch raises whatever pickle, zipfile and its own code raise
             raise UsageError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
     made_by = str(content.get("format")) if isinstance(content, dict) else ""
     if made_by != _FORMAT and made_by.startswith(_FORMAT.rstrip("0123456789")):
-        raise UsageError(f"{path}: written by another version of this program; train again with `triage sft`")
+        again = "train again with `triage sft`"
+        raise ArtifactError(path, "written by another version of this program", "{command} again", again)
     if made_by != _FORMAT:
         raise UsageError(f"{path}: not a checkpoint of this program; train one with `triage sft`")
     try:
-        checkpoint = Checkpoint(**{name: content[name] for name in Checkpoint.__struct_fields__})
+        checkpoint = msgspec.convert(content, Checkpoint, dec_hook=_as_tensor)
         checkpoint.policy(torch.device("cpu"))
-        _check_features(checkpoint.features, checkpoint.model["inputs"])
+        _check_features(checkpoint.features, checkpoint.model.inputs)
         _check_decision(checkpoint.calibration, checkpoint.decision)
-        msgspec.convert(checkpoint.label, LabelConfig)
-        if checkpoint.scheme not in get_args(Scheme):
+        if checkpoint.scheme not in SCHEMES:
             raise ValueError("an impossible scheme")
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise UsageError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
@@ -125,54 +164,79 @@ def check_fit(path: Path, checkpoint: Checkpoint, scheme: Scheme, columns: int, 
     Parameters
     ----------
     path : Path
-        Of the checkpoint.
+        The checkpoint's file, for the message.
     checkpoint : Checkpoint
+        The checkpoint.
     scheme : str
         The scheme of the data's labels.
     columns : int
         The number of features that this version extracts for the checkpoint's groups.
     source : Path
-        Of the data.
+        The data's file, for the message.
 
     Raises
     ------
     UsageError
+        If the scheme or the number of features differs.
     """
     if checkpoint.scheme != scheme:
         raise UsageError(
             f"{path}: trained on scheme {checkpoint.scheme}, but {source} is labelled with {scheme}; "
             f"use --set label.scheme={checkpoint.scheme} through label, split and evaluate"
         )
-    if columns != checkpoint.model["inputs"]:
+    check_features(path, checkpoint, columns)
+
+
+def check_features(path: Path, checkpoint: Checkpoint, columns: int) -> None:
+    """Refuse a checkpoint that was trained on other features than this version extracts.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint's file, for the message.
+    checkpoint : Checkpoint
+        Its content.
+    columns : int
+        The number of features that this version extracts for the checkpoint's groups.
+
+    Raises
+    ------
+    UsageError
+        If the number of features differs.
+    """
+    if columns != checkpoint.model.inputs:
         raise UsageError(
-            f"{path}: expects {checkpoint.model['inputs']} features, this version extracts {columns} for "
-            f"{', '.join(checkpoint.features['groups'])}; train again with `triage sft`"
+            f"{path}: expects {checkpoint.model.inputs} features, this version extracts {columns} for "
+            f"{', '.join(checkpoint.features.settings.groups)}; train again with `triage sft`"
         )
 
 
-def _check_features(features: dict[str, Any], inputs: int) -> None:
+def _as_tensor(kind: type, value: object) -> object:
+    """The hook of `msgspec.convert` for fields of a type that it does not know: tensors come as they are."""
+    if not isinstance(value, kind):
+        raise ValueError(f"a {type(value).__name__} where a {kind.__name__} belongs")
+    return value
+
+
+def _check_features(features: FeatureTransform, inputs: int) -> None:
     """Refuse normalisation that does not fit the weights."""
-    text = features["text"]
-    dense = inputs - (len(ACTIONS) if text else 0)
-    fits = len(features["class_prior"]) == len(ACTIONS) and features["quantiles"].shape[1] == dense
-    if text:
-        fits &= text["table"].shape == (BUCKETS, len(ACTIONS)) and len(text["idf"]) == BUCKETS
-        fits &= all(len(text[name]) == len(ACTIONS) for name in ("bias", "mean", "std"))
-    if not fits or not features["groups"]:
-        raise ValueError("features that do not fit its weights")
-    unknown = set(features["groups"]) - set(GROUPS)
+    unknown = set(features.settings.groups) - set(GROUPS)
     if unknown:
         raise ValueError(f"the feature group {min(unknown)}, which this version does not have")
+    if len(features.class_prior) != len(ACTIONS) or features.num_features != inputs:
+        raise ValueError("features that do not fit its weights")
 
 
-def _check_decision(calibration: dict[str, Any], decision: dict[str, Any]) -> None:
-    """Refuse a calibration or decision rules that cannot be applied."""
-    if not (calibration["temperature"] > 0 and len(calibration["shift"]) == len(ACTIONS)):
+def _check_decision(calibration: Calibration, decision: Decision) -> None:
+    """Refuse a calibration or decision rules that cannot be applied; a rule may be missing."""
+    if not (calibration.temperature > 0 and len(calibration.shift) == len(ACTIONS)):
         raise ValueError("an impossible calibration")
-    offsets = decision["offsets"]
-    if {*offsets, "expected_reward"} != set(RULES) or decision["rule"] not in RULES:
-        raise ValueError("decision rules that this version does not have")
-    if any(len(values) != len(ACTIONS) for values in (*offsets.values(), decision["costs"], *decision["costs"])):
+    unknown = sorted({*decision.offsets, decision.rule} - RULES.keys())
+    if unknown:
+        raise ValueError(f"the decision rule {unknown[0]}, which this version does not have")
+    if decision.rule not in decision.available:
+        raise ValueError(f"the decision rule {decision.rule} without its parameters")
+    if any(len(values) != len(ACTIONS) for values in decision.offsets.values()):
         raise ValueError("decision rules that do not fit the actions")
 
 

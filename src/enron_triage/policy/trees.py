@@ -1,7 +1,7 @@
-"""Gradient-boosted trees as tensors: a member of the policy that is fitted, not trained by gradient.
+"""Gradient-boosted trees as tensors: a member of the policy that is fitted, not trained by gradient descent.
 
-They are fitted by scikit-learn (`HistGradientBoostingClassifier`: Ke et al. 2017) and taken apart into
-tensors, so that a checkpoint holds tensors only and the policy runs as one module on any device.
+They are fitted by scikit-learn (`HistGradientBoostingClassifier`: Ke et al. 2017) and converted to tensors, so that a
+checkpoint holds tensors only and the policy runs as one module on any device.
 """
 
 from __future__ import annotations
@@ -13,17 +13,26 @@ from torch import Tensor, nn
 
 from enron_triage.records import ACTIONS
 
-_CACHED = 512  # messages at once: what lies between two steps then stays in the processor's cache
-_ABSENT_CLASS_LOGIT = -20.0  # the logit of an action that train lacks
+_BATCH = 512  # messages at a time: the intermediate tensors then stay in the processor's cache
+_ABSENT_CLASS_LOGIT = -20.0  # the logit of an action that train lacks: a probability of some 1e-9
+
+# Not configurable: set when the trees were added. TRAINING_LOG.md has what the trees gain with them.
+_LEARNING_RATE = 0.05  # half of scikit-learn's default, for some 150 rounds (`model.boosting`) instead of 100
+_MAX_LEAVES = 31  # of a tree: the default of scikit-learn and LightGBM
+_MIN_MESSAGES_PER_LEAF = 40  # twice the default: a leaf should not be a single person's habit
+_L2_REGULARIZATION = 5.0  # of the leaves' values: rare actions have few messages in a leaf
+_FEATURE_FRACTION = 0.5  # of the features, drawn for each split: many are correlated, and fitting takes less time
 
 
 class Trees(nn.Module):
-    """An ensemble of regression trees for each action; a zero-filled one until it is loaded or fitted.
+    """An ensemble of regression trees for each action; all zeros until its tensors are loaded or fitted.
 
     Parameters
     ----------
-    trees, nodes : int
-        How many, and how many nodes they have together.
+    trees : int
+        The number of trees.
+    nodes : int
+        The number of nodes of all trees together.
     """
 
     def __init__(self, trees: int, nodes: int) -> None:
@@ -48,15 +57,17 @@ class Trees(nn.Module):
 
         Parameters
         ----------
-        features : Tensor, shape (batch, inputs)
+        features : Tensor of float32, shape (batch, inputs)
+            The features.
 
         Returns
         -------
         Tensor of float32, shape (batch, actions)
+            The sum of the trees' values for each action, and its base value.
         """
-        return torch.cat([self._few(batch) for batch in torch.split(features, _CACHED)])
+        return torch.cat([self._logits(batch) for batch in torch.split(features, _BATCH)])
 
-    def _few(self, features: Tensor) -> Tensor:
+    def _logits(self, features: Tensor) -> Tensor:
         node = self.root.expand(len(features), -1)
         for _ in range(int(self.depth)):  # a leaf leads to itself
             goes_left = features.gather(1, self.feature[node]) <= self.threshold[node]
@@ -68,7 +79,7 @@ class Trees(nn.Module):
 def fit_trees(
     features: npt.NDArray[np.float32],
     targets: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.floating],
+    sample_weight: npt.NDArray[np.floating],
     iterations: int,
     seed: int,
 ) -> Trees:
@@ -76,12 +87,21 @@ def fit_trees(
 
     Parameters
     ----------
-    features : array, shape (messages, inputs)
+    features : array of float32, shape (messages, inputs)
+        The features of the train messages.
     targets : array of int, shape (messages,)
-    weights : array, shape (messages,)
+        The index of each message's action.
+    sample_weight : array of float, shape (messages,)
+        How much each message counts in the loss.
     iterations : int
-        Rounds of boosting, of a tree for each action.
+        The number of rounds of boosting; each adds a tree for every action.
     seed : int
+        The seed of the features drawn for each split.
+
+    Returns
+    -------
+    Trees
+        The fitted trees. An action that `targets` lacks is never predicted; if they hold only one action, it always is.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier  # a second to import, which prediction does without
 
@@ -89,27 +109,28 @@ def fit_trees(
     if len(present) < 2:
         return _constant(present)
     model = HistGradientBoostingClassifier(
-        learning_rate=0.05,
+        learning_rate=_LEARNING_RATE,
         max_iter=iterations,
-        max_leaf_nodes=31,
-        min_samples_leaf=40,
-        l2_regularization=5.0,
-        max_features=0.5,
+        max_leaf_nodes=_MAX_LEAVES,
+        min_samples_leaf=_MIN_MESSAGES_PER_LEAF,
+        l2_regularization=_L2_REGULARIZATION,
+        max_features=_FEATURE_FRACTION,
         early_stopping=False,
         random_state=seed,
-    ).fit(features, targets, sample_weight=weights)
+    ).fit(features, targets, sample_weight=sample_weight)
     return _from_sklearn(model, present)
 
 
 def _constant(present: npt.NDArray[np.int64]) -> Trees:
-    trees = Trees(0, 0)
+    """A single leaf that adds nothing, over the base values of an action that is always right."""
+    trees = Trees(1, 1)
     trees.base += _ABSENT_CLASS_LOGIT
     trees.base[torch.from_numpy(present)] = 0.0
     return trees
 
 
 def _from_sklearn(model: object, present: npt.NDArray[np.int64]) -> Trees:
-    """Take a fitted classifier apart; scikit-learn has no public way to its trees."""
+    """Convert a fitted classifier to tensors; scikit-learn has no public access to its trees."""
     rounds = model._predictors  # type: ignore[attr-defined]
     base = np.ravel(model._baseline_prediction)  # type: ignore[attr-defined]
     actions = [int(action) for action in present]

@@ -1,1 +1,1 @@
-"""What every stage runs on: artifacts, provenance, worker processes, progress."""
+"""What every stage needs to run: artifacts, provenance, worker processes, progress bars."""

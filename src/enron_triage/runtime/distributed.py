@@ -1,10 +1,14 @@
-"""Training as one of the processes that ``torchrun`` started; with one process, nothing here does anything.
+"""Training in several processes that ``torchrun`` starts.
 
     torchrun --nproc-per-node 2 -m enron_triage sft --config configs/sft_weighted.yaml
 
-Every process holds the data and the policy. They divide each batch, add up the gradients that their parts give, and
-all take the step that one process would take on the whole batch (synchronous data parallelism: Li et al. 2020,
-section 2.2). Process 0 alone fits, validates, shows progress and writes.
+Every process holds all of the data and the policy. For each batch, each process computes the gradients of its shard,
+the gradients are summed, and every process takes the same step, which is the one that a single process would take on
+the whole batch. Only rank 0 fits the features and the trees, validates, shows progress and writes files.
+
+This is synchronous data parallelism (Li et al. 2020, "PyTorch Distributed", VLDB 13(12), section 2.2).
+
+With a single process, every function here does nothing or returns what it was given.
 """
 
 from __future__ import annotations
@@ -26,21 +30,24 @@ from enron_triage.runtime import ranks
 
 Value = TypeVar("Value")
 
-_TIMEOUT = datetime.timedelta(hours=2)  # that the others wait while process 0 fits and validates
+_TIMEOUT = datetime.timedelta(hours=2)  # long enough for the others to wait while rank 0 fits and validates
 
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Work with the other processes inside of the block: by NCCL on GPUs, one a process, else by Gloo.
+    """Connect the processes for the duration of the block: with NCCL on GPUs (one per process), with Gloo on CPUs.
 
     Parameters
     ----------
     device : torch.device
+        The device that this process trains on. For ``cuda`` the process takes the GPU of its local rank.
 
     Raises
     ------
     UsageError
-        If this machine has fewer GPUs than processes, or the device is of another kind than these.
+        If this machine has fewer GPUs than processes, or `device` is neither ``cpu`` nor ``cuda``.
+    TriageError
+        If another process has ended before the block does.
     """
     if ranks.world_size() == 1:
         yield
@@ -54,16 +61,32 @@ def process_group(device: torch.device) -> Iterator[None]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
     try:
         yield
-        _wait()  # a process that leaves while another still works with it can abort on its way out
+        _barrier()  # a process that exits while another still communicates with it can abort
     finally:
         dist.destroy_process_group()
 
 
 def broadcast_from_rank0(work: Callable[[], Value]) -> Value:
-    """What `work` gives in process 0, for every process."""
+    """Call a function in rank 0 only, and give its result to every process.
+
+    Parameters
+    ----------
+    work : callable
+        The function, without arguments; its result must be picklable.
+
+    Returns
+    -------
+    Value
+        What `work` returned in rank 0.
+
+    Raises
+    ------
+    TriageError
+        In every process: the error that `work` raised in rank 0, or that another process has ended.
+    """
     if ranks.world_size() == 1:
         return work()
-    content: list[Any] = [None, None]
+    content: list[Any] = [None, None]  # the result, the error
     if ranks.rank() == 0:
         try:
             content[0] = work()
@@ -79,58 +102,93 @@ def broadcast_from_rank0(work: Callable[[], Value]) -> Value:
 
 @contextmanager
 def rank0_first() -> Iterator[None]:
-    """Run the block in process 0, then in the others: they find in a cache what it made."""
+    """Run the block in rank 0, then in the other processes, which find what rank 0 put into a cache.
+
+    Raises
+    ------
+    TriageError
+        If another process has ended.
+    """
     if ranks.rank() > 0:
-        _wait()
+        _barrier()
     yield
     if ranks.rank() == 0 and ranks.world_size() > 1:
-        _wait()
+        _barrier()
 
 
-def _wait() -> None:
-    """Until all processes have come here."""
+def _barrier() -> None:
+    """Wait until all processes have reached this call."""
     with reraise_peer_failure():
         dist.barrier()
 
 
-def shard_batch(batch: Tensor, weights: Tensor | None) -> tuple[Tensor, float | Tensor]:
-    """The part of a batch for this process, and how much that part weighs.
+def shard_batch(batch: Tensor, sample_weight: Tensor | None) -> tuple[Tensor, float | Tensor]:
+    """The shard of a batch that this process computes, and the share of the batch's weight that it holds.
 
     Parameters
     ----------
     batch : LongTensor, shape (batch,)
         Indices of examples, the same in every process.
-    weights : Tensor, shape (examples,), or None
-        How much each example counts in the mean over a batch; None: all the same.
+    sample_weight : Tensor, shape (examples,), or None
+        How much each example counts in the mean over a batch; None counts all examples equally.
 
     Returns
     -------
-    mine : LongTensor, shape (>= 1,)
+    shard : LongTensor, shape (>= 1,)
+        Indices of examples. If there are more processes than examples, a process without an example of its own gets
+        the first one and the share 0, because every process must take part in every collective operation.
     share : float or Tensor, scalar
-        The weights of this part over those of the batch: a mean over the part, times this, summed over the
-        processes, is the mean over the batch.
+        The weight of the shard divided by that of the batch. The mean over each shard, times its share, summed over
+        the processes, is the mean over the batch.
     """
     if ranks.world_size() == 1:
         return batch, 1.0
-    mine = batch[ranks.rank() :: ranks.world_size()]
-    if not len(mine):  # computed all the same, as every process must take part in every step
+    shard = batch[ranks.rank() :: ranks.world_size()]
+    if not len(shard):
         return batch[:1], 0.0
-    if weights is None:
-        return mine, len(mine) / len(batch)
-    return mine, weights[mine].sum() / weights[batch].sum().clamp_min(torch.finfo(weights.dtype).tiny)
+    if sample_weight is None:
+        return shard, len(shard) / len(batch)
+    total = sample_weight[batch].sum().clamp_min(torch.finfo(sample_weight.dtype).tiny)
+    return shard, sample_weight[shard].sum() / total
 
 
 def all_reduce_gradients(parameters: Iterable[Tensor]) -> None:
-    """Replace every gradient by its sum over the processes."""
+    """Replace every gradient by its sum over the processes, in one operation.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        What is trained, in the same order in every process; parameters without a gradient are skipped.
+
+    Raises
+    ------
+    TriageError
+        If another process has ended.
+    """
     if ranks.world_size() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    together = all_reduce_sum(parameters_to_vector(gradients))
-    vector_to_parameters(together, gradients)
+    vector_to_parameters(all_reduce_sum(parameters_to_vector(gradients)), gradients)
 
 
 def all_reduce_sum(values: Tensor) -> Tensor:
-    """The sum over the processes, of any shape."""
+    """Sum a tensor over the processes, element by element.
+
+    Parameters
+    ----------
+    values : Tensor
+        Of any shape, the same in every process; overwritten by the sum.
+
+    Returns
+    -------
+    Tensor
+        `values`, which now holds the sum.
+
+    Raises
+    ------
+    TriageError
+        If another process has ended.
+    """
     if ranks.world_size() > 1:
         with reraise_peer_failure():
             dist.all_reduce(values)
@@ -138,18 +196,34 @@ def all_reduce_sum(values: Tensor) -> Tensor:
 
 
 def seed_per_rank(seed: int, epoch: int) -> None:
-    """Let the processes but the first draw their own dropout in an epoch; the first draws as one process would."""
+    """Give every rank but 0 its own random numbers for an epoch, so that dropout differs between the processes.
+
+    Rank 0 keeps the generator of a run with one process.
+
+    Parameters
+    ----------
+    seed : int >= 0
+        The seed of the stage.
+    epoch : int >= 0
+        The epoch that begins.
+    """
     if ranks.rank() > 0:
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, ranks.rank()]).generate_state(1)[0]))
 
 
 @contextmanager
 def reraise_peer_failure() -> Iterator[None]:
-    """Turn the failure of a collective operation into one line: another process has ended."""
+    """Turn the failure of a collective operation in the block into one line: another process has ended.
+
+    Raises
+    ------
+    TriageError
+        If the block raises a RuntimeError, as PyTorch does when the connection to another process is lost.
+    """
     try:
         yield
     except RuntimeError as error:
         raise TriageError(
             "another process of this run has ended; unless it said why, run the same command again "
-            f"to go on after the last whole epoch ({str(error).partition(chr(10))[0]})"
+            f"to resume after the last whole epoch ({str(error).partition(chr(10))[0]})"
         ) from error

@@ -1,4 +1,4 @@
-"""Progress bars on stderr: a rate and the time left on whatever takes over a second."""
+"""Progress bars on stderr, with the rate and the time left, for work that takes longer than a second."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-T = TypeVar("T")
+Item = TypeVar("Item")
 logger = logging.getLogger("enron_triage")
 
 
-def progress(items: Iterable[T], *, description: str, total: int | None = None, unit: str = "it") -> tqdm[T]:
-    """Wrap an iterable in a bar.
+def progress(items: Iterable[Item], *, description: str, total: int | None = None, unit: str = "it") -> tqdm[Item]:
+    """Wrap an iterable so that a progress bar follows the iteration.
 
-    There is none when stderr is not a terminal, nor under ``--quiet``.
+    No bar is shown if stderr is not a terminal, or with the option ``--quiet``.
 
     Parameters
     ----------
     items : iterable
-        What is worked through.
+        What the caller iterates over.
     description : str
-        Stands left of the bar.
+        The text to the left of the bar.
     total : int, optional
-        The number of items, where `items` cannot tell.
+        The number of items, if ``len(items)`` does not give it; without it, the bar has no end and shows the rate only.
     unit : str
-        What one item is, for the rate; ``"B"`` is scaled to kB, MB, ...
+        The name of one item, for the rate; ``"B"`` is scaled to kB, MB, ...
+
+    Returns
+    -------
+    tqdm
+        An iterable over the same items.
     """
     quiet = not logger.isEnabledFor(logging.INFO)
     return tqdm(
@@ -42,5 +47,16 @@ def progress(items: Iterable[T], *, description: str, total: int | None = None, 
 
 
 def progress_bar(*, description: str, total: int | None = None, unit: str = "it") -> tqdm[None]:
-    """A bar that the caller updates; otherwise as `progress`."""
+    """A progress bar that the caller moves with its method ``update``.
+
+    Parameters
+    ----------
+    description, total, unit
+        As for `progress`.
+
+    Returns
+    -------
+    tqdm
+        The bar; use it as a context manager.
+    """
     return progress((), description=description, total=total, unit=unit)

@@ -1,13 +1,11 @@
-"""What was made from what.
+"""Provenance: from which inputs and with which settings each artifact was made.
 
-Beside each artifact, ``<name>.meta.json`` says from which inputs and with which settings it was
-made; `differences` tells from it what ``triage run`` may skip, and why it does not.
+Next to each artifact there is a file ``<name>.meta.json``. `differences` compares it with the present inputs and
+settings, so that ``triage run`` can skip what is up to date and say why a stage has to run again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,19 +13,53 @@ from typing import Any
 import msgspec
 
 from enron_triage import __version__
-from enron_triage.runtime.artifacts import write_json
+from enron_triage.runtime.file_states import FileState, file_state
+from enron_triage.runtime.json_files import write_json
+
+__all__ = [
+    "FileState",
+    "Meta",
+    "changed_settings",
+    "differences",
+    "file_state",
+    "input_states",
+    "meta_path",
+    "read_meta",
+    "to_builtins",
+    "write_meta",
+]
 
 
-class FileState(msgspec.Struct, frozen=True):
-    """What a file or a folder looked like: enough to tell whether it is still the same."""
-
-    size: int
-    modified_ns: int
-    sha256: str
+# Settings that earlier metadata record under another name.
+_RENAMED = {
+    "scheme": "label.scheme",
+    "link_window": "label.link_window",
+    "costs": "rewards.costs",
+    "bootstrap": "evaluate.bootstrap",
+    "rule": "decision.rule",
+}
 
 
 class Meta(msgspec.Struct, kw_only=True):
-    """The content of ``<name>.meta.json``."""
+    """The content of ``<name>.meta.json``.
+
+    Attributes
+    ----------
+    stage : str
+        The name of the stage that made the artifact.
+    version : str
+        The version of the program that made it.
+    settings : dict
+        The part of the configuration that decides the artifact, as nested plain values.
+    inputs : dict of str to FileState
+        The path of each file or folder that the stage read, and its state before the stage began.
+    artifact : FileState
+        The artifact itself, as the stage left it.
+    counts : dict
+        What the stage counted, such as records and errors.
+    seconds : float
+        How long the stage took.
+    """
 
     stage: str
     version: str
@@ -39,48 +71,19 @@ class Meta(msgspec.Struct, kw_only=True):
 
 
 def meta_path(path: Path) -> Path:
-    """``<name>.meta.json`` beside an artifact."""
-    return path.with_name(f"{path.name}.meta.json")
-
-
-def file_state(path: Path, known: FileState | None = None) -> FileState:
-    """Size, time and hash of a file; of a folder, of the list of its files' names, sizes and times.
+    """The path of an artifact's metadata.
 
     Parameters
     ----------
     path : Path
-    known : FileState, optional
-        An earlier state; the file is not read again if size and time still agree.
+        The artifact.
+
+    Returns
+    -------
+    Path
+        ``<name>.meta.json`` in the same folder.
     """
-    if path.is_dir():
-        return _folder_state(path)
-    status = path.stat()
-    if known is not None and (known.size, known.modified_ns) == (status.st_size, status.st_mtime_ns):
-        return known
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileState(status.st_size, status.st_mtime_ns, digest)
-
-
-def _folder_state(root: Path) -> FileState:
-    digest = hashlib.sha256()
-    size = modified = 0
-    folders = [(str(root), ".")]  # with their paths relative to the root
-    while folders:
-        folder, relative = folders.pop()
-        with os.scandir(folder) as entries:
-            listing = sorted(entries, key=lambda entry: entry.name)
-        lines = []
-        for entry in listing:
-            if entry.is_dir(follow_symlinks=False):
-                folders.append((entry.path, entry.name if relative == "." else f"{relative}/{entry.name}"))
-                continue
-            status = entry.stat(follow_symlinks=False)
-            size += status.st_size
-            modified = max(modified, status.st_mtime_ns)
-            lines.append(f"{relative}/{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n")
-        digest.update(os.fsencode("".join(lines)))
-    return FileState(size, modified, digest.hexdigest())
+    return path.with_name(f"{path.name}.meta.json")
 
 
 def write_meta(
@@ -92,16 +95,27 @@ def write_meta(
     counts: dict[str, Any],
     seconds: float,
 ) -> None:
-    """Record beside each output what it was made from.
+    """Write the metadata of the artifacts that a stage has made.
 
     Parameters
     ----------
     outputs : iterable of Path
-        Existing artifacts.
+        The artifacts, which exist.
+    stage : str
+        The name of the stage.
     settings : dict
-        The part of the configuration that decides the outputs; plain values.
+        The part of the configuration that decides the outputs, as nested plain values.
     inputs : dict of str to FileState
-        As `input_states` gave them before the work began, so that a change meanwhile is noticed.
+        The result of `input_states` from before the work began, so that a change during the work is noticed later.
+    counts : dict
+        What the stage counted, such as records and errors.
+    seconds : float
+        How long the stage took; rounded to milliseconds.
+
+    Raises
+    ------
+    TriageError
+        If a file cannot be written.
     """
     for output in outputs:
         meta = Meta(
@@ -117,7 +131,18 @@ def write_meta(
 
 
 def read_meta(path: Path) -> Meta | None:
-    """The meta data of an artifact; None if there are none, or they cannot be understood."""
+    """Read the metadata of an artifact.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact.
+
+    Returns
+    -------
+    Meta or None
+        None if there is no metadata, or if it cannot be read: the artifact then counts as out of date.
+    """
     try:
         return msgspec.json.decode(meta_path(path).read_bytes(), type=Meta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -125,7 +150,19 @@ def read_meta(path: Path) -> Meta | None:
 
 
 def input_states(inputs: Iterable[Path]) -> dict[str, FileState]:
-    """The state of each input, reading again only what its meta data do not vouch for."""
+    """The present state of each input of a stage.
+
+    Parameters
+    ----------
+    inputs : iterable of Path
+        Existing files and folders.
+
+    Returns
+    -------
+    dict of str to FileState
+        The state by path, in the order of `inputs`. A file whose size and time are those in its own metadata is not
+        read again.
+    """
     states = {}
     for path in inputs:
         meta = read_meta(path)
@@ -134,23 +171,24 @@ def input_states(inputs: Iterable[Path]) -> dict[str, FileState]:
 
 
 def differences(stage: str, settings: dict[str, Any], inputs: Iterable[Path], outputs: Iterable[Path]) -> list[str]:
-    """How the outputs of a stage differ from what it would make now; empty if they do not.
+    """Why a stage would have to run again.
 
     Parameters
     ----------
     stage : str
         The name of the stage.
     settings : dict
-        The part of the configuration that decides the outputs; plain values.
+        The part of the configuration that decides the outputs, as nested plain values.
     inputs : iterable of Path
-        What the stage reads.
+        The files and folders that the stage reads.
     outputs : iterable of Path
-        What the stage writes.
+        The files and folders that the stage writes.
 
     Returns
     -------
     list of str
-        One difference each: a missing file, a changed setting with both values, a changed input, another version.
+        One reason each: a missing file, a changed setting with both values, a changed input, an edited output, another
+        version of the program. Empty if the outputs are up to date.
     """
     inputs = list(inputs)
     found = [f"{path}: is missing" for path in inputs if not path.exists()]
@@ -168,23 +206,29 @@ def differences(stage: str, settings: dict[str, Any], inputs: Iterable[Path], ou
             if file_state(output, meta.artifact).sha256 != meta.artifact.sha256:
                 found.append(f"{output}: was edited")
             found += _changed_inputs(meta, states)
-    return list(dict.fromkeys(found))  # outputs that were made together differ in the same way
+    return list(dict.fromkeys(found))  # outputs that were made together have the same reasons
 
 
 def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The settings that are not what they were, each with both values.
+    """Compare two sets of settings.
 
     Parameters
     ----------
     before, now : dict
-        Nested plain values.
+        The earlier and the present settings, as nested plain values.
+
+    Returns
+    -------
+    list of str
+        The dotted path of each setting that differs, with both values; a setting that is missing counts as None.
 
     Examples
     --------
     >>> changed_settings({"sft": {"epochs": 8, "seed": 1}}, {"sft": {"epochs": 3, "seed": 1}})
     ['sft.epochs was 8, is 3']
     """
-    flat_before, flat_now = _flat(before), _flat(now)
+    flat_before = {_RENAMED.get(key, key): value for key, value in _flat(before).items()}
+    flat_now = _flat(now)
     keys = dict.fromkeys([*flat_before, *flat_now])
     return [
         f"{key} was {flat_before.get(key)!r}, is {flat_now.get(key)!r}"
@@ -194,7 +238,7 @@ def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
-    # Only the contents are compared: the whole data folder may have been moved.
+    # Only the contents are compared, because the whole data folder may have been moved.
     before = [state.sha256 for state in meta.inputs.values()]
     if len(before) != len(states):
         return ["other inputs than before"] if states else []
@@ -206,7 +250,7 @@ def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level of dotted keys."""
+    """Turn nested settings into one level of dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
@@ -214,11 +258,21 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_builtins(value: Any) -> Any:
-    """A configuration section as the plain JSON values that the metadata hold.
+    """Turn a configuration section into plain JSON values, as the metadata and checkpoints hold them.
 
     Parameters
     ----------
     value : Any
-        Whatever msgspec can encode.
+        A struct, or any other value that msgspec can encode.
+
+    Returns
+    -------
+    Any
+        Dictionaries, lists, strings, numbers, booleans and None.
+
+    Examples
+    --------
+    >>> to_builtins({"ratios": (0.5, 0.5)})
+    {'ratios': [0.5, 0.5]}
     """
     return msgspec.json.decode(msgspec.json.encode(value))

@@ -1,4 +1,4 @@
-"""Which of the processes that ``torchrun`` started this one is; known without torch."""
+"""Which of the processes that ``torchrun`` started this one is, found without importing torch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import os
 
 
 def rank() -> int:
-    """The number of this process; 0, which alone writes and shows progress, where there is only one."""
+    """The rank of this process, which ``torchrun`` puts into the environment as ``RANK``.
+
+    Returns
+    -------
+    int
+        From 0 to `world_size` - 1. Only rank 0 writes files and shows progress; a single process has rank 0.
+    """
     return int(os.environ.get("RANK") or 0) if world_size() > 1 else 0
 
 
 def world_size() -> int:
-    """How many processes work together."""
+    """The number of processes that train together, which ``torchrun`` puts into the environment as ``WORLD_SIZE``.
+
+    Returns
+    -------
+    int
+        1 without ``torchrun``.
+    """
     return int(os.environ.get("WORLD_SIZE") or 1)

@@ -1,4 +1,4 @@
-"""A pool of processes, or a Dask cluster: results in the order of the items, whoever does the work."""
+"""Work on many items in several processes or on a Dask cluster; the results come in the order of the items."""
 
 from __future__ import annotations
 
@@ -19,33 +19,38 @@ from enron_triage.errors import TriageError, UsageError
 Item = TypeVar("Item")
 Out = TypeVar("Out")
 
-# What worker processes will need; none of it imports torch.
-_PRELOADED = ["enron_triage.mail.parse", "enron_triage.labels.label", "enron_triage.features.extract"]
+# Modules that the worker processes need, imported once before they are forked; none of them imports torch.
+_PRELOADED = ["enron_triage.mail.batches", "enron_triage.labels.label", "enron_triage.features.extract"]
 _PREFETCH = 2  # items in flight per worker: enough to keep it busy, few enough to bound memory
-_TIMEOUT = 10  # seconds for a scheduler to answer, and for a first worker to be there
-_RETRIES = 3  # of an item whose worker died
+_TIMEOUT = 10  # seconds to wait for the scheduler to answer, and then for a first worker to register
+_RETRIES = 3  # how often an item is tried again after its worker died
 
 
 def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers: int | str) -> Iterator[Out]:
-    """Apply `function` to each item; yield the results in order.
+    """Apply a function to each item, and yield the results in the order of the items.
 
     Parameters
     ----------
     function : callable
-        Must be importable by name (no lambda), since it crosses to another process.
+        Takes one item. It must be importable by name (not a lambda), because it is sent to other processes.
     items : iterable
-        Read lazily, at most a few items per worker ahead of what has been yielded.
+        The items; read lazily, at most a few per worker ahead of what has been yielded.
     workers : int >= 1 or str
-        So many processes (with 1, everything runs in this one), or the address of a Dask scheduler whose
-        workers see the same files.
+        The number of processes, or the address of a Dask scheduler whose workers see the same files. With 1,
+        everything runs in this process.
+
+    Yields
+    ------
+    Out
+        The result of `function` for each item. An exception that `function` raises is raised here.
 
     Raises
     ------
     UsageError
-        If Dask is not installed, or no scheduler with a worker is at the address.
+        If Dask is not installed, or there is no scheduler with a worker at the address.
     TriageError
-        If a worker process dies, e.g. for want of memory, or the scheduler is lost. A cluster's worker that
-        dies is no error: its items go to the others.
+        If a process of this machine dies, e.g. because memory ran out; if the scheduler is lost; or if an item has
+        killed every worker of the cluster that tried it. The items of a single worker that dies go to the others.
     """
     if workers == 1:
         yield from map(function, items)
@@ -62,28 +67,30 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
 
 @contextlib.contextmanager
 def _processes(count: int) -> Iterator[tuple[Callable[..., Any], int]]:
-    """How to have work done by processes of this machine, and how many they are."""
-    # "spawn" would import afresh for every stage; "fork" is unsafe once torch has started threads.
+    """Give the block a function that submits work to processes of this machine, and their number."""
+    # "spawn" would import everything again for every stage; "fork" is unsafe once torch has started threads.
     context = get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_follow_the_parent)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_follow_parent)
     try:
         yield pool.submit, count
     except BrokenExecutor:
-        raise TriageError("a worker process died, perhaps for want of memory; try again with --set workers=1") from None
+        raise TriageError(
+            "a worker process died, perhaps because memory ran out; try again with --set workers=1"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
 def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
-    """How to have work done by the workers of a Dask cluster, and on how many items they work at once."""
+    """Give the block a function that submits work to a Dask cluster, and how many items its workers handle at once."""
     try:
         from distributed import Client, KilledWorker
         from distributed.comm.core import CommClosedError
     except ImportError:
         raise UsageError("scheduler: needs Dask; pip install -e '.[cluster]' -c constraints.txt") from None
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what matters is said below, in one line
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # the errors below say it in one line
     try:
         client = Client(address, timeout=_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
@@ -102,17 +109,17 @@ def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
             ) from None
         except KilledWorker as error:
             raise TriageError(
-                f"the cluster's workers died on one item again and again ({error}); give them more memory"
+                f"the cluster's workers died on one item repeatedly ({error}); give them more memory"
             ) from None
 
 
-def _follow_the_parent() -> None:
-    """Leave interrupts to the parent process, and end when it ends, even if it was killed."""
+def _follow_parent() -> None:
+    """Leave interrupts to the parent process, and exit when it ends, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_the_parent() -> None:
+def _exit_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -5,87 +5,88 @@
 Reads ``train.json``, ``val.json`` and the checkpoint ``dpo.init``; writes ``stage_4.pt``, ``best_dpo.pt``,
 ``dpo_epoch_N.pt`` and ``stage_4_metrics.jsonl``.
 
-Preference accuracy is relative to the reference: it counts the pairs whose chosen action has gained on the
-rejected one, however little. 100% of it says nothing about how well the policy classifies; selection and the
-check for collapse go by the classification of validation.
+With the margin m = log pi(chosen) - log pi(rejected), less the same of the reference policy, the loss of a pair is
+-log sigmoid(beta m) (Rafailov et al. 2023, eq. 7), or another of `preference_losses.PREFERENCE_LOSSES`.
+
+Preference accuracy is relative to the reference: it counts the pairs whose chosen action has gained on the rejected
+one, however little. 100% of it says nothing about how well the policy classifies; selection and the check for collapse
+go by the classification of validation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import torch
 from torch import Tensor
 
 from enron_triage.config.schema import Config
-from enron_triage.pipeline import Result
-from enron_triage.training import trainer
-from enron_triage.training.losses import preference_loss
-from enron_triage.training.post_training import refine
+from enron_triage.policy.validation import ValidationMetrics
+from enron_triage.stage_run import Result
+from enron_triage.training.losses import weighted_mean
+from enron_triage.training.post_training import PairsObjective, run_post_training
+from enron_triage.training.preference_losses import preference_loss
 from enron_triage.training.preferences import Pairs, preference_metrics, preference_pairs
-from enron_triage.training.setup import Start, refined_checkpoint, validate_refined
+from enron_triage.training.setup import PostTrainingSetup
 
 
 def run(config: Config) -> Result:
     """Refine a policy by preference pairs.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration; the section is ``dpo``.
 
     Raises
     ------
     UsageError
         If the checkpoint, a split or the preferences are missing or damaged, or there is no pair.
     TriageError
-        If the loss is no longer finite.
+        If the loss became NaN or infinite.
     """
-    return refine("dpo", 4, config, config.dpo, prepare)
+
+    def build(setup: PostTrainingSetup) -> DpoObjective:
+        return DpoObjective(config, setup, *preference_pairs(config, config.dpo, setup))
+
+    return run_post_training("dpo", config, config.dpo, build)
 
 
-def prepare(config: Config, start: Start, identity: str) -> tuple[trainer.Task, dict[str, int]]:
-    """The task, and the numbers of pairs on train and validation."""
-    pairs, val_pairs = preference_pairs(config, config.dpo, start)
-    task = make_task(config, start, pairs, val_pairs, identity)
-    return task, {"pairs": len(pairs), "val_pairs": len(val_pairs)}
-
-
-def make_task(config: Config, start: Start, pairs: Pairs, val_pairs: Pairs, identity: str) -> trainer.Task:
-    """What the loop optimises.
+class DpoObjective(PairsObjective):
+    """The loss of preference pairs against the reference policy.
 
     Parameters
     ----------
     config : Config
-    start : Start
+        The whole configuration.
+    setup : PostTrainingSetup
+        What the stage begins with.
     pairs, val_pairs : Pairs
-    identity : str
-        See `loop.Task`.
+        The pairs of actions on its train and validation messages.
     """
-    settings = config.dpo
-    device = start.features.device
-    pairs = pairs.to(device)
 
-    def losses(batch: Tensor) -> Iterator[Tensor]:
-        taken = pairs.take(batch.to(device))
-        log_p = torch.log_softmax(start.logits(taken.message), dim=1)
-        margin = taken.margins(log_p) - taken.margins(start.reference[taken.message])
+    def __init__(self, config: Config, setup: PostTrainingSetup, pairs: Pairs, val_pairs: Pairs) -> None:
+        super().__init__("dpo", config, config.dpo, setup, pairs, val_pairs)
+        self.settings = config.dpo
+
+    def losses(self, batch: Tensor) -> Iterator[Tensor]:
+        """The loss of the pairs, and the supervised term -sft_weight x log pi(chosen), if it is asked for."""
+        pairs, settings = self.pairs.take(batch.to(self.device)), self.settings
+        log_p = torch.log_softmax(self.setup.logits(pairs.message), dim=1)
+        margin = pairs.margins(log_p) - pairs.margins(self.setup.reference[pairs.message])
         loss = preference_loss(
-            margin, taken.weight, settings.loss, beta=settings.beta, label_smoothing=settings.label_smoothing
+            margin, pairs.weight, settings.loss, beta=settings.beta, label_smoothing=settings.label_smoothing
         )
         if settings.sft_weight:
-            supervised = -(log_p.gather(1, taken.chosen[:, None]).squeeze(1) * taken.weight).sum() / taken.weight.sum()
-            loss = loss + settings.sft_weight * supervised
+            log_p_chosen = log_p.gather(1, pairs.chosen[:, None]).squeeze(1)
+            loss = loss - settings.sft_weight * weighted_mean(log_p_chosen, pairs.weight)
         yield loss
 
-    def judge() -> trainer.Metrics:
-        logits = start.val_logits()
-        rewards = settings.beta * (torch.log_softmax(logits, dim=1) - start.val_reference.cpu())
-        return validate_refined(logits, start, config) | preference_metrics(rewards, val_pairs)
-
-    return trainer.Task(
-        policy=start.policy,
-        order=lambda generator: torch.randperm(len(pairs), generator=generator),
-        losses=losses,
-        validate=judge,
-        checkpoint=lambda epoch, validation: refined_checkpoint(
-            start, "dpo", settings.init, epoch, config.seed_of(settings), validation
-        ),
-        identity=identity,
-        weights=pairs.weight,
-    )
+    def validate(self) -> ValidationMetrics:
+        """Of the policy's own probabilities, with the implicit rewards beta x (log pi - log reference) of the pairs."""
+        logits = self.setup.val_logits()
+        rewards = self.settings.beta * (torch.log_softmax(logits, dim=1) - self.setup.val_reference.cpu())
+        metrics = self.validation_of(logits)
+        extra = {**metrics.extra, **preference_metrics(rewards, self.val_pairs)}
+        return msgspec.structs.replace(metrics, extra=extra)

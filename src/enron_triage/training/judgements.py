@@ -16,13 +16,13 @@ class PreferenceRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=False
     Attributes
     ----------
     fingerprint : str
-        Of the message.
+        The message that is judged.
     user : str
-        Whose mailbox; empty for every mailbox that holds the message.
+        The mailbox that holds it; empty for every mailbox that does.
     chosen, rejected : Action or None
-        None on both sides: not judged yet.
+        The better and the worse action; both None if nobody has judged the pair yet.
     tie : bool
-        Judged to be equally good.
+        Whether the two actions were judged to be equally good.
     annotator, time : str or None
         Who judged, and when (ISO 8601).
     """
@@ -39,10 +39,20 @@ class PreferenceRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=False
 def read_judgements(path: Path) -> list[PreferenceRecord]:
     """Read a file of preferences: JSON Lines.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    list of PreferenceRecord
+        One for each line that is not empty.
+
     Raises
     ------
     UsageError
-        If it is missing, or a line is no judgement.
+        If the file is missing, or a line is not a judgement.
     """
     try:
         lines = path.read_bytes().splitlines()

@@ -1,26 +1,33 @@
-"""What the stages that refine a policy have in common: from the configuration to the result."""
+"""What reward, grpo and dpo share: they start from a trained policy.
+
+`setup.load_setup` loads the policy, a frozen reference and the data; `PostTrainingObjective` is the base of the three
+objectives; `run_post_training` runs a stage and compares the result with its beginning.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import torch
+from torch import Tensor
 
-from enron_triage import __version__
 from enron_triage.config.schema import Config
 from enron_triage.config.training import PostTrainingConfig
-from enron_triage.pipeline import Result, StageRun
-from enron_triage.policy.network import choose_device
-from enron_triage.runtime import distributed, provenance
-from enron_triage.training import trainer
-from enron_triage.training.files import StageFiles
-from enron_triage.training.setup import Start, begin
+from enron_triage.policy.checkpoint import Checkpoint
+from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
+from enron_triage.stage_run import Result, StageRun
+from enron_triage.training.policy_gradient import entropy, kl_divergence
+from enron_triage.training.preferences import Pairs
+from enron_triage.training.setup import PostTrainingSetup, load_setup
+from enron_triage.training.trainer import Objective, selection_score
+from enron_triage.training.training_run import TrainingOutcome, run_training
 
 logger = logging.getLogger(__name__)
 
+# What the result of a stage shows, before and after: metrics of validation, with their names for people.
 _SHOWN = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -30,62 +37,165 @@ _SHOWN = {
     "preference_accuracy": "preference accuracy",
 }
 
-Prepare = Callable[[Config, Start, str], tuple[trainer.Task, dict[str, int]]]
+
+class PostTrainingObjective(Objective):
+    """The part of an objective that reward, grpo and dpo share: validation and the checkpoint.
+
+    Parameters
+    ----------
+    name : str
+        The stage.
+    config : Config
+        The whole configuration.
+    settings : PostTrainingConfig
+        The stage's section of it.
+    setup : PostTrainingSetup
+        What the stage begins with.
+    """
+
+    def __init__(self, name: str, config: Config, settings: PostTrainingConfig, setup: PostTrainingSetup) -> None:
+        self.name = name
+        self.config = config
+        self.seed = config.seed_of(settings)
+        self.init = settings.init
+        self.setup = setup
+        self.policy = setup.policy
+        self.device = setup.features.device
+
+    def validate(self) -> ValidationMetrics:
+        """Of the policy's own probabilities, with the mean KL divergence to the reference and the mean entropy."""
+        return self.validation_of(self.setup.val_logits())
+
+    def validation_of(self, logits: Tensor) -> ValidationMetrics:
+        """What `validate` says of some logits.
+
+        Parameters
+        ----------
+        logits : Tensor, shape (messages, actions)
+            For validation, on the CPU. KL divergence and entropy, exact over the actions, are of these logits before
+            any calibration.
+        """
+        metrics = validate(
+            logits,
+            self.setup.val.targets,
+            None,
+            self.config.decision,
+            self.config.rewards.costs,
+            self.setup.checkpoint.features.class_prior,
+        )
+        log_p = torch.log_softmax(logits, dim=1)
+        kl, entropies = kl_divergence(log_p, self.setup.val_reference.cpu()), entropy(log_p)
+        extra = {"kl": float(kl.mean()), "entropy": float(entropies.mean())}
+        return msgspec.structs.replace(metrics, extra={**metrics.extra, **extra})
+
+    def checkpoint(self, metrics: EpochMetrics) -> Checkpoint:
+        """A policy that sees its messages as the one did that it began with."""
+        return msgspec.structs.replace(
+            self.setup.checkpoint,
+            stage=self.name,
+            init=self.init,
+            init_digest=self.setup.init_digest,
+            epoch=metrics.epoch,
+            seed=self.seed,
+            model=self.policy.spec,
+            weights=self.policy.detached_weights(),
+            calibration=metrics.validation.calibration,
+            decision=metrics.validation.decision,
+            metrics=metrics,
+            resume={},
+        )
 
 
-def refine(name: str, number: int, config: Config, settings: PostTrainingConfig, prepare: Prepare) -> Result:
+class PairsObjective(PostTrainingObjective):
+    """The part of an objective that reward and dpo share: an epoch is every preference pair once.
+
+    Parameters
+    ----------
+    name : str
+        The stage.
+    config : Config
+        The whole configuration.
+    settings : PostTrainingConfig
+        The stage's section of it.
+    setup : PostTrainingSetup
+        What the stage begins with.
+    pairs, val_pairs : Pairs
+        The pairs of actions on its train and validation messages.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Config,
+        settings: PostTrainingConfig,
+        setup: PostTrainingSetup,
+        pairs: Pairs,
+        val_pairs: Pairs,
+    ) -> None:
+        super().__init__(name, config, settings, setup)
+        self.sizes = {"pairs": len(pairs), "val_pairs": len(val_pairs)}
+        self.sample_weights = pairs.weight
+        self.pairs, self.val_pairs = pairs.to(self.device), val_pairs
+
+    def indices(self, generator: torch.Generator) -> Tensor:
+        """Every pair once."""
+        return torch.randperm(len(self.pairs), generator=generator)
+
+
+def run_post_training(
+    name: str,
+    config: Config,
+    settings: PostTrainingConfig,
+    build: Callable[[PostTrainingSetup], Objective],
+) -> Result:
     """Run a stage that begins with a trained policy.
 
     Parameters
     ----------
     name : str
-    number : int
-        Of the stage: ``stage_<number>.pt``.
+        A stage of the table in `pipeline`.
     config : Config
+        The whole configuration.
     settings : PostTrainingConfig
-        The stage's section.
-    prepare : callable
-        Takes the configuration, the start and the run's identity (see `loop.Task`); gives the task and
-        what is counted.
+        The stage's section of it.
+    build : callable
+        Takes what the stage begins with; gives what is optimised.
 
     Raises
     ------
     UsageError
         If an input is missing or damaged, or does not fit the others.
     TriageError
-        If the loss is no longer finite.
+        If the loss became NaN or infinite.
     """
-    stage = StageRun(name, config)
-    device = choose_device(config.device)
-    files = StageFiles(config.checkpoints, number, name)
-    with distributed.process_group(device), stage.track() as counts:
-        states = provenance.input_states(stage.inputs.values()).values()
-        content = msgspec.json.encode([stage.settings, [s.sha256 for s in states], __version__, str(device)])
-        start = begin(config, stage.inputs["init"], device, settings)
-        task, sizes = prepare(config, start, hashlib.sha256(content).hexdigest())
-        before = distributed.broadcast_from_rank0(task.validate)
-        may_resume = distributed.broadcast_from_rank0(lambda: settings.resume and not stage.is_up_to_date())
-        history = trainer.train(task, settings, files, config.seed_of(settings), may_resume=may_resume)
-        best = history[history[-1]["best_epoch"] - 1]
-        counts.update(sizes, epochs=len(history), best_epoch=best["epoch"])
-    improved = trainer.selection_score(best, settings.select_by) > trainer.selection_score(before, settings.select_by)
+
+    def build_objective(stage: StageRun, device: torch.device) -> Objective:
+        return build(load_setup(config, stage.inputs["init"], device, settings))
+
+    outcome = run_training(name, config, settings, build_objective, starts_trained=True)
+    return _result(name, settings, outcome)
+
+
+def _result(name: str, settings: PostTrainingConfig, outcome: TrainingOutcome) -> Result:
+    assert outcome.before is not None
+    best, select_by = outcome.best, settings.select_by
+    improved = selection_score(best.validation, select_by) > selection_score(outcome.before, select_by)
     if not improved:
-        logger.warning(
-            "%s: no epoch is better on validation, by %s, than the policy it began with", name, settings.select_by
-        )
-    collapsed = [metrics["epoch"] for metrics in history if metrics["collapsed"]]
+        logger.warning("%s: no epoch is better on validation, by %s, than the policy it began with", name, select_by)
+    collapsed = [metrics.epoch for metrics in outcome.history if metrics.validation.collapsed]
     data = {
-        **counts,
-        "before": before,
-        "validation": best,
+        **outcome.counts,
+        "before": outcome.before.flat(),
+        "validation": best.flat(),
         "improved": improved,
         "collapsed_epochs": collapsed,
-        "checkpoint": str(files.best),
+        "checkpoint": str(outcome.checkpoint),
     }
-    return Result(stage=name, table=_table(data, before, best), data=data)
+    return Result(stage=name, table=_table(data), data=data)
 
 
-def _table(data: dict[str, Any], before: trainer.Metrics, best: trainer.Metrics) -> str:
+def _table(data: dict[str, Any]) -> str:
+    before, best = data["before"], data["validation"]
     shown = [
         f"{words} {before[key]:.4f} -> {best[key]:.4f}"
         for key, words in _SHOWN.items()

@@ -23,8 +23,7 @@ from enron_triage.errors import UsageError
 from enron_triage.records import ACTION_INDEX, ACTIONS, Fingerprinted
 from enron_triage.runtime import artifacts
 from enron_triage.training.judgements import PreferenceRecord, read_judgements
-from enron_triage.training.setup import Start
-from enron_triage.training.weighting import mailbox_weights
+from enron_triage.training.setup import PostTrainingSetup
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +36,11 @@ class Pairs(msgspec.Struct):
     Attributes
     ----------
     message : LongTensor, shape (pairs,)
-        Index of the message.
+        The index of each pair's message.
     chosen, rejected : LongTensor, shape (pairs,)
-        Class indices.
+        The class indices of the better and of the worse action.
     weight : Tensor of float32, shape (pairs,)
-        Mean 1.
+        How much each pair counts; with mean 1.
     """
 
     message: Tensor
@@ -53,11 +52,23 @@ class Pairs(msgspec.Struct):
         return len(self.message)
 
     def take(self, rows: Tensor) -> Pairs:
-        """Some of the pairs."""
+        """Some of the pairs.
+
+        Parameters
+        ----------
+        rows : LongTensor, shape (rows,)
+            Indices of pairs.
+        """
         return Pairs(self.message[rows], self.chosen[rows], self.rejected[rows], self.weight[rows])
 
     def to(self, device: torch.device) -> Pairs:
-        """The pairs on a device."""
+        """The pairs on a device.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where to.
+        """
         return Pairs(*(values.to(device) for values in (self.message, self.chosen, self.rejected, self.weight)))
 
     def margins(self, values: Tensor) -> Tensor:
@@ -66,27 +77,36 @@ class Pairs(msgspec.Struct):
         Parameters
         ----------
         values : Tensor, shape (pairs, actions)
-            Of each pair's message.
+            The values of the actions for each pair's message.
         """
         return (values.gather(1, self.chosen[:, None]) - values.gather(1, self.rejected[:, None])).squeeze(1)
 
 
-def preference_pairs(config: Config, settings: PairsConfig, start: Start) -> tuple[Pairs, Pairs]:
+def preference_pairs(config: Config, settings: PairsConfig, setup: PostTrainingSetup) -> tuple[Pairs, Pairs]:
     """The pairs that a stage's settings ask for, on train and on validation.
+
+    Parameters
+    ----------
+    config : Config
+        Where the splits are, and what errors cost.
+    settings : PairsConfig
+        The stage's section.
+    setup : PostTrainingSetup
+        The messages, and the reference policy.
 
     Raises
     ------
     UsageError
         If a file of judgements is missing or damaged, or gives no pair on train.
     """
-    data = {"train": (start.train, start.reference), "val": (start.val, start.val_reference)}
+    data = {"train": (setup.train, setup.reference), "val": (setup.val, setup.val_reference)}
     pairs = []
     if settings.preferences == "synthetic":
         pairs = [synthetic(dataset.targets, settings.synthetic_actions) for dataset, _ in data.values()]
     elif settings.preferences == "labels":
         costs = config.rewards.costs if settings.scale_by_costs else None
         for dataset, reference in data.values():
-            weights = mailbox_weights(dataset.mailbox, config.sft.mailbox_weights_power)
+            weights = setup.message_weights(dataset)
             pairs.append(from_labels(dataset.targets, reference.cpu(), weights, settings.hard_negatives, costs))
     else:
         path = Path(settings.preferences)
@@ -104,11 +124,12 @@ def synthetic(targets: Tensor, actions: Literal["present", "all"]) -> Pairs:
     """The reference log's pairs: a message's label against every other action, the higher in the order wins.
 
     The order is reply_now > reply_later > forward > archive > delete, whatever the owner did: for an
-    archived message every reply is "chosen". Kept to reproduce what comes of that.
+    archived message every reply is "chosen". Kept to reproduce the collapse that follows.
 
     Parameters
     ----------
     targets : LongTensor, shape (messages,)
+        What the owner did with each message.
     actions : {"present", "all"}
         Whether actions that no message has take part.
     """
@@ -124,13 +145,14 @@ def from_labels(
     Parameters
     ----------
     targets : LongTensor, shape (messages,)
+        What the owner did with each message.
     reference : Tensor, shape (messages, actions)
         Log-probabilities of the reference policy.
     weights : Tensor, shape (messages,)
         How much each message counts.
     hard_negatives : float >= 0
         A pair weighs the reference's probability of the rejected action to this power: 0 weighs all
-        alike, 1 asks most where the policy errs most.
+        the same, 1 puts most weight where the policy is most wrong.
     costs : 5 rows of 5 numbers, optional
         Weigh a pair by the cost of the rejected action, too.
     """
@@ -138,18 +160,19 @@ def from_labels(
     weight = weights[message] * reference[message, other].exp().clamp_min(_MIN_PROBABILITY) ** hard_negatives
     if costs is not None:
         weight = weight * torch.tensor(costs, dtype=torch.float32)[label, other]
-    counts = weight > 0  # an error that costs nothing is none
+    counts = weight > 0  # an error that costs nothing is not one
     return Pairs(message[counts], label[counts], other[counts], _mean_one(weight[counts]))
 
 
 def preference_metrics(rewards: Tensor, pairs: Pairs) -> dict[str, float | None]:
-    """What the pairs say of rewards, as TRL names it; None without pairs.
+    """How rewards fit preference pairs, by the names that TRL uses; None without pairs.
 
     Parameters
     ----------
     rewards : Tensor, shape (messages, actions)
         A reward model's, or the implicit ones of a policy: beta x (log pi - log reference).
     pairs : Pairs
+        Pairs on these messages.
     """
     names = ("chosen_reward", "rejected_reward", "reward_margin", "preference_accuracy")
     if not len(pairs):
@@ -161,7 +184,7 @@ def preference_metrics(rewards: Tensor, pairs: Pairs) -> dict[str, float | None]
 
 
 def _against_others(targets: Tensor, actions: Literal["present", "all"]) -> tuple[Tensor, Tensor, Tensor]:
-    """Every message with every action that it has not: message, label, other."""
+    """Every message with every action that was not taken: the message, its label, the other action."""
     counts = torch.bincount(targets, minlength=len(ACTIONS))
     taking_part = torch.arange(len(ACTIONS)) if actions == "all" else counts.nonzero().flatten()
     message = torch.arange(len(targets)).repeat_interleave(len(taking_part))
@@ -182,12 +205,14 @@ def from_annotations(
     Parameters
     ----------
     judgements : sequence of PreferenceRecord
+        Who judged what; ties, and lines that nobody has judged, are counted and left out.
     messages : mapping of str to sequence of int
-        Indices of the messages by fingerprint, and by user and fingerprint joined by a space.
+        The indices of the messages by fingerprint, and by user and fingerprint joined by a space.
 
     Returns
     -------
     pairs : Pairs
+        Those that are decided.
     counts : dict of str to int
         ``judged``, ``ties``, ``contradictions`` (pairs judged both ways), ``undecided`` (evenly so),
         ``not_judged`` and ``unknown`` (no such message).
@@ -222,7 +247,7 @@ def from_annotations(
 
 
 def _rows_by_fingerprint(path: Path) -> dict[str, list[int]]:
-    """Where the messages of a split stand, by fingerprint, and by user and fingerprint."""
+    """The indices of the messages of a split, by fingerprint, and by user and fingerprint."""
     rows: dict[str, list[int]] = {}
     for row, record in enumerate(artifacts.read_records(path, Fingerprinted)):
         for key in (record.fingerprint, f"{record.user} {record.fingerprint}"):

@@ -10,9 +10,9 @@ from torch import Tensor
 from enron_triage.config.training import RewardsConfig
 from enron_triage.errors import UsageError
 from enron_triage.policy.checkpoint import load_checkpoint
-from enron_triage.policy.network import predict_logits
+from enron_triage.policy.inference import predict_logits
 from enron_triage.records import ACTION_INDEX, ACTIONS, Action
-from enron_triage.training.setup import Start
+from enron_triage.training.setup import PostTrainingSetup
 
 _NOW, _LATER = ACTION_INDEX[Action.REPLY_NOW], ACTION_INDEX[Action.REPLY_LATER]
 
@@ -20,23 +20,25 @@ _NOW, _LATER = ACTION_INDEX[Action.REPLY_NOW], ACTION_INDEX[Action.REPLY_LATER]
 def reward_table(targets: Tensor, response_seconds: Tensor, config: RewardsConfig, reply_now_within: float) -> Tensor:
     """The reward of every action for every message: minus its cost.
 
-    Between ``reply_now`` and ``reply_later`` there is partial credit: an answer after t seconds, where T divide
-    the two, is the nearer to being the other the nearer t is to T. The cost of taking one for the other shrinks
-    by ``partial_credit`` x min(t / T, T / t).
+    Between ``reply_now`` and ``reply_later`` there is partial credit. T seconds separate the two; the closer the time t
+    of an answer is to T, the less wrong the other one is. The cost of confusing them shrinks by
+    ``partial_credit`` x min(t / T, T / t).
 
     Parameters
     ----------
     targets : LongTensor, shape (messages,)
-        What the owner did.
+        What the owner did with each message.
     response_seconds : Tensor, shape (messages,)
-        NaN where the message was not answered.
+        How long the owner took to answer; NaN where the message was not answered.
     config : RewardsConfig
+        The costs and the partial credit.
     reply_now_within : float
         T, in seconds.
 
     Returns
     -------
     Tensor of float32, shape (messages, actions)
+        At most 0.
     """
     rewards = -torch.tensor(config.costs, dtype=torch.float32)[targets]
     relative = response_seconds / reply_now_within
@@ -52,9 +54,11 @@ def confidence_penalty(log_p: Tensor, targets: Tensor, penalty: float) -> Tensor
     Parameters
     ----------
     log_p : Tensor, shape (messages, actions)
-        Of the policy that acts.
+        The log-probabilities of the policy that draws the actions.
     targets : LongTensor, shape (messages,)
+        What the owner did with each message.
     penalty : float >= 0
+        What a wrong action of probability 1 costs.
 
     Returns
     -------
@@ -65,8 +69,15 @@ def confidence_penalty(log_p: Tensor, targets: Tensor, penalty: float) -> Tensor
     return penalty * log_p.detach().exp() * wrong
 
 
-def reward_model_rewards(path: Path, start: Start) -> Tensor:
+def reward_model_rewards(path: Path, setup: PostTrainingSetup) -> Tensor:
     """The rewards that a reward model gives to every action for the train messages.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint of the reward model.
+    setup : PostTrainingSetup
+        The policy that is rewarded, and its messages.
 
     Returns
     -------
@@ -81,9 +92,8 @@ def reward_model_rewards(path: Path, start: Start) -> Tensor:
     checkpoint = load_checkpoint(path)
     if checkpoint.stage != "reward":
         raise UsageError(f"{path}: a policy of the stage {checkpoint.stage}, not a reward model; run `triage reward`")
-    same = checkpoint.features["groups"] == start.transform.groups
-    if not same or not torch.equal(checkpoint.features["quantiles"], start.transform.quantiles):
+    if not checkpoint.features.is_same_as(setup.checkpoint.features):
         raise UsageError(
             f"{path}: sees other features than the policy; run `triage reward` with reward_model.init set to grpo.init"
         )
-    return predict_logits(checkpoint.policy(start.features.device), start.features).to(start.features.device)
+    return predict_logits(checkpoint.policy(setup.features.device), setup.features).to(setup.features.device)

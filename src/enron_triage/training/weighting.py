@@ -1,13 +1,16 @@
-"""Imbalance: weights of the classes and mailboxes in the loss, or sampling that shows the classes equally often."""
+"""Class imbalance: weights of the classes in the loss, or sampling that shows the classes equally often."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 Weighting = Literal["none", "inverse", "power", "effective"]
+Sampler = Literal["none", "balanced"]
 
 
 def class_weights(counts: Tensor, weighting: Weighting, *, power: float = 0.5, beta: float = 0.999) -> Tensor:
@@ -16,16 +19,19 @@ def class_weights(counts: Tensor, weighting: Weighting, *, power: float = 0.5, b
     Parameters
     ----------
     counts : Tensor, shape (classes,)
-        Training examples of each class.
+        The number of training examples of each class.
     weighting : {"none", "inverse", "power", "effective"}
-        ``inverse``: 1 / count; ``power``: 1 / count ** power; ``effective``: one over the effective
-        number of examples, (1 - beta ** count) / (1 - beta) (Cui et al. 2019, eq. 2).
+        ``inverse``: 1 / count; ``power``: 1 / count ** power; ``effective``: one over the effective number of
+        examples, (1 - beta ** count) / (1 - beta) (Cui et al. 2019, eq. 2).
     power : float > 0
+        The exponent of ``power``.
     beta : float, 0 <= beta < 1
+        The overlap of examples that ``effective`` assumes.
 
     Returns
     -------
     Tensor of float32, shape (classes,)
+        How much an example of each class counts.
     """
     present = counts > 0
     known = counts.double().clamp_min(1)
@@ -42,39 +48,52 @@ def class_weights(counts: Tensor, weighting: Weighting, *, power: float = 0.5, b
     return (weights * counts.sum() / (weights * counts).sum()).float()
 
 
-def mailbox_weights(mailbox: Tensor, power: float) -> Tensor:
-    """Weights of the messages, with mean 1: people who received much do not decide for all.
-
-    Parameters
-    ----------
-    mailbox : LongTensor, shape (messages,)
-    power : float >= 0
-        A message weighs 1 / messages of its mailbox ** power: 0 counts messages, 1 counts mailboxes.
-
-    Returns
-    -------
-    Tensor of float32, shape (messages,)
-    """
-    weights = torch.bincount(mailbox).double().clamp_min(1)[mailbox] ** -power
-    return (weights / weights.mean()).float()
-
-
-def epoch_order(targets: Tensor, sampler: Literal["none", "balanced"], generator: torch.Generator) -> Tensor:
-    """The order in which an epoch visits the examples.
+def sample_indices(targets: Tensor, sampler: Sampler, generator: torch.Generator) -> Tensor:
+    """The examples of an epoch, in the order in which it visits them.
 
     Parameters
     ----------
     targets : LongTensor, shape (examples,)
+        The class index of each example.
     sampler : {"none", "balanced"}
-        ``none``: each once, shuffled. ``balanced``: as many draws with replacement, every class
-        that has examples equally likely.
+        ``none``: each once, shuffled. ``balanced``: as many draws with replacement, every class that has examples
+        equally likely.
     generator : torch.Generator
+        What draws.
 
     Returns
     -------
     LongTensor, shape (examples,)
+        Indices of examples.
     """
     if sampler == "none":
         return torch.randperm(len(targets), generator=generator)
     weights = 1 / torch.bincount(targets).double().clamp_min(1)
     return torch.multinomial(weights[targets], len(targets), replacement=True, generator=generator)
+
+
+def logit_adjustment(counts: Tensor, weights: Tensor, sampler: Sampler) -> npt.NDArray[np.float64]:
+    """What to add to a policy's logits to undo class weights and balanced sampling.
+
+    A policy that is trained with class weights w learns probabilities in proportion to w x p; adding -log w to the
+    logits gives p back (Menon et al. 2021, section 3).
+
+    Parameters
+    ----------
+    counts : Tensor, shape (classes,)
+        The number of training examples of each class.
+    weights : Tensor, shape (classes,)
+        The class weights of the loss.
+    sampler : {"none", "balanced"}
+        How the examples were drawn.
+
+    Returns
+    -------
+    array, shape (classes,)
+        0 for a class without examples.
+    """
+    effective = weights.double()
+    if sampler == "balanced":
+        effective = effective / counts.clamp_min(1)
+    present = counts > 0
+    return torch.where(present, -torch.log(torch.where(present, effective, 1.0)), 0.0).numpy()

@@ -1,1 +1,1 @@
-"""The demo corpus."""
+"""The demo corpus: the mail of an invented company, to try everything without real mail."""

@@ -1,4 +1,4 @@
-"""The messages of the demo corpus as bytes, in the manner of the CMU archive, quirks included.
+"""The messages of the demo corpus as bytes, with the quirks of the CMU archive.
 
 Folded headers, ``X-To`` lists of thousands of recipients, addresses without a domain,
 ``/O=COMPANY/OU=NA/CN=...`` names, dates of 1979 and 2044, quoted-printable bodies, latin-1 and
@@ -16,12 +16,20 @@ from typing import Literal
 
 import msgspec
 
-Manner = Literal["outlook", "notes"]
+QuoteStyle = Literal["outlook", "notes"]
 Encoding = Literal["plain", "quoted_printable", "latin1", "windows", "encoded_subject", "multipart", "html"]
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Somebody who writes or reads mail."""
+    """Somebody who writes or reads mail.
+
+    Attributes
+    ----------
+    given, surname : str
+        The two parts of the name, in lower case.
+    address : str
+        The mail address; may have no domain.
+    """
 
     given: str
     surname: str
@@ -34,16 +42,24 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Mail(msgspec.Struct, kw_only=True):
-    r"""One message, before it lies in a folder.
+    r"""One message, before it is put into folders.
 
     Attributes
     ----------
+    sender : Person
+        The author.
+    to, cc : list of Person
+        The recipients.
+    subject : str
+        The subject, not encoded.
     text : str
         The whole body, quotations included; lines end in ``\n``.
+    sent_at : datetime
+        When the message was sent, with an offset.
     encoding : str
-        Which of the corpus's ways to write the body.
+        How the message is written to bytes.
     listed : int
-        Recipients named in X-To only, as on mail to distribution lists.
+        The number of recipients named in X-To only, as on mail to distribution lists.
     """
 
     sender: Person
@@ -51,28 +67,34 @@ class Mail(msgspec.Struct, kw_only=True):
     cc: list[Person]
     subject: str
     text: str
-    moment: datetime
+    sent_at: datetime
     encoding: Encoding = "plain"
     listed: int = 0
 
 
 def render(mail: Mail, *, message_id: str, folder: str, owner: str) -> bytes:
-    """The bytes of one copy of a message.
+    """Write one copy of a message to bytes.
 
     Parameters
     ----------
     mail : Mail
+        The message.
     message_id : str
-        Every copy has its own, as in the archive.
+        The Message-ID of this copy: every copy has its own, as in the archive.
     folder, owner : str
-        Where it lies; stands in the X headers.
+        Where the copy is kept, which the X headers name.
+
+    Returns
+    -------
+    bytes
+        Headers and body, with CRLF line ends.
     """
     content_type, transfer, body = _encode(mail)
     subject = Header(f"{mail.subject} – café", "utf-8").encode() if mail.encoding == "encoded_subject" else mail.subject
     recipients = [_exchange_name(person) for person in mail.to] + [f"List Member {n}" for n in range(mail.listed)]
     headers = [
         ("Message-ID", f"<{message_id}.JavaMail.demo@example>"),
-        ("Date", f"{format_datetime(mail.moment)} (CST)"),
+        ("Date", f"{format_datetime(mail.sent_at)} (CST)"),
         ("From", mail.sender.address),
         ("To", _fold([person.address for person in mail.to])),
         ("Subject", subject),
@@ -92,11 +114,26 @@ def render(mail: Mail, *, message_id: str, folder: str, owner: str) -> bytes:
     return "\r\n".join(lines).encode("ascii", "replace") + b"\r\n\r\n" + body.replace(b"\n", b"\r\n")
 
 
-def quote(original: Mail, manner: Manner, random: Random) -> str:
-    """An original under an answer, with its header in the manner of Outlook or of Notes."""
-    when, sender = original.moment, original.sender
+def quote(original: Mail, quote_style: QuoteStyle, random: Random) -> str:
+    """Quote an original under an answer, with its header.
+
+    Parameters
+    ----------
+    original : Mail
+        The message to quote.
+    quote_style : str
+        Whether the header is written as Outlook or as Notes writes it.
+    random : Random
+        Chooses among the forms that Notes has.
+
+    Returns
+    -------
+    str
+        The header and the whole text, to append to an answer.
+    """
+    when, sender = original.sent_at, original.sender
     to = ", ".join(person.name for person in original.to[:5])
-    if manner == "outlook":
+    if quote_style == "outlook":
         header = (
             f" -----Original Message-----\nFrom: \t{sender.surname.capitalize()}, {sender.given.capitalize()}  \n"
             f"Sent:\t{when:%A, %B %d, %Y %I:%M %p}\nTo:\t{to}\nSubject:\t{original.subject}\n\n"
@@ -113,18 +150,43 @@ def quote(original: Mail, manner: Manner, random: Random) -> str:
     return f"\n\n{header}{original.text}"
 
 
-def forward_mark(owner: Person, moment: datetime) -> str:
-    """The line that Notes puts above what it forwards; the subject stays as it was."""
-    by = f"Forwarded by {owner.name}/HOU/BOREALIS on {moment:%m/%d/%Y} \n{moment:%I:%M %p}"
+def forward_mark(owner: Person, sent_at: datetime) -> str:
+    """The line that Notes puts above a forwarded message, whose subject does not change.
+
+    Parameters
+    ----------
+    owner : Person
+        The person who forwards it.
+    sent_at : datetime
+        When it is forwarded.
+
+    Returns
+    -------
+    str
+        The line, wrapped in the date as Notes wraps it.
+    """
+    by = f"Forwarded by {owner.name}/HOU/BOREALIS on {sent_at:%m/%d/%Y} \n{sent_at:%I:%M %p}"
     return f"---------------------- {by} ---------------------------"
 
 
 def quote_plainly(original: Mail) -> str:
-    """An original under an answer as Internet mail programs quote it, without its header."""
+    """Quote an original under an answer as Internet mail programs do, without its header.
+
+    Parameters
+    ----------
+    original : Mail
+        The message to quote.
+
+    Returns
+    -------
+    str
+        The text with a mark before each line, to append to an answer.
+    """
     return "\n\n" + "".join(f"> {line}\n" for line in original.text.splitlines())
 
 
 def _encode(mail: Mail) -> tuple[str, str, bytes]:
+    """The Content-Type, the Content-Transfer-Encoding and the body."""
     text = mail.text
     match mail.encoding:
         case "quoted_printable":
@@ -140,7 +202,8 @@ def _encode(mail: Mail) -> tuple[str, str, bytes]:
         case "multipart":
             html = f"<html><body><p>{text}</p></body></html>\n"
             parts = [
-                f"--frontier\nContent-Type: text/{kind}\n\n{part}" for kind, part in (("plain", text), ("html", html))
+                f"--frontier\nContent-Type: text/{subtype}\n\n{part}"
+                for subtype, part in (("plain", text), ("html", html))
             ]
             return (
                 'multipart/alternative; boundary="frontier"',

@@ -1,4 +1,4 @@
-"""The owners of the demo corpus, those who write to them, and the owners' habits."""
+"""The owners of the demo corpus, the people who write to them, and the owners' habits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 import msgspec
 
 from enron_triage.mail.demo import wording
-from enron_triage.mail.demo.messages import Manner, Person
+from enron_triage.mail.demo.messages import Person, QuoteStyle
 
-Kind = Literal["boss", "colleague", "customer", "friend", "newsletter", "alert", "broadcast"]
-Choice = Literal["reply", "forward", "archive", "delete", "nothing"]
+Relation = Literal["boss", "colleague", "customer", "friend", "newsletter", "alert", "broadcast"]
+Outcome = Literal["reply", "forward", "archive", "delete", "nothing"]
 
-CHOICES: tuple[Choice, ...] = ("reply", "forward", "archive", "delete", "nothing")
-# Scores by relation, in the order of CHOICES: the larger, the likelier.
-LEANINGS: dict[Kind, tuple[float, ...]] = {
+OUTCOMES: tuple[Outcome, ...] = ("reply", "forward", "archive", "delete", "nothing")
+# Scores by the sender's relation to the owner, in the order of OUTCOMES: a larger one is likelier.
+BASE_SCORES: dict[Relation, tuple[float, ...]] = {
     "boss": (1.6, 0.4, 1.2, -1.0, 0.0),
     "colleague": (0.9, 0.0, 0.6, 0.2, 0.2),
     "customer": (1.2, 0.8, 0.8, -0.8, -0.2),
@@ -24,30 +24,65 @@ LEANINGS: dict[Kind, tuple[float, ...]] = {
     "alert": (-4.0, 0.0, 1.0, 1.0, -0.4),
     "broadcast": (-3.0, -0.8, 0.2, 1.4, 0.4),
 }
-_CONTACTS: dict[Kind, int] = {"boss": 1, "colleague": 5, "customer": 3, "friend": 2, "newsletter": 3, "alert": 2}
+_CONTACTS: dict[Relation, int] = {"boss": 1, "colleague": 5, "customer": 3, "friend": 2, "newsletter": 3, "alert": 2}
 
 
 class Owner(msgspec.Struct):
-    """A mailbox owner with habits."""
+    """A mailbox owner with habits.
+
+    Attributes
+    ----------
+    person : Person
+        The owner's name and main address.
+    mailbox : str
+        The name of the owner's folder.
+    aliases : list of Person
+        The owner under each address, the main one first.
+    quote_style : str
+        How the owner's mail program quotes.
+    sent_folders : list of str
+        The folders that may hold copies of what the owner sends.
+    contacts : dict of str to list of Person
+        The people who write to the owner, by their relation.
+    habits : dict of str to list of float
+        Scores in the order of `OUTCOMES`, by relation, by topic and by sender's address.
+    minutes : float
+        The median time to an answer.
+    filing : list of str
+        The folders that the owner files mail in.
+    """
 
     person: Person
     mailbox: str
     aliases: list[Person]
-    manner: Manner
+    quote_style: QuoteStyle
     sent_folders: list[str]
-    contacts: dict[Kind, list[Person]]
+    contacts: dict[Relation, list[Person]]
     habits: dict[str, list[float]]
-    minutes: float  # the median time to an answer
+    minutes: float
     filing: list[str]
 
 
 def make_owners(count: int, random: Random) -> list[Owner]:
-    """Invent owners with their contacts and habits."""
+    """Invent owners with their contacts and habits.
+
+    Parameters
+    ----------
+    count : int
+        How many, at least 1.
+    random : Random
+        Where the choices come from.
+
+    Returns
+    -------
+    list of Owner
+        The owners, with mailboxes of different names.
+    """
     people = _people(count, random)
     owners = []
     for index, person in enumerate(people):
         aliases = [person]
-        if index % 4 == 1:  # their sent mail bears several From addresses
+        if index % 4 == 1:  # their sent mail has several From addresses
             short = f"{person.given[0]}{person.surname}@{wording.COMPANY}"
             aliases.append(msgspec.structs.replace(person, address=short))
         others = [other for other in people if other is not person]
@@ -56,15 +91,15 @@ def make_owners(count: int, random: Random) -> list[Owner]:
             person=person,
             mailbox=f"{person.surname}-{person.given[0]}" + (f"{index}" if index >= len(wording.SURNAMES) else ""),
             aliases=aliases,
-            manner="notes" if index % 2 else "outlook",
+            quote_style="notes" if index % 2 else "outlook",
             sent_folders=[["sent_items"], ["sent", "_sent_mail"], ["_sent_mail"]][index % 3],
-            contacts={kind: _contacts(kind, number, others, random) for kind, number in _CONTACTS.items()},
+            contacts={relation: _contacts(relation, number, others, random) for relation, number in _CONTACTS.items()},
             habits={},
             minutes=random.choice([30, 60, 180, 600, 1800]),
             filing=[f"{topic}_files" for topic in random.sample(topics, 3)] + ["projects/alpha"],
         )
-        names = [*LEANINGS, *topics, *(c.address for contacts in owner.contacts.values() for c in contacts)]
-        owner.habits = {name: [random.gauss(0, 0.8) for _ in CHOICES] for name in names}
+        names = [*BASE_SCORES, *topics, *(c.address for contacts in owner.contacts.values() for c in contacts)]
+        owner.habits = {name: [random.gauss(0, 0.8) for _ in OUTCOMES] for name in names}
         owners.append(owner)
     return owners
 
@@ -79,8 +114,8 @@ def _people(count: int, random: Random) -> list[Person]:
     return people
 
 
-def _contacts(kind: Kind, number: int, others: list[Person], random: Random) -> list[Person]:
-    """Those who write to an owner: bosses and colleagues mostly have mailboxes of their own."""
+def _contacts(relation: Relation, number: int, others: list[Person], random: Random) -> list[Person]:
+    """People who write to an owner; most bosses and colleagues are owners themselves."""
     contacts = []
     for index in range(number):
         given, surname = random.choice(wording.GIVEN), random.choice(wording.SURNAMES)
@@ -91,7 +126,7 @@ def _contacts(kind: Kind, number: int, others: list[Person], random: Random) -> 
             "friend": f"{given}{random.randrange(100)}@hotmail.example",
             "newsletter": f"newsletter@news{random.randrange(12)}.example",
             "alert": random.choice(["operations-desk", "no-reply@alerts.example", f"admin@{wording.COMPANY}"]),
-        }[kind]
-        is_owner = kind in ("boss", "colleague") and others and index < 3
+        }[relation]
+        is_owner = relation in ("boss", "colleague") and others and index < 3
         contacts.append(random.choice(others) if is_owner else Person(given, surname, address))
     return contacts

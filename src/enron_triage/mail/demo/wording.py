@@ -14,7 +14,7 @@ SURNAMES = (
     "pemberton quillon ravenel sorrell tavener ullman varga westcott yarrow zeller ashdown brightwell crane dunmore"
 ).split()
 
-# What mail is about. An owner files some topics, forwards others: words that a model of the text can learn.
+# An owner files mail on some topics and forwards mail on others, so a model of the text can learn from these words.
 TOPICS: dict[str, list[str]] = {
     "pipeline": "pipeline capacity nominations imbalance compressor tariff segment meter shipper throughput".split(),
     "trading": "position spread curve settlement counterparty volatility hedge basis swap exposure".split(),
@@ -53,7 +53,20 @@ _AUTOMATIC = "This message was sent automatically. Please do not reply."
 
 
 def subject(topic: str, random: Random) -> str:
-    """A subject on a topic."""
+    """Invent a subject.
+
+    Parameters
+    ----------
+    topic : str
+        A key of `TOPICS`.
+    random : Random
+        Where the choices come from.
+
+    Returns
+    -------
+    str
+        A few words.
+    """
     first, second = random.sample(TOPICS[topic], 2)
     return (
         random.choice(("{0} and {1}", "{0} update", "New {0}", "{1} {0}", "About the {0}"))
@@ -63,31 +76,56 @@ def subject(topic: str, random: Random) -> str:
 
 
 def paragraph(topic: str, sentences: int, random: Random) -> str:
-    """Some statements on a topic."""
-    return " ".join(random.choice(_STATEMENTS).format(*random.sample(TOPICS[topic], 2)) for _ in range(sentences))
-
-
-def body(topic: str, kind: str, *, asks: bool, urgent: bool, names: tuple[str, str], random: Random) -> str:
-    """The text of a message that starts a conversation.
+    """Invent a paragraph of statements.
 
     Parameters
     ----------
     topic : str
         A key of `TOPICS`.
-    kind : str
+    sentences : int
+        How many statements.
+    random : Random
+        Where the choices come from.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    return " ".join(random.choice(_STATEMENTS).format(*random.sample(TOPICS[topic], 2)) for _ in range(sentences))
+
+
+def body(
+    topic: str, relation: str, *, asks_question: bool, urgent: bool, names: tuple[str, str], random: Random
+) -> str:
+    """Invent the text of the message that starts a conversation.
+
+    Parameters
+    ----------
+    topic : str
+        A key of `TOPICS`.
+    relation : str
         The sender's relation to the owner; newsletters and programs close with their usual lines.
-    asks, urgent : bool
-        Whether it holds a direct question, and a plea for haste.
-    names : (str, str)
+    asks_question : bool
+        Whether the text has a direct question.
+    urgent : bool
+        Whether it asks for a quick answer.
+    names : tuple of (str, str)
         The given names of the reader and of the writer.
     random : Random
+        Where the choices come from.
+
+    Returns
+    -------
+    str
+        Several lines, the last one ended too.
     """
-    if kind in ("newsletter", "alert", "broadcast"):
-        closing = {"newsletter": _NEWSLETTER, "alert": _AUTOMATIC, "broadcast": "The office of the chairman"}[kind]
+    if relation in ("newsletter", "alert", "broadcast"):
+        closing = {"newsletter": _NEWSLETTER, "alert": _AUTOMATIC, "broadcast": "The office of the chairman"}[relation]
         return f"{paragraph(topic, random.randint(3, 8), random)}\n\n{closing}\n"
     reader, writer = names
     parts = [f"{reader},", "", paragraph(topic, random.randint(1, 4), random)]
-    if asks:
+    if asks_question:
         parts += ["", random.choice(_QUESTIONS).format(*random.sample(TOPICS[topic], 2))]
     if urgent:
         parts.append(random.choice(_URGENT))
@@ -95,6 +133,23 @@ def body(topic: str, kind: str, *, asks: bool, urgent: bool, names: tuple[str, s
 
 
 def answer(topic: str, writer: str, random: Random) -> str:
-    """What is written above a quoted message."""
-    asks = "\n" + random.choice(_QUESTIONS).format(*random.sample(TOPICS[topic], 2)) if random.random() < 0.3 else ""
-    return f"{random.choice(_ANSWERS).format(random.choice(TOPICS[topic]))}{asks}\n\n{writer}\n"
+    """Invent the text above a quoted message.
+
+    Parameters
+    ----------
+    topic : str
+        A key of `TOPICS`.
+    writer : str
+        The name to sign with.
+    random : Random
+        Where the choices come from.
+
+    Returns
+    -------
+    str
+        A sentence, sometimes a question, and the name.
+    """
+    question = (
+        "\n" + random.choice(_QUESTIONS).format(*random.sample(TOPICS[topic], 2)) if random.random() < 0.3 else ""
+    )
+    return f"{random.choice(_ANSWERS).format(random.choice(TOPICS[topic]))}{question}\n\n{writer}\n"

@@ -2,7 +2,6 @@ import bz2
 import gzip
 import lzma
 import os
-import socket
 import sys
 import zipfile
 from pathlib import Path
@@ -11,10 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
-from enron_triage.mail import mailboxes
-from enron_triage.mail.mailboxes import detect_format, list_batches
-from enron_triage.mail.message_ref import MessageRef, read_message_ref
+from enron_triage.mail import parse
+from enron_triage.mail.batches import make_batches
+from enron_triage.mail.message_ref import MessageRef, read_bytes
+from enron_triage.mail.sources import SOURCES, Source, find_source
+from enron_triage.records import Email, ParseError
+from enron_triage.runtime.artifacts import read_records
 
 FROM = b"From jane@x.example Mon May 14 16:39:00 2001\n"
 MAIL = b"Subject: hello\n\nHello\n"
@@ -34,34 +37,61 @@ def maildir(root):
     return root
 
 
-def listed(source, layout, limit=None):
+def layout_of(path):
+    return find_source(path)[0]
+
+
+def references(source, layout):
+    return [ref for _, refs in SOURCES[layout].mailboxes(source) for ref in refs]
+
+
+def listed(source, layout):
     """(user, folder, path) of every message, in order."""
     return [
-        (batch.user, item.folder, item.path) for batch in list_batches(source, layout, limit) for item in batch.items
+        (batch.user, ref.folder, ref.path)
+        for batch in make_batches(SOURCES[layout].mailboxes(source))
+        for ref in batch.refs
     ]
 
 
 def contents(source, layout="mbox"):
-    return [read_message_ref(item) for batch in list_batches(source, layout) for item in batch.items]
+    return [read_bytes(ref) for ref in references(source, layout)]
 
 
 # Layouts
 
 
 def test_the_layout_is_told_by_the_files(tmp_path):
-    assert detect_format(write(tmp_path / "enron", "doe-j/inbox/1.")) == "enron"
-    assert detect_format(maildir(tmp_path / "one" / "me")) == "maildir"
-    assert detect_format(tmp_path / "one") == "maildir"
-    assert detect_format(write(tmp_path / "mboxes", "me.mbox", "note.txt")) == "mbox"
-    assert detect_format(tmp_path / "mboxes" / "note.txt") == "mbox"
-    assert detect_format(write(tmp_path / "half", "doe-j/cur/1.")) == "enron"
+    assert layout_of(write(tmp_path / "enron", "doe-j/inbox/1.")) == "enron"
+    assert layout_of(maildir(tmp_path / "one" / "me")) == "maildir"
+    assert layout_of(tmp_path / "one") == "maildir"
+    assert layout_of(write(tmp_path / "mboxes", "me.mbox", "note.txt")) == "mbox"
+    assert layout_of(tmp_path / "mboxes" / "note.txt") == "mbox"
+    assert layout_of(write(tmp_path / "half", "doe-j/cur/1.")) == "enron"
+
+
+def test_of_a_folder_that_two_layouts_match_the_special_one_is_taken(tmp_path):
+    write(maildir(tmp_path / "me"), "cur/1")
+    write(tmp_path, "old.mbox")
+    assert layout_of(tmp_path) == "maildir"
+
+
+@pytest.mark.parametrize("name", ["mail.tar", "mail.tar.gz", "mail.tgz", "mail.tar.xz"])
+def test_an_archive_counts_as_an_enron_tree(tmp_path, name):
+    name, source = find_source(write(tmp_path, name) / name)
+    assert name == "enron"
+    assert source.needs_grouping(tmp_path / "mail.tar") == (tmp_path / "mail.tar").is_file()
+
+
+def test_a_layout_that_is_named_is_taken_whatever_the_files(tmp_path):
+    assert find_source(tmp_path / "nowhere", "maildir") == ("maildir", SOURCES["maildir"])
 
 
 def test_a_missing_source_says_what_to_do(tmp_path):
     with pytest.raises(
         UsageError, match=r"nowhere: no such file or folder; run `triage download` or set parse\.source"
     ):
-        detect_format(tmp_path / "nowhere")
+        layout_of(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("layout", ["enron", "maildir"])
@@ -78,9 +108,43 @@ def test_a_folder_that_cannot_be_listed_is_one_clear_line(tmp_path, layout):
 
 
 @pytest.mark.parametrize("layout", ["enron", "maildir", "mbox"])
-def test_an_empty_folder_has_no_batches(tmp_path, layout):
+def test_an_empty_folder_has_no_messages(tmp_path, layout):
     (tmp_path / "doe-j" / "inbox").mkdir(parents=True)
-    assert list(list_batches(tmp_path, layout)) == []
+    assert references(tmp_path, layout) == []
+
+
+# One more layout
+
+
+def paragraphs(path):
+    """A toy layout: a ``.toy`` file is one mailbox, its messages are parted by lines of ``%``, the last comes first."""
+    refs = (
+        MessageRef(f"{path.name}%{n}", "inbox", "", content=content)
+        for n, content in reversed(list(enumerate(path.read_bytes().split(b"%\n"))))
+    )
+    yield path.stem, refs
+
+
+@pytest.mark.parametrize("name", ["toy", "auto"])
+@pytest.mark.parametrize(("grouped", "order"), [(False, [2, 0]), (True, [0, 2])])
+def test_a_layout_is_added_by_one_row_of_the_table(tmp_path, monkeypatch, name, grouped, order):
+    toy = Source(matches=lambda path: path.suffix == ".toy", mailboxes=paragraphs, needs_grouping=lambda path: grouped)
+    monkeypatch.setitem(SOURCES, "toy", toy)
+    (tmp_path / "mine.toy").write_bytes(b"%\n".join([b"Subject: 0\n\nx\n", b"no mail\n", b"Subject: 2\n\nx\n"]))
+    overrides = [f"parse.source={tmp_path / 'mine.toy'}", f"parse.format={name}"]
+    result = parse.run(load_config((), overrides, data_dir=str(tmp_path / "data"), workers=1))
+    assert result.data == {"files": 3, "records": 2, "errors": 1, "mailboxes": 1, "format": "toy"}
+    records = list(read_records(tmp_path / "data" / "emails.json", Email))
+    assert [(r.user, r.folder, r.path, r.subject) for r in records] == [
+        ("mine", "inbox", f"mine.toy%{n}", str(n)) for n in order
+    ]
+    (error,) = read_records(tmp_path / "data" / "parse_errors.json", ParseError)
+    assert (error.path, error.error) == ("mine.toy%1", "ValueError: no mail headers")
+
+
+def test_a_layout_that_is_not_in_the_table_is_refused():
+    with pytest.raises(UsageError, match=r"parse\.format: unknown name 'toy'.*allowed: auto, enron, mbox, maildir"):
+        load_config((), ["parse.format=toy"])
 
 
 # An Enron tree
@@ -150,22 +214,6 @@ def test_folders_nested_deeper_than_python_recurses_are_listed(tmp_path):
             os.rmdir(folder)
 
 
-def test_batches_are_bounded_and_hold_one_mailbox(tmp_path, monkeypatch):
-    monkeypatch.setattr(mailboxes, "_BATCH", 4)
-    write(tmp_path, *(f"{user}/inbox/{n}." for user in ("a", "b") for n in range(6)))
-    sizes = [(batch.user, len(batch.items)) for batch in list_batches(tmp_path, "enron")]
-    assert sizes == [("a", 4), ("a", 2), ("b", 4), ("b", 2)]
-
-
-@pytest.mark.parametrize("limit", [1, 3, 4, 6, 7, 8, 12, 13])
-def test_the_limit_takes_the_first_messages(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(mailboxes, "_BATCH", 4)
-    write(tmp_path, *(f"{user}/inbox/{n}." for user in ("a", "b") for n in range(6)))
-    (tmp_path / "aa-empty").mkdir()
-    everything = listed(tmp_path, "enron")
-    assert listed(tmp_path, "enron", limit) == everything[:limit]
-
-
 def test_odd_names_of_folders_and_files_can_be_written_as_json(tmp_path):
     odd = os.fsdecode(b"caf\xe9")
     write(tmp_path, "with space/new\nline/[1] 'x'", "ünï/ö/ß", f"doe-j/{odd}/{odd}", ".hidden/.folder/.1")
@@ -196,7 +244,7 @@ def test_files_beside_the_mailboxes_are_counted_in_one_warning(tmp_path, caplog)
     (tmp_path / "roe-r").symlink_to("doe-j")
     assert [path for _, _, path in listed(tmp_path, "enron")] == ["doe-j/inbox/1."]
     assert caplog.messages == [
-        f"{tmp_path}: files beside the mailboxes are not read: 5 (README, a.txt, b.txt, ...); "
+        f"{tmp_path}: files next to the mailboxes are not read: 5 (README, a.txt, b.txt, ...); "
         "a mailbox is a folder of its own"
     ]
 
@@ -204,9 +252,9 @@ def test_files_beside_the_mailboxes_are_counted_in_one_warning(tmp_path, caplog)
 def test_mbox_files_beside_maildirs_are_named(tmp_path, caplog):
     write(maildir(tmp_path / "me"), "cur/1")
     write(tmp_path, "old.mbox", "note.txt")
-    assert [path for _, _, path in listed(tmp_path, detect_format(tmp_path))] == ["me/cur/1"]
+    assert [path for _, _, path in listed(tmp_path, layout_of(tmp_path))] == ["me/cur/1"]
     assert caplog.messages == [
-        f"{tmp_path}: files beside the mailboxes are not read: 1 (old.mbox); parse.format=mbox reads them"
+        f"{tmp_path}: files next to the mailboxes are not read: 1 (old.mbox); parse.format=mbox reads them"
     ]
 
 
@@ -230,47 +278,8 @@ def test_a_link_is_listed_but_not_followed(tmp_path):
     (inbox / "4").symlink_to(inbox)  # a circle
     (inbox / "5").symlink_to("nowhere")
     (tmp_path / "maildir" / "roe-r").symlink_to(tmp_path / "outside")
-    items = [item for batch in list_batches(tmp_path / "maildir", "enron") for item in batch.items]
-    assert [item.path for item in items] == [f"doe-j/inbox/{name}" for name in ("1.", "2.", "3", "4", "5")]
-    assert read_message_ref(items[0]) == MAIL
-    for item in items[1:]:
-        with pytest.raises(OSError, match="Too many levels of symbolic links"):
-            read_message_ref(item)
-
-
-def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
-    (tmp_path / "doe-j").mkdir()
-    os.mkfifo(tmp_path / "doe-j" / "1.")
-    with pytest.raises(ValueError, match="not a regular file"):
-        contents(tmp_path, "enron")
-
-
-def test_a_socket_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "doe-j").mkdir()
-    monkeypatch.chdir(tmp_path / "doe-j")  # the path of a socket must be short
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("1.")
-        with pytest.raises(OSError, match=r"\[Errno"):
-            contents(tmp_path, "enron")
-
-
-@pytest.mark.parametrize("content", [b"", b"\n", b" \r\n\t\n"])
-def test_an_empty_file_is_refused(tmp_path, content):
-    write(tmp_path, "doe-j/1.", content=content)
-    with pytest.raises(ValueError, match="empty"):
-        contents(tmp_path, "enron")
-
-
-def test_a_file_larger_than_any_mail_is_refused_unread(tmp_path):
-    with (write(tmp_path, "doe-j/1.") / "doe-j/1.").open("r+b") as file:
-        file.truncate(64 * 2**20 + 1)
-    with pytest.raises(ValueError, match="larger than 64 MiB"):
-        contents(tmp_path, "enron")
-
-
-def test_a_file_that_vanished_after_the_listing_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read_message_ref(MessageRef("doe-j/1.", "", str(tmp_path / "1.")))
+    paths = [path for _, _, path in listed(tmp_path / "maildir", "enron")]
+    assert paths == [f"doe-j/inbox/{name}" for name in ("1.", "2.", "3", "4", "5")]
 
 
 # Maildirs
@@ -395,7 +404,6 @@ def test_a_folder_of_mboxes_is_a_mailbox_each(tmp_path):
     (tmp_path / "folder.mbox").mkdir()
     write(tmp_path, "note.txt")
     assert listed(tmp_path, "mbox") == [("a", "", "a.mbox#0"), ("a", "", "a.mbox#1"), ("b", "", "b.mbox#0")]
-    assert listed(tmp_path, "mbox", 2) == listed(tmp_path, "mbox")[:2]
 
 
 def test_blank_lines_above_the_first_from_line_do_not_matter(tmp_path):
@@ -410,11 +418,11 @@ def test_an_empty_mbox_has_no_messages(tmp_path):
 
 def test_a_message_of_an_mbox_may_be_empty(tmp_path):
     path = mbox(tmp_path / "a.mbox", MAIL, b"\n", MAIL)
-    items = [item for batch in list_batches(path, "mbox") for item in batch.items]
-    assert len(items) == 3
+    refs = references(path, "mbox")
+    assert len(refs) == 3
     with pytest.raises(ValueError, match="empty"):
-        read_message_ref(items[1])
-    assert read_message_ref(items[2]) == MAIL + b"\n"
+        read_bytes(refs[1])
+    assert read_bytes(refs[2]) == MAIL + b"\n"
 
 
 @pytest.mark.parametrize("content", [MAIL, b"\x89PNG\r\n", b"From\n", b"\n\n From jane 2001\n"])

@@ -1,0 +1,149 @@
+"""What a report is made from, read from its files: evaluations, and the metrics of each training stage."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from enron_triage.errors import ArtifactError, UsageError
+from enron_triage.evaluation.result import Evaluation
+from enron_triage.labels.schemes import SCHEMES
+from enron_triage.runtime import artifacts
+
+logger = logging.getLogger(__name__)
+
+_STAGE_ORDER = ("sft", "reward", "grpo", "dpo")
+
+
+class EvaluatedCheckpoint(msgspec.Struct, kw_only=True):
+    """A checkpoint with its evaluations.
+
+    Attributes
+    ----------
+    name : str
+        ``<run>/<checkpoint>``, or the checkpoint's name where the run has none.
+    evaluations : dict of str to Evaluation
+        Its evaluations by split, one at least.
+    """
+
+    name: str
+    evaluations: dict[str, Evaluation]
+
+    @property
+    def shown(self) -> Evaluation:
+        """The evaluation on test, or the first there is."""
+        return self.evaluations.get("test") or next(iter(self.evaluations.values()))
+
+
+class EpochRecord(msgspec.Struct, kw_only=True):
+    """What the report needs of an epoch: a line of ``stage_N_metrics.jsonl``.
+
+    Attributes
+    ----------
+    epoch : int
+        The number of the epoch, from 1.
+    best_epoch : int
+        The best epoch so far.
+    collapsed : bool
+        Whether one action takes nearly all predictions on validation.
+    predicted_share : dict of str to float
+        The share of the predictions on validation that each action takes.
+    train_loss, val_loss : float or None
+        The mean loss, on train and on validation.
+    accuracy, macro_f1, mean_reward : float or None
+        The metrics of the decisions on validation.
+    train_reward : float or None
+        The mean reward of the actions that were sampled on train.
+    preference_accuracy : float or None
+        The share of preference pairs on validation that the policy orders as the label does.
+    kl : float or None
+        The Kullback-Leibler divergence from the reference policy on validation, in nats.
+    entropy : float or None
+        The mean entropy of the policy on validation, in nats.
+    """
+
+    epoch: int
+    best_epoch: int
+    collapsed: bool
+    predicted_share: dict[str, float]
+    train_loss: float | None = None
+    val_loss: float | None = None
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    mean_reward: float | None = None
+    train_reward: float | None = None
+    preference_accuracy: float | None = None
+    kl: float | None = None
+    entropy: float | None = None
+
+
+def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
+    """The evaluations below a folder, by checkpoint; a file of another form is left out, with a warning.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the evaluations of all runs.
+
+    Returns
+    -------
+    list of EvaluatedCheckpoint
+        In the order of the stages that trained them, then by name.
+    """
+    found: dict[str, EvaluatedCheckpoint] = {}
+    for path in sorted(folder.rglob("*.json"), key=lambda path: (len(path.name), path)):  # the plain name first
+        if path.name.endswith(".meta.json"):
+            continue
+        try:
+            evaluation = artifacts.read_json(path, Evaluation)
+        except ArtifactError as error:
+            logger.warning("left out: %s", error.with_command("run `triage evaluate` again"))
+            continue
+        except UsageError as error:
+            logger.warning("left out: %s", error)
+            continue
+        if evaluation.scheme not in SCHEMES:
+            logger.warning("left out: %s: of the label scheme %s, which this version lacks", path, evaluation.scheme)
+            continue
+        name = (path.parent.relative_to(folder) / evaluation.checkpoint).as_posix()
+        evaluations = found.setdefault(name, EvaluatedCheckpoint(name=name, evaluations={})).evaluations
+        if evaluation.split in evaluations:
+            logger.warning("left out: %s: a second evaluation of %s on %s", path, name, evaluation.split)
+            continue
+        evaluations[evaluation.split] = evaluation
+    return sorted(found.values(), key=_stage_and_name)
+
+
+def _stage_and_name(checkpoint: EvaluatedCheckpoint) -> tuple[int, str]:
+    stage = checkpoint.shown.stage
+    return _STAGE_ORDER.index(stage) if stage in _STAGE_ORDER else len(_STAGE_ORDER), checkpoint.name
+
+
+def read_histories(folder: Path) -> dict[str, list[EpochRecord]]:
+    """The metrics of every training stage below a folder; a file of another form is left out, with a warning.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the checkpoints of all runs.
+
+    Returns
+    -------
+    dict of str to list of EpochRecord
+        The epochs of each stage, in order, by ``<run>/stage_N``.
+    """
+    histories = {}
+    decode = msgspec.json.Decoder(EpochRecord).decode
+    for path in sorted(folder.rglob("stage_*_metrics.jsonl")):
+        try:
+            epochs = [decode(line) for line in path.read_bytes().splitlines()]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            logger.warning("left out: %s: not what training writes (%s); train again", path, error)
+            continue
+        if not (epochs and 1 <= epochs[-1].best_epoch <= len(epochs)):
+            logger.warning("left out: %s: not what training writes; train again", path)
+            continue
+        histories[path.relative_to(folder).as_posix().removesuffix("_metrics.jsonl")] = epochs
+    return histories

@@ -1,0 +1,118 @@
+"""Feature groups of a fixed number of columns."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from enron_triage.config.training import FeaturesConfig
+from enron_triage.features.feature_group import FloatArray, Reason, TrainContext
+from enron_triage.mail.body import BodyParts
+from enron_triage.records import Email, LabeledEmail
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class QuantileNormalizedGroup(abc.ABC):
+    """What dense groups have in common: each column is normalised by its quantiles on train.
+
+    The methods are those of `feature_group.FeatureGroup`, where they are described.
+    """
+
+    needs_history = False
+    in_main_process = False
+
+    def cache_key(self, settings: FeaturesConfig) -> str:
+        """Empty: no setting changes the raw columns."""
+        return ""
+
+    @abc.abstractmethod
+    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+        """The features by name, with their meanings."""
+
+    def fit_transform(self, raw: Tensor, context: TrainContext) -> tuple[dict[str, Tensor], Tensor]:
+        """The quantiles of each feature, and train's features."""
+        from enron_triage.features.normalization import fit_quantiles, quantile_transform
+
+        values = self._values(raw, context.class_prior)
+        quantiles = fit_quantiles(values)
+        return {"quantiles": quantiles}, quantile_transform(values, quantiles)
+
+    def transform(self, raw: Tensor, state: dict[str, Tensor], class_prior: Tensor) -> Tensor:
+        """The features, shape (messages, columns)."""
+        from enron_triage.features.normalization import quantile_transform
+
+        return quantile_transform(self._values(raw, class_prior), state["quantiles"])
+
+    def transform_train(self, raw: Tensor, state: dict[str, Tensor], context: TrainContext) -> Tensor:
+        """The same as `transform`: quantiles know nothing of the labels."""
+        return self.transform(raw, state, context.class_prior)
+
+    def num_features(self, state: dict[str, Tensor]) -> int:
+        """The number of columns that the quantiles were fitted for."""
+        (_, columns) = state["quantiles"].shape
+        return columns
+
+    def reasons(
+        self, email: Email, raw: Tensor, state: dict[str, Tensor], attributions: Tensor, gradients: Tensor
+    ) -> list[Reason]:
+        """One for each column."""
+        columns = self.columns(state).items()
+        return [
+            Reason(feature=name, meaning=meaning, contribution=contribution)
+            for (name, meaning), contribution in zip(columns, attributions.tolist(), strict=True)
+        ]
+
+    def _values(self, raw: Tensor, class_prior: Tensor) -> Tensor:
+        """The features before normalisation."""
+        return raw
+
+
+class DenseGroup(QuantileNormalizedGroup):
+    """A feature group of named columns.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        The features by name, in order, with their meanings.
+    extract : callable
+        Takes the records and what their bodies consist of; gives the raw columns as an array of float32, shape
+        (messages, raw columns).
+    transform : callable, optional
+        Takes the raw columns and the class prior as arrays; gives the features before normalisation, shape
+        (messages, columns). Without it, the raw columns are the features.
+    needs_history : bool
+        Whether the columns are made from the record's history.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, str],
+        extract: Callable[[Sequence[LabeledEmail], Sequence[BodyParts]], FloatArray],
+        transform: Callable[[FloatArray, FloatArray], FloatArray] | None = None,
+        *,
+        needs_history: bool = False,
+    ) -> None:
+        self._columns = columns
+        self._extract = extract
+        self._transform = transform
+        self.needs_history = needs_history
+
+    def extract(
+        self, records: Sequence[LabeledEmail], bodies: Sequence[BodyParts], settings: FeaturesConfig
+    ) -> FloatArray:
+        """The raw columns, shape (messages, raw columns)."""
+        return self._extract(records, bodies)
+
+    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+        """The features by name, with their meanings."""
+        return dict(self._columns)
+
+    def _values(self, raw: Tensor, class_prior: Tensor) -> Tensor:
+        import torch
+
+        if self._transform is None:
+            return raw
+        return torch.from_numpy(self._transform(raw.numpy(), class_prior.numpy()))

@@ -1,0 +1,239 @@
+"""What a feature group is: from records to raw features, and from those to the policy's inputs.
+
+To add a group, write a module with an object of this protocol (for a fixed number of columns, a `dense.DenseGroup`)
+and add one line to `groups.GROUPS`. Worker processes import the groups, so their modules import torch only inside
+the methods that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from enron_triage.config.training import FeaturesConfig
+from enron_triage.mail.body import BodyParts
+from enron_triage.records import Email, LabeledEmail
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FloatArray = npt.NDArray[np.float32]
+Raw = TypeVar("Raw", contravariant=True)
+
+
+class TokenArrays(NamedTuple):
+    """Raw features of varying length: the hashed tokens of some messages, one message after the other.
+
+    Attributes
+    ----------
+    buckets : array of int32, shape (tokens of all messages,)
+        The bucket of each token, from 0 to `num_buckets` - 1; those of one message ascend and are distinct.
+    lengths : array of int64, shape (messages,)
+        How many of the tokens belong to each message.
+    num_buckets : int
+        The size of the hash space.
+    """
+
+    buckets: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int64]
+    num_buckets: int
+
+
+class TrainContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What fitting may know of the train messages besides their raw features.
+
+    Attributes
+    ----------
+    targets : LongTensor, shape (messages,)
+        The class index of each message's action.
+    mailbox : LongTensor, shape (messages,)
+        The mailbox of each message, as an index from 0 on.
+    sample_weight : Tensor of float32, shape (messages,)
+        How much each message counts; the mean is 1.
+    class_prior : Tensor of float32, shape (actions,)
+        The share of each action among the targets.
+    settings : FeaturesConfig
+        The configuration of the feature groups.
+    seed : int
+        Seeds whatever fitting draws at random.
+    """
+
+    targets: Tensor
+    mailbox: Tensor
+    sample_weight: Tensor
+    class_prior: Tensor
+    settings: FeaturesConfig
+    seed: int
+
+
+class Reason(msgspec.Struct, kw_only=True):
+    """Something in a message that moved the decision.
+
+    Attributes
+    ----------
+    feature : str
+        The name of a feature, or a word with the part of the message that it is in.
+    meaning : str
+        What the feature is, in words.
+    contribution : float
+        What it added to the log-probability of the action: see `policy.attribution.integrated_gradients`.
+    """
+
+    feature: str
+    meaning: str
+    contribution: float
+
+
+class FeatureGroup(Protocol[Raw]):
+    """A set of features that are configured, extracted, cached and fitted together.
+
+    `Raw` is what the methods get as raw features: a Tensor of shape (messages, raw columns) where `extract` gives
+    arrays of a fixed number of columns, and `TokenBags` where it gives `TokenArrays`.
+    """
+
+    @property
+    def needs_history(self) -> bool:
+        """Whether the group is made from the record's history, which some label schemes do not have."""
+
+    @property
+    def in_main_process(self) -> bool:
+        """Whether `extract` runs in the main process only, because it brings threads of its own."""
+
+    def cache_key(self, settings: FeaturesConfig) -> str:
+        """The settings that change what `extract` returns, as text; the cached raw features depend on them.
+
+        Parameters
+        ----------
+        settings : FeaturesConfig
+            The configuration of the feature groups.
+        """
+
+    def extract(
+        self, records: Sequence[LabeledEmail], bodies: Sequence[BodyParts], settings: FeaturesConfig
+    ) -> FloatArray | TokenArrays:
+        """The raw features of some messages: all that can be computed without having seen train. Free of torch.
+
+        Parameters
+        ----------
+        records : sequence of LabeledEmail
+            The messages, possibly none.
+        bodies : sequence of BodyParts
+            What the body of each message consists of; computed once for all groups.
+        settings : FeaturesConfig
+            The configuration of the feature groups.
+
+        Returns
+        -------
+        array of float32, shape (messages, raw columns), or TokenArrays
+            The raw features, in the order of the records.
+
+        Raises
+        ------
+        UsageError
+            If a record or the configuration lacks what the group needs.
+        """
+
+    def fit_transform(self, raw: Raw, context: TrainContext) -> tuple[dict[str, Tensor], Tensor]:
+        """Fit on train, and give train's own features.
+
+        Parameters
+        ----------
+        raw : Tensor or TokenBags
+            The raw features of the train messages.
+        context : TrainContext
+            What else is known of them.
+
+        Returns
+        -------
+        state : dict of str to Tensor
+            What was fitted, by name: all that `transform` needs later.
+        features : Tensor of float32, shape (messages, features)
+            The features of the train messages, to train a policy on.
+        """
+
+    def transform(self, raw: Raw, state: dict[str, Tensor], class_prior: Tensor) -> Tensor:
+        """The features of messages that were not trained on.
+
+        Parameters
+        ----------
+        raw : Tensor or TokenBags
+            The raw features of the messages.
+        state : dict of str to Tensor
+            What was fitted on train.
+        class_prior : Tensor of float32, shape (actions,)
+            The share of each action in train.
+
+        Returns
+        -------
+        Tensor of float32, shape (messages, features)
+            Normalised: each feature has its centre at 0 and is bounded (see `normalization`).
+        """
+
+    def transform_train(self, raw: Raw, state: dict[str, Tensor], context: TrainContext) -> Tensor:
+        """The features of the train messages again, as `fit_transform` returned them.
+
+        Parameters
+        ----------
+        raw : Tensor or TokenBags
+            The raw features of the train messages.
+        state : dict of str to Tensor
+            What was fitted on them.
+        context : TrainContext
+            The context that it was fitted with.
+
+        Returns
+        -------
+        Tensor of float32, shape (messages, features)
+            Equal to the second value of `fit_transform`.
+        """
+
+    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+        """The features that this version of the program makes, by name and in order, with their meanings.
+
+        Parameters
+        ----------
+        state : dict of str to Tensor
+            What was fitted on train.
+        """
+
+    def num_features(self, state: dict[str, Tensor]) -> int:
+        """The number of features that a state was fitted for.
+
+        Parameters
+        ----------
+        state : dict of str to Tensor
+            What was fitted on train, perhaps by another version of the program.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If the state lacks a tensor, or its tensors do not fit each other.
+        """
+
+    def reasons(
+        self, email: Email, raw: Raw, state: dict[str, Tensor], attributions: Tensor, gradients: Tensor
+    ) -> list[Reason]:
+        """What the group's features contributed to one decision.
+
+        Parameters
+        ----------
+        email : Email
+            The message.
+        raw : Tensor or TokenBags
+            The raw features of this message alone.
+        state : dict of str to Tensor
+            What was fitted on train.
+        attributions : Tensor, shape (features,)
+            What each feature of the group added to the log-probability of the action.
+        gradients : Tensor, shape (features,)
+            The mean gradients that the attributions come from: an attribution is a gradient times a feature.
+
+        Returns
+        -------
+        list of Reason
+            In no particular order.
+        """

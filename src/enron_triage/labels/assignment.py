@@ -1,0 +1,118 @@
+"""Which message goes to train, val and test.
+
+A split is an index: 0 for train, 1 for val, 2 for test, and `LEFT_OUT` for a message that is in none of them.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+
+from enron_triage.errors import UsageError
+from enron_triage.labels.columns import UNDATED, Columns, IntArray
+
+LEFT_OUT = -1
+_TRAIN, _VAL, _TEST = range(3)
+
+
+def assign_mailboxes(count: int, ratios: Sequence[float], seed: int) -> IntArray:
+    """Assign mailboxes to splits at random.
+
+    Train gets its ratio of the mailboxes, rounded down. The others are divided between val and test by their ratios,
+    the odd one to test. Every split gets at least one.
+
+    Parameters
+    ----------
+    count : int
+        The number of mailboxes.
+    ratios : sequence of float, length 3
+        The shares of train, val and test; they need not sum to 1.
+    seed : int
+        The seed of the random order.
+
+    Returns
+    -------
+    array of int, shape (count,)
+        The split of each mailbox.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than three mailboxes.
+    """
+    if count < 3:
+        raise UsageError(f"a split by mailbox needs at least three mailboxes, found {count}; use --set split.by=time")
+    # A product that floating point puts just below a whole number must not lose a mailbox.
+    train = min(max(int(count * ratios[0] / sum(ratios) + 1e-9), 1), count - 2)
+    rest = count - train
+    val = min(max(int(rest * ratios[1] / (ratios[1] + ratios[2]) + 1e-9), 1), rest - 1)
+    order = list(range(count))
+    random.Random(seed).shuffle(order)
+    assigned = np.full(count, _TEST, dtype=np.int64)
+    assigned[order[:train]] = _TRAIN
+    assigned[order[train : train + val]] = _VAL
+    return assigned
+
+
+def cut_in_time(columns: Columns, ratios: Sequence[float], window: int) -> tuple[IntArray, dict[str, list[int]]]:
+    """Divide each mailbox in time.
+
+    A message within `window` seconds before a cut is left out: whether it was answered is only known after the cut.
+
+    Parameters
+    ----------
+    columns : Columns
+        The labelled messages; undated ones are left out.
+    ratios : sequence of float, length 3
+        The shares of each mailbox's messages in train, val and test; they need not sum to 1.
+    window : int
+        The longest time, in seconds, after which a message may still be answered.
+
+    Returns
+    -------
+    assigned : array of int, shape (records,)
+        The split of each message.
+    until : dict of str to list of int
+        The two cuts of each mailbox with dated messages, in seconds UTC.
+    """
+    assigned = np.full(len(columns.mailbox), LEFT_OUT, dtype=np.int64)
+    until = {}
+    shares = np.cumsum(ratios)[:2] / sum(ratios)
+    for index, name in enumerate(columns.mailboxes):
+        rows = np.flatnonzero((columns.mailbox == index) & (columns.timestamp != UNDATED))
+        if not len(rows):
+            continue
+        times = np.sort(columns.timestamp[rows])
+        cuts = [int(times[min(int(len(times) * share), len(times) - 1)]) for share in shares]
+        until[name] = cuts
+        for row in rows:
+            time = int(columns.timestamp[row])
+            split = bisect_right(cuts, time)
+            if split == _TEST or time < cuts[split] - window:
+                assigned[row] = split
+    return assigned, until
+
+
+def drop_copies(message: IntArray, assigned: IntArray) -> IntArray:
+    """Leave each message out of every split but the last that has a copy of it.
+
+    So test keeps its natural mix, and nothing in it was trained on.
+
+    Parameters
+    ----------
+    message : array of int, shape (records,)
+        Equal for copies of one message.
+    assigned : array of int, shape (records,)
+        The split of each record.
+
+    Returns
+    -------
+    array of int, shape (records,)
+        `assigned`, with `LEFT_OUT` for the copies in earlier splits.
+    """
+    latest = np.full(message.max() + 1, LEFT_OUT, dtype=np.int64)
+    np.maximum.at(latest, message, assigned)
+    return np.where(assigned == latest[message], assigned, LEFT_OUT)

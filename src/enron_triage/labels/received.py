@@ -1,0 +1,200 @@
+"""The label scheme ``received``: each message that reached the owner, by what the owner did with it.
+
+A reply decides, then a forward, then deletion, then filing. A reply or forward is found by linking the sent mail to the
+received mail, deletion and filing by the folders that hold a copy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from enron_triage.config.data import LabelConfig
+from enron_triage.config.types import seconds
+from enron_triage.labels.counters import KnownAction
+from enron_triage.labels.history import MailboxHistory
+from enron_triage.labels.labeled import Labeled
+from enron_triage.labels.linking import Link, ResponseKind, link_sent
+from enron_triage.labels.mailbox import Mailbox, MergedMessage, partition_mailbox, timestamp_of
+from enron_triage.records import Action, Email, Evidence, LabeledEmail
+
+
+class Response(msgspec.Struct, frozen=True):
+    """A sent message that replies to or forwards a received one.
+
+    Attributes
+    ----------
+    link : Link
+        Which two messages are linked, and by what rule.
+    sent : Email
+        The sent message.
+    """
+
+    link: Link
+    sent: Email
+
+
+class _Received(msgspec.Struct, frozen=True):
+    """A message that reached the owner, with its responses, in the order in which they were sent."""
+
+    message: MergedMessage
+    responses: list[Response]
+
+    def first(self, kind: ResponseKind) -> Response | None:
+        return next((response for response in self.responses if response.link.kind == kind), None)
+
+    def response_seconds(self, response: Response) -> int:
+        return max(timestamp_of(response.sent) - timestamp_of(self.message.email), 0)  # clocks differ
+
+    def action_of(self, response: Response, config: LabelConfig) -> Action:
+        if response.link.kind == "forward":
+            return Action.FORWARD
+        is_soon = self.response_seconds(response) <= seconds(config.reply_now_within)
+        return Action.REPLY_NOW if is_soon else Action.REPLY_LATER
+
+
+def label_received(emails: Sequence[Email], config: LabelConfig) -> Labeled:
+    """Label what reached the owner of one mailbox.
+
+    Parameters
+    ----------
+    emails : sequence of Email
+        Every record of the mailbox, in any order.
+    config : LabelConfig
+        The section ``label``.
+
+    Returns
+    -------
+    Labeled
+        The received messages in time order, one record for all copies of a message. Dropped are copies, junk, drafts,
+        undated messages and what the owner sent.
+    """
+    mailbox = partition_mailbox(emails, config)
+    links = _link(mailbox, config)
+    records = _label(mailbox, links, config)
+    left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(mailbox.received) - len(records))
+    return Labeled(
+        records=records,
+        dropped=mailbox.dropped + left_out,
+        links=Counter(f"{link.kind}:{link.rule}" for link in links),
+        owner_known=bool(mailbox.owner.addresses),
+    )
+
+
+def received_records(mailbox: Mailbox, config: LabelConfig) -> list[LabeledEmail]:
+    """The received messages of a mailbox, each with its label and its history.
+
+    Parameters
+    ----------
+    mailbox : Mailbox
+        As `partition_mailbox` returns it.
+    config : LabelConfig
+        The section ``label``.
+
+    Returns
+    -------
+    list of LabeledEmail
+        In time order, without junk; a message on which the owner did not act has the action None.
+    """
+    return _label(mailbox, _link(mailbox, config), config)
+
+
+def _link(mailbox: Mailbox, config: LabelConfig) -> list[Link]:
+    return link_sent(
+        [message.email for message in mailbox.sent],
+        [message.email for message in mailbox.received],
+        seconds(config.link_window),
+    )
+
+
+def _label(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig) -> list[LabeledEmail]:
+    responses: dict[int, list[Response]] = defaultdict(list)
+    for link in links:  # in time order, as the sent messages are
+        if link.received is not None:
+            responses[link.received].append(Response(link, mailbox.sent[link.sent].email))
+    labeled = []
+    for index, message in enumerate(mailbox.received):
+        received = _Received(message, responses.get(index, []))
+        record = _decide(received, config)
+        if record is not None:
+            labeled.append((received, record))
+    _add_histories(labeled, mailbox, config)
+    return [record for _, record in labeled]
+
+
+def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
+    """The labelled record of a received message, without its history; None if it is junk."""
+    message = received.message
+    action, rule = _filing_action(message)
+    response_seconds, sent_path = None, None
+    deciding = received.first("reply") or received.first("forward")
+    if deciding is not None:
+        action, rule = received.action_of(deciding, config), f"{deciding.link.kind}:{deciding.link.rule}"
+        sent_path = deciding.sent.path
+        if deciding.link.kind == "reply":
+            response_seconds = received.response_seconds(deciding)
+    elif action is None and "junk" in message.roles:
+        return None
+    return LabeledEmail(
+        **msgspec.structs.asdict(message.email),
+        action=action,
+        response_seconds=response_seconds,
+        evidence=Evidence(rule=rule, sent_path=sent_path, folders=message.folders),
+        history=None,
+        scheme="received",
+    )
+
+
+def _filing_action(message: MergedMessage) -> tuple[Action | None, str]:
+    """The action that the folders of a message's copies show, and the rule that found it."""
+    if "deleted" in message.roles:
+        return Action.DELETE, "deleted_folder"
+    if "filing" in message.roles and "junk" not in message.roles:
+        return Action.ARCHIVE, "filing_folder"
+    return None, "none"
+
+
+def _add_histories(labeled: Sequence[tuple[_Received, LabeledEmail]], mailbox: Mailbox, config: LabelConfig) -> None:
+    """Set the history of each record to what was known before it arrived."""
+    history = MailboxHistory(mailbox.owner)
+    for message in mailbox.sent:
+        history.add_sent(message.email)
+    for message in mailbox.received:
+        history.add_received(message.email)
+    moments = []
+    for received, record in labeled:
+        previous: KnownAction | None = None
+        for known in _known_actions(received, config):
+            history.add_action(record, known, replaces=previous)
+            previous = known
+        # A response whose clock was slow seems to come before its original; the original's history must not show it.
+        moments.append(min(timestamp_of(email) for email in (record, *(r.sent for r in received.responses))))
+    for index in sorted(range(len(labeled)), key=moments.__getitem__):
+        _, record = labeled[index]
+        record.history = history.snapshot_before(record, moments[index])
+
+
+def _known_actions(received: _Received, config: LabelConfig) -> Iterator[KnownAction]:
+    """The labels that the message would have had over time, each with the moment from which it was known.
+
+    A later response must not change what was known before it: a message that is filed, and answered weeks later, counts
+    as filed until then.
+    """
+    arrival = timestamp_of(received.message.email)
+    steps: list[tuple[int, int, KnownAction]] = []  # moment, precedence, action
+    filing_action, _ = _filing_action(received.message)
+    if filing_action is not None:
+        known_from = arrival + seconds(config.action_lag)
+        steps.append((known_from, 0, KnownAction(known_from, filing_action)))
+    for precedence, response in enumerate((received.first("forward"), received.first("reply")), 1):
+        if response is not None:
+            moment = max(timestamp_of(response.sent), arrival)
+            action, response_seconds = received.action_of(response, config), received.response_seconds(response)
+            steps.append((moment, precedence, KnownAction(moment, action, response_seconds)))
+    highest = -1
+    for _, precedence, known in sorted(steps):
+        if precedence > highest:
+            yield known
+            highest = precedence

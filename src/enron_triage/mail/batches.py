@@ -1,0 +1,176 @@
+"""Batches of messages: the unit of work of the parse stage.
+
+The main process cuts a corpus into batches of one mailbox each; workers turn a batch into encoded records.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from enron_triage.mail.message import parse_message
+from enron_triage.mail.message_ref import MessageRef, json_safe, read_bytes
+from enron_triage.records import ParseError
+
+_BATCH = 500  # messages: some 30 ms of work, and a few MB of results
+_BATCH_BYTES = 4 * 2**20  # of messages that are held in memory
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Path(msgspec.Struct):
+    path: str
+
+
+_PATH_DECODER = msgspec.json.Decoder(_Path)
+
+
+class Batch(msgspec.Struct):
+    """Some messages of one mailbox.
+
+    Attributes
+    ----------
+    user : str
+        The name of the mailbox.
+    refs : list of MessageRef
+        The messages, in the order of the corpus.
+    """
+
+    user: str
+    refs: list[MessageRef]
+
+
+class ParsedBatch(msgspec.Struct):
+    """What a worker makes of a batch.
+
+    Attributes
+    ----------
+    user : str
+        The name of the mailbox.
+    records : bytes
+        The records as JSON, separated by a comma and a newline, ready to be written.
+    count : int
+        The number of records.
+    errors : list of ParseError
+        The messages that gave no record.
+    """
+
+    user: str
+    records: bytes
+    count: int
+    errors: list[ParseError]
+
+
+def make_batches(mailboxes: Iterable[tuple[str, Iterator[MessageRef]]], limit: int | None = None) -> Iterator[Batch]:
+    """Cut mailboxes into batches; each batch holds messages of one mailbox.
+
+    Parameters
+    ----------
+    mailboxes : iterable of (str, iterator of MessageRef)
+        The name of each mailbox and its messages, as `Source.mailboxes` lists them.
+    limit : int, optional
+        Stop after this many messages.
+
+    Yields
+    ------
+    Batch
+        At most 500 messages, or some 4 MiB of messages that are held in memory.
+    """
+    left = limit
+    for user, refs in mailboxes:
+        limited = refs if left is None else islice(refs, left)
+        while chunk := _next_chunk(limited):
+            left = None if left is None else left - len(chunk)
+            yield Batch(json_safe(user), chunk)
+        if left == 0:
+            return
+
+
+def _next_chunk(refs: Iterator[MessageRef]) -> list[MessageRef]:
+    """The next messages, as many as fit into a batch."""
+    chunk: list[MessageRef] = []
+    size = 0
+    for ref in islice(refs, _BATCH):
+        chunk.append(ref)
+        size += len(ref.content or b"")
+        if size >= _BATCH_BYTES:
+            break
+    return chunk
+
+
+def parse_batch(batch: Batch) -> ParsedBatch:
+    """Parse some messages of one mailbox; never fails.
+
+    Parameters
+    ----------
+    batch : Batch
+        The messages to read and parse.
+
+    Returns
+    -------
+    ParsedBatch
+        A record or an error for each message.
+    """
+    records, errors = [], []
+    for ref in batch.refs:
+        try:
+            email = parse_message(read_bytes(ref), path=ref.path, user=batch.user, folder=ref.folder)
+            records.append(_ENCODER.encode(email))
+        except Exception as error:  # a hostile message must cost an entry, never the stage
+            errors.append(parse_error(ref, error))
+    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors)
+
+
+def parse_error(ref: MessageRef, error: Exception) -> ParseError:
+    """The entry of ``parse_errors.json`` for a message that could not be read or parsed.
+
+    Parameters
+    ----------
+    ref : MessageRef
+        The message.
+    error : Exception
+        What reading or parsing it raised.
+
+    Returns
+    -------
+    ParseError
+        The message's path with the system's reason, or with the type and text of the exception.
+    """
+    if isinstance(error, OSError):
+        return ParseError(path=ref.path, error=error.strerror or str(error))
+    return ParseError(path=ref.path, error=f"{type(error).__name__}: {error}")
+
+
+def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[ParsedBatch]:
+    """Sort the batches of an archive by mailbox and then by path, as if the archive had been unpacked.
+
+    Parameters
+    ----------
+    parsed : iterable of ParsedBatch
+        Batches in any order, with any number for each mailbox; kept in a temporary file until the last has come.
+    folder : Path
+        Where the temporary file is made: the artifacts' own disk, as it may be larger than the memory.
+
+    Yields
+    ------
+    ParsedBatch
+        One for each mailbox, in the order of their names.
+    """
+    blocks: dict[str, list[tuple[int, int]]] = {}
+    errors: dict[str, list[ParseError]] = {}
+    with tempfile.TemporaryFile(dir=folder) as spool:
+        for batch in parsed:
+            blocks.setdefault(batch.user, []).append((spool.tell(), len(batch.records)))
+            errors.setdefault(batch.user, []).extend(batch.errors)
+            spool.write(batch.records)
+        for user in sorted(blocks):
+            lines: list[bytes] = []
+            for start, size in blocks[user]:
+                spool.seek(start)
+                lines += spool.read(size).split(b",\n") if size else []
+            keyed = sorted((_PATH_DECODER.decode(line).path.split("/"), line) for line in lines)
+            failed = sorted(errors[user], key=lambda error: error.path.split("/"))
+            yield ParsedBatch(user, b",\n".join(line for _, line in keyed), len(keyed), failed)

@@ -1,0 +1,85 @@
+"""Confidence intervals by resampling mailboxes: the people are the sample, not their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+_MIN_GROUPS = 10  # with fewer, the percentiles are those of a handful of people
+
+
+def bootstrap_intervals(
+    groups: IntArray,
+    statistics: dict[str, Callable[[IntArray], FloatArray]],
+    *,
+    resamples: int,
+    generator: np.random.Generator,
+    level: float = 0.95,
+) -> dict[str, list[float] | None]:
+    """Percentile intervals from resampling whole groups (Efron and Tibshirani 1993, ch. 13).
+
+    Parameters
+    ----------
+    groups : array of int, shape (messages,)
+        The mailbox of each message.
+    statistics : dict of str to callable
+        Each takes how often every group was drawn, shape (resamples, groups), and gives the
+        statistic of each resample, shape (resamples,); NaN where it is undefined.
+    resamples : int >= 1
+        The number of times that the groups are drawn again, with replacement.
+    generator : numpy.random.Generator
+        What they are drawn with.
+    level : float
+        The coverage of the intervals.
+
+    Returns
+    -------
+    dict of str to [low, high] or None
+        The interval of each statistic; None if there are fewer than 10 groups, or it is never defined.
+    """
+    count = int(groups.max()) + 1 if len(groups) else 0
+    if count < _MIN_GROUPS:
+        return dict.fromkeys(statistics)
+    drawn = generator.multinomial(count, np.full(count, 1 / count), size=resamples)
+    tail = (1 - level) / 2
+    intervals: dict[str, list[float] | None] = {}
+    for name, statistic in statistics.items():
+        values = statistic(drawn)
+        values = values[~np.isnan(values)]
+        intervals[name] = [float(q) for q in np.quantile(values, [tail, 1 - tail])] if len(values) else None
+    return intervals
+
+
+def weighted_roc_auc(is_positive: npt.NDArray[np.bool_], score: FloatArray, weights: IntArray) -> FloatArray:
+    """Areas under the ROC curve for many weightings of the same messages, ties counted half.
+
+    Parameters
+    ----------
+    is_positive : array of bool, shape (messages,)
+        Which messages are positive.
+    score : array, shape (messages,)
+        The score of each message: the higher, the more likely it is positive.
+    weights : array of int, shape (weightings, messages)
+        How often each message counts.
+
+    Returns
+    -------
+    array of float, shape (weightings,)
+        The areas; NaN where a weighting leaves only positives or only negatives.
+    """
+    order = np.argsort(score, kind="stable")
+    _, starts = np.unique(score[order], return_index=True)
+    areas = np.full(len(weights), np.nan)
+    for row, weight in enumerate(weights):  # one at a time: all at once would need weightings x messages of floats
+        positives = np.add.reduceat(np.where(is_positive, weight, 0)[order], starts).astype(float)
+        negatives = np.add.reduceat(np.where(is_positive, 0, weight)[order], starts).astype(float)
+        below = np.cumsum(negatives) - negatives
+        pairs = positives.sum() * negatives.sum()
+        if pairs:
+            areas[row] = (positives * (below + negatives / 2)).sum() / pairs
+    return areas

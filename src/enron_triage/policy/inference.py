@@ -1,0 +1,68 @@
+"""Running a policy: its logits for many messages, and the device to compute them on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from enron_triage.config.types import DeviceName
+from enron_triage.errors import UsageError
+from enron_triage.policy.network import Policy
+
+
+@torch.no_grad()
+def predict_logits(
+    policy: Policy, features: Tensor, tree_log_probs: Tensor | None = None, batch_size: int = 8192
+) -> Tensor:
+    """Logits for all features, in batches, without dropout.
+
+    Parameters
+    ----------
+    policy : Policy
+        The policy; it is left in the mode (training or evaluation) that it was in.
+    features : Tensor, shape (messages, inputs)
+        The features, on the policy's device.
+    tree_log_probs : Tensor, shape (messages, actions), optional
+        What `Policy.tree_log_probs` gives for these features, where it was computed before.
+    batch_size : int
+        The number of messages at a time; it bounds the memory of the hidden layers.
+
+    Returns
+    -------
+    Tensor of float32, shape (messages, actions)
+        The logits, on the CPU.
+    """
+    was_training = policy.training
+    policy.eval()
+    logits = [
+        policy(features[rows], None if tree_log_probs is None else tree_log_probs[rows]).float().cpu()
+        for rows in torch.split(torch.arange(len(features), device=features.device), batch_size)
+    ]
+    policy.train(was_training)
+    return torch.cat(logits)
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """The device to compute on.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda", "mps"}
+        The device; ``auto`` takes a GPU where there is one.
+
+    Returns
+    -------
+    torch.device
+        The device.
+
+    Raises
+    ------
+    UsageError
+        If the named device is not available.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if not available[name]:
+        raise UsageError(f"--device {name}: not available on this machine; use --device auto")
+    return torch.device(name)

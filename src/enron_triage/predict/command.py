@@ -1,0 +1,88 @@
+"""The command ``triage predict``: paths of mail in, one JSON line for each message out."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from enron_triage.config.paths import evaluated_checkpoint
+from enron_triage.config.schema import Config
+from enron_triage.errors import TriageError
+from enron_triage.labels.schemes import SCHEMES
+from enron_triage.mail.reading import read_mailbox, read_messages
+from enron_triage.predict.triage import Triage
+from enron_triage.records import Email, ParseError
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 1000  # messages predicted at once
+_OUTCOMES = ("predicted", "sent by the owner", "unreadable")
+
+
+def run(
+    config: Config,
+    paths: Sequence[str],
+    *,
+    mailbox: Path | None,
+    owner: Sequence[str],
+    reasons: int,
+    output: IO[bytes],
+) -> None:
+    """Predict for the messages at some paths, one JSON line each.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration: ``evaluate.checkpoint``, ``decision.rule`` and ``device`` decide.
+    paths : sequence of str
+        Files and folders of mail; ``-`` is the standard input.
+    mailbox : Path or None
+        The owner's earlier mail; None if nothing is known of the owner's habits.
+    owner : sequence of str
+        The owner's addresses; if there are none, they are learned from the mailbox's sent folders.
+    reasons : int >= 0
+        How many reasons to give for each decision.
+    output : binary file
+        What to write the lines to.
+
+    Raises
+    ------
+    UsageError
+        If a path or the checkpoint is missing or cannot be read.
+    TriageError
+        If no message could be read.
+    """
+    triage = Triage.load(evaluated_checkpoint(config), config.device, config.decision.rule)
+    if SCHEMES[triage.scheme].leak_note is not None:
+        logger.warning(
+            "the checkpoint was trained on scheme %s, whose labels leak: it does not tell what one does", triage.scheme
+        )
+    encode = msgspec.json.Encoder().encode
+    counts: Counter[str] = Counter()
+    known = read_mailbox(mailbox, config.pool) if mailbox else []
+    # In a mailbox, the messages count as each other's past, so all are predicted together.
+    size = _BATCH if mailbox is None else None
+    messages = read_messages(paths)
+    while chunk := list(islice(messages, size)):
+        emails = [message for message in chunk if isinstance(message, Email)]
+        for error in (message for message in chunk if isinstance(message, ParseError)):
+            logger.warning("%s: %s", error.path, error.error)
+            counts["unreadable"] += 1
+        for prediction in triage.predict(emails, mailbox=known, owner=owner, reasons=reasons):
+            counts["predicted" if prediction else "sent by the owner"] += 1
+            if prediction is not None:
+                output.write(encode(prediction) + b"\n")
+        output.flush()
+    if not counts["predicted"]:
+        raise TriageError(f"{', '.join(paths)}: no message to predict ({_listed(counts)})")
+    logger.info("%s", _listed(counts))
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in _OUTCOMES if counts[outcome]) or "nothing found"

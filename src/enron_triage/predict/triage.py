@@ -1,0 +1,194 @@
+"""A trained policy that predicts what the owner will do with new mail."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from enron_triage.config.training import RuleName
+from enron_triage.config.types import DeviceName
+from enron_triage.features.dataset import Dataset, extract_dataset
+from enron_triage.features.feature_group import Reason
+from enron_triage.mail.message import parse_message
+from enron_triage.policy import probability_metrics
+from enron_triage.policy.attribution import explain
+from enron_triage.policy.checkpoint import Checkpoint, check_features, load_checkpoint
+from enron_triage.policy.inference import choose_device, predict_logits
+from enron_triage.policy.metrics import FloatArray
+from enron_triage.predict.new_mail import record_without_mailbox, records_in_mailbox
+from enron_triage.records import ACTION_NAMES, Email, LabeledEmail
+
+
+class Prediction(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The action for one message.
+
+    Attributes
+    ----------
+    path : str
+        Where the message was found.
+    message_id : str
+        Its Message-ID.
+    action : str
+        The action that the decision rule takes.
+    needs_reply : float
+        The probability that the owner answers: P(reply_now) + P(reply_later).
+    probabilities : dict of str to float
+        The calibrated probability of each action.
+    reasons : list of Reason
+        What moved the decision most, the strongest first; empty unless asked for.
+    """
+
+    path: str
+    message_id: str
+    action: str
+    needs_reply: float
+    probabilities: dict[str, float]
+    reasons: list[Reason] = []
+
+
+class Triage:
+    """A trained policy, ready for new mail.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        What training wrote.
+    device : torch.device
+        Where the policy computes.
+    rule : str, optional
+        The decision rule, by default the checkpoint's own.
+
+    Attributes
+    ----------
+    scheme : str
+        The label scheme that the policy was trained on.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, rule: RuleName | None = None) -> None:
+        self.scheme = checkpoint.scheme
+        self._label = checkpoint.label
+        self._transform = checkpoint.features
+        self._calibration = checkpoint.calibration
+        self._decision = checkpoint.decision.with_rule(rule)
+        self._policy = checkpoint.policy(device)
+        self._device = device
+
+    @classmethod
+    def load(cls, path: str | Path, device: DeviceName = "cpu", rule: RuleName | None = None) -> Triage:
+        """Read a checkpoint.
+
+        Parameters
+        ----------
+        path : str or Path
+            The checkpoint's file.
+        device : {"cpu", "cuda", "mps", "auto"}
+            Where the policy computes.
+        rule : str, optional
+            The decision rule, by default the checkpoint's own.
+
+        Raises
+        ------
+        UsageError
+            If it is missing, damaged, or made for other features than this version's.
+        """
+        checkpoint = load_checkpoint(Path(path))
+        triage = cls(checkpoint, choose_device(device), rule)
+        check_features(Path(path), checkpoint, len(triage._transform.columns))
+        return triage
+
+    def predict(
+        self,
+        emails: Sequence[Email | bytes],
+        *,
+        mailbox: Iterable[Email] = (),
+        owner: Collection[str] = (),
+        reasons: int = 0,
+    ) -> list[Prediction | None]:
+        """Predict what the owner will do with each message.
+
+        Parameters
+        ----------
+        emails : sequence of Email or bytes
+            The new messages, as `parse_message` gives them, or raw.
+        mailbox : iterable of Email
+            The owner's mail, sent and received. For each message, only what came before it counts. Without it,
+            nothing is known of the owner's habits.
+        owner : collection of str
+            The owner's addresses; by default they are learned from the mailbox's sent folders.
+        reasons : int >= 0
+            How many reasons to give for each prediction.
+
+        Returns
+        -------
+        list of Prediction or None
+            In the order of `emails`; None for what the owner sent.
+        """
+        parsed = [_parsed(email, number) if isinstance(email, bytes) else email for number, email in enumerate(emails)]
+        addresses = frozenset(address.lower() for address in owner)
+        known = list(mailbox)
+        if known:
+            records = records_in_mailbox(parsed, known, addresses, self._label)
+        else:
+            records = [record_without_mailbox(email, addresses) for email in parsed]
+        predictions = iter(self._predict([record for record in records if record is not None], reasons))
+        return [
+            # The record may be a copy from the mailbox; the prediction names the message that was asked about.
+            None
+            if record is None
+            else msgspec.structs.replace(next(predictions), path=email.path, message_id=email.message_id)
+            for email, record in zip(parsed, records, strict=True)
+        ]
+
+    def log_probabilities(self, records: Sequence[LabeledEmail]) -> FloatArray:
+        """Calibrated log-probabilities of the actions.
+
+        Parameters
+        ----------
+        records : sequence of LabeledEmail
+            Messages with their history, as `triage label` writes them; their actions are not looked at.
+
+        Returns
+        -------
+        array of float, shape (records, actions)
+            In class order.
+        """
+        return self._log_probabilities(self._features(records)[1])
+
+    def _features(self, records: Sequence[LabeledEmail]) -> tuple[Dataset, Tensor]:
+        dataset = extract_dataset(records, self._transform.settings)
+        return dataset, self._transform.transform(dataset).to(self._device)
+
+    def _log_probabilities(self, features: Tensor) -> FloatArray:
+        return self._calibration.log_probabilities(predict_logits(self._policy, features).numpy())
+
+    def _predict(self, records: Sequence[LabeledEmail], reasons: int) -> list[Prediction]:
+        if not records:
+            return []
+        dataset, features = self._features(records)
+        log_p = self._log_probabilities(features)
+        probabilities = np.exp(log_p)
+        actions = self._decision.decide(log_p)
+        reply = probability_metrics.reply_probability(probabilities)
+        why: list[list[Reason]] = [[] for _ in records]
+        if reasons:
+            why = explain(self._policy, self._transform, records, dataset, features, actions, reasons)
+        return [
+            Prediction(
+                path=record.path,
+                message_id=record.message_id,
+                action=ACTION_NAMES[action],
+                needs_reply=round(float(needs), 6),
+                probabilities={name: round(value, 6) for name, value in zip(ACTION_NAMES, row.tolist(), strict=True)},
+                reasons=reason,
+            )
+            for record, action, needs, row, reason in zip(records, actions, reply, probabilities, why, strict=True)
+        ]
+
+
+def _parsed(raw: bytes, number: int) -> Email:
+    return parse_message(raw, path=f"#{number}", user="", folder="")

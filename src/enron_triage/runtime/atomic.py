@@ -1,0 +1,110 @@
+"""Writing files so that a reader finds either the old content or the new one, never a part.
+
+The content is written to a temporary file in the same folder, which replaces the old file when it is complete. A stage
+that is interrupted therefore leaves the old artifact as it was. (``rename`` replaces a file atomically: POSIX.1-2017.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from enron_triage.errors import TriageError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give the block a temporary path to write to, and move it to `path` unless the block raises.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file or folder appears when the block ends; its folder is made if it is missing.
+
+    Yields
+    ------
+    Path
+        ``.<name>.partial`` in the same folder. A killed process may have left a file there, which the block overwrites.
+        If the block raises, the temporary file is deleted.
+
+    Raises
+    ------
+    TriageError
+        If the file cannot be written, e.g. because the disk is full, the folder is read-only, or `path` is a folder.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise not_written(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            remove(temporary)
+
+
+@contextlib.contextmanager
+def atomic_open(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing bytes; it appears at `path`, complete, when the block ends.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file appears; its folder is made if it is missing.
+
+    Yields
+    ------
+    binary file
+        The open temporary file.
+
+    Raises
+    ------
+    TriageError
+        If the file cannot be written.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+def not_written(path: Path, error: OSError) -> TriageError:
+    """The error to raise for an artifact that cannot be written.
+
+    Parameters
+    ----------
+    path : Path
+        The artifact.
+    error : OSError
+        What the operating system answered.
+
+    Returns
+    -------
+    TriageError
+        One line with the path, the cause and the options that choose another folder.
+    """
+    return TriageError(
+        f"{path}: cannot be written: {error.strerror or error}; "
+        "make room there, or choose another place (--data-dir, --checkpoint-dir)"
+    )
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a symbolic link or a whole folder, if it exists.
+
+    Parameters
+    ----------
+    path : Path
+        What to delete. Of a symbolic link only the link is deleted.
+
+    Raises
+    ------
+    OSError
+        If it exists and cannot be deleted.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,198 @@
+"""What a training run resumes from: the state after an epoch, in and out of the epoch checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from enron_triage.errors import UsageError
+from enron_triage.policy.checkpoint import load_checkpoint, save_checkpoint
+from enron_triage.policy.network import Policy
+from enron_triage.policy.validation import EpochMetrics
+from enron_triage.runtime import artifacts
+from enron_triage.training.files import TrainingFiles
+
+logger = logging.getLogger(__name__)
+
+
+class Progress(msgspec.Struct, kw_only=True):
+    """How far a run has come.
+
+    Attributes
+    ----------
+    epoch, step : int
+        How many epochs and optimizer steps have been done.
+    best_epoch : int
+        The epoch that was best on validation; 0 before the first.
+    best_score : float
+        Its selection score.
+    history : list of EpochMetrics
+        The metrics of every epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    history: list[EpochMetrics] = msgspec.field(default_factory=list)
+
+    @property
+    def stale_epochs(self) -> int:
+        """The number of epochs since the best one."""
+        return self.epoch - self.best_epoch
+
+    def select(self, score: float) -> None:
+        """Make the current epoch the best one if its score is higher than any before.
+
+        Parameters
+        ----------
+        score : float
+            The selection score of the current epoch.
+        """
+        if not self.best_epoch or score > self.best_score:
+            self.best_epoch, self.best_score = self.epoch, score
+
+
+class RandomState:
+    """Every random generator that a run draws from.
+
+    Parameters
+    ----------
+    sampling : torch.Generator
+        Draws the order of the examples.
+    device : torch.device
+        Where the policy is; a GPU has a generator of its own.
+    """
+
+    def __init__(self, sampling: torch.Generator, device: torch.device) -> None:
+        self.sampling = sampling
+        self.device = device
+
+    def save(self) -> dict[str, Any]:
+        """The states of the generators."""
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {"sampling": self.sampling.get_state(), "torch": torch.get_rng_state(), "cuda": cuda}
+
+    def restore(self, states: dict[str, Any]) -> None:
+        """Set the generators to the states that `save` gave.
+
+        Parameters
+        ----------
+        states : dict
+            By generator.
+        """
+        self.sampling.set_state(states["sampling"])
+        torch.set_rng_state(states["torch"])
+        if self.device.type == "cuda" and states["cuda"] is not None:
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+
+
+def state_of(
+    run_fingerprint: str, progress: Progress, optimizer: torch.optim.Optimizer, random: RandomState
+) -> dict[str, Any]:
+    """What an epoch checkpoint holds for resuming, as tensors and plain values.
+
+    Parameters
+    ----------
+    run_fingerprint : str
+        Equal for runs that would do the same.
+    progress : Progress
+        How far the run has come.
+    optimizer : torch.optim.Optimizer
+        With its moments.
+    random : RandomState
+        The generators.
+    """
+    return {
+        "run_fingerprint": run_fingerprint,
+        "progress": msgspec.to_builtins(progress),
+        "optimizer": optimizer.state_dict(),
+        "random": random.save(),
+    }
+
+
+def latest(files: TrainingFiles, run_fingerprint: str) -> Path | None:
+    """The latest epoch checkpoint of an unfinished run; None if there is none to resume from.
+
+    Parameters
+    ----------
+    files : TrainingFiles
+        The stage's files.
+    run_fingerprint : str
+        What the run must have done; its best epoch must still be there, too.
+    """
+    for path in reversed(files.epochs().values()):
+        try:
+            resume = load_checkpoint(path).resume
+        except UsageError as error:
+            logger.warning("%s", error)
+            continue
+        is_same_run = resume.get("run_fingerprint") == run_fingerprint
+        if is_same_run and files.epoch(resume["progress"]["best_epoch"]).exists():
+            return path
+    return None
+
+
+def restore(path: Path, policy: Policy, optimizer: torch.optim.Optimizer, random: RandomState) -> Progress:
+    """Set policy, optimizer and generators to the state of an epoch checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        The epoch checkpoint.
+    policy : Policy
+        Takes its weights.
+    optimizer : torch.optim.Optimizer
+        Takes its moments.
+    random : RandomState
+        Takes the states of the generators.
+
+    Returns
+    -------
+    Progress
+        How far that run had come.
+    """
+    checkpoint = load_checkpoint(path)
+    policy.load_state_dict(checkpoint.weights)
+    optimizer.load_state_dict(checkpoint.resume["optimizer"])
+    random.restore(checkpoint.resume["random"])
+    return msgspec.convert(checkpoint.resume["progress"], Progress)
+
+
+def prune(files: TrainingFiles, progress: Progress, keep: int) -> None:
+    """Remove the epoch checkpoints but the latest and the best.
+
+    Parameters
+    ----------
+    files : TrainingFiles
+        The stage's files.
+    progress : Progress
+        How far the run has come.
+    keep : int
+        How many of the latest are kept.
+    """
+    for number in files.epochs():
+        if number <= progress.epoch - keep and number != progress.best_epoch:
+            artifacts.remove(files.epoch(number))
+
+
+def finish(files: TrainingFiles, progress: Progress) -> None:
+    """Write the last and the best policy, without what only resuming needs; remove the epochs of older runs.
+
+    Parameters
+    ----------
+    files : TrainingFiles
+        The stage's files.
+    progress : Progress
+        How far the run has come.
+    """
+    for target, epoch in ((files.last, progress.epoch), (files.best, progress.best_epoch)):
+        save_checkpoint(target, msgspec.structs.replace(load_checkpoint(files.epoch(epoch)), resume={}))
+    for number, path in files.epochs().items():
+        if number > progress.epoch:
+            artifacts.remove(path)

@@ -1,0 +1,141 @@
+"""What every training stage does: from the configuration to a finished run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from enron_triage import __version__
+from enron_triage.config.schema import Config
+from enron_triage.config.training import FeaturesConfig, TrainingConfig
+from enron_triage.errors import UsageError
+from enron_triage.features.dataset import Dataset, load_dataset
+from enron_triage.pipeline import stage_run
+from enron_triage.policy.inference import choose_device
+from enron_triage.policy.validation import EpochMetrics, ValidationMetrics
+from enron_triage.runtime import distributed, provenance
+from enron_triage.stage_run import StageRun
+from enron_triage.training.files import TrainingFiles
+from enron_triage.training.loggers import LOGGERS
+from enron_triage.training.trainer import Objective, Trainer
+
+# Takes the stage and the device; gives what is to be optimised.
+BuildObjective = Callable[[StageRun, torch.device], Objective]
+
+
+class TrainingOutcome(msgspec.Struct, kw_only=True):
+    """The result of a finished run.
+
+    Attributes
+    ----------
+    counts : dict
+        The numbers of examples and epochs, as the metadata beside the checkpoints hold them.
+    history : list of EpochMetrics
+        One for each epoch.
+    before : ValidationMetrics or None
+        Of the policy before the first epoch, where the run began with a trained one.
+    checkpoint : Path
+        The best policy.
+    """
+
+    counts: dict[str, Any]
+    history: list[EpochMetrics]
+    before: ValidationMetrics | None
+    checkpoint: Path
+
+    @property
+    def best(self) -> EpochMetrics:
+        """The metrics of the best epoch."""
+        return self.history[self.history[-1].best_epoch - 1]
+
+
+def run_training(
+    name: str, config: Config, settings: TrainingConfig, build: BuildObjective, *, starts_trained: bool
+) -> TrainingOutcome:
+    """Run a training stage.
+
+    Parameters
+    ----------
+    name : str
+        A stage of the table in `pipeline`.
+    config : Config
+        The whole configuration.
+    settings : TrainingConfig
+        The stage's section of it.
+    build : callable
+        Takes the stage and the device; loads the data and gives the objective.
+    starts_trained : bool
+        Whether the policy is validated before the first epoch, to compare with.
+
+    Raises
+    ------
+    UsageError
+        If an input is missing or damaged, or does not fit the others.
+    TriageError
+        If the loss became NaN or infinite.
+    """
+    stage = stage_run(name, config)
+    device = choose_device(config.device)
+    files = TrainingFiles.of_stage(name, config)
+    seed = config.seed_of(settings)
+    with distributed.process_group(device), stage.track() as counts:
+        fingerprint = run_fingerprint(stage, device)  # before the data are read, which takes a while
+        objective = build(stage, device)
+        before = distributed.broadcast_from_rank0(objective.validate) if starts_trained else None
+        trainer = Trainer(
+            objective,
+            settings,
+            files,
+            seed=seed,
+            run_fingerprint=fingerprint,
+            loggers=[make(files, settings) for make in LOGGERS.values()],
+        )
+        resume = distributed.broadcast_from_rank0(lambda: settings.resume and not stage.is_up_to_date())
+        history = trainer.train(resume=resume)
+        counts.update(objective.sizes, epochs=len(history), best_epoch=history[-1].best_epoch)
+    return TrainingOutcome(counts=counts, history=history, before=before, checkpoint=files.best)
+
+
+def run_fingerprint(stage: StageRun, device: torch.device) -> str:
+    """A digest of all that decides a run: settings, contents of the inputs, version, device.
+
+    Parameters
+    ----------
+    stage : StageRun
+        The stage under its configuration.
+    device : torch.device
+        Where it computes.
+    """
+    states = provenance.input_states(stage.inputs.values()).values()
+    content = [stage.settings, [state.sha256 for state in states], __version__, str(device)]
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+
+
+def load_split(config: Config, path: Path, features: FeaturesConfig) -> Dataset:
+    """The messages of a split to train or validate on.
+
+    Parameters
+    ----------
+    config : Config
+        Where the cache is and who extracts.
+    path : Path
+        The split.
+    features : FeaturesConfig
+        What to extract.
+
+    Raises
+    ------
+    UsageError
+        If the split is empty, or holds messages without an action.
+    """
+    dataset = load_dataset(path, features, cache=config.data / "features", workers=config.pool)
+    if not len(dataset):
+        raise UsageError(f"{path}: the split is empty; run `triage split` with other ratios or more mail")
+    if (dataset.targets < 0).any():
+        raise UsageError(f"{path}: holds messages without an action; run `triage split`")
+    return dataset

@@ -1,0 +1,135 @@
+"""Small evaluations, as `evaluate` would find them for given decisions."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from enron_triage.evaluation.reading import EpochRecord, EvaluatedCheckpoint
+from enron_triage.evaluation.result import (
+    BayesBaseline,
+    ClassMetricsWithAuc,
+    Evaluation,
+    HistoryBin,
+    MailboxMean,
+    MailboxMetrics,
+    ReliabilityBin,
+)
+from enron_triage.evaluation.score import decision_metrics
+from enron_triage.records import ACTION_NAMES
+from enron_triage.runtime import artifacts
+
+COSTS = tuple(tuple(float(row != column) for column in range(5)) for row in range(5))  # the reward is minus the error
+TARGETS, PREDICTIONS = np.array([0, 1, 3, 3, 4, 4]), np.array([0, 3, 3, 3, 4, 3])
+EIGHT_TARGETS = np.array([0, 1, 1, 3, 3, 3, 4, 4])
+
+
+@pytest.fixture(scope="session")
+def new_bayes_baseline() -> Callable[..., BayesBaseline]:
+    """A simple alternative that earns 0.05 less than the policy."""
+
+    def make(**fields: object) -> BayesBaseline:
+        values = {"checkpoint": "best_sft", "mean_reward": -0.3, "gain": 0.05, "interval": None}
+        return BayesBaseline(**values | {"beats_baseline": True} | fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_evaluation() -> Callable[..., Evaluation]:
+    """An evaluation of a policy that decides 4 of 6 messages rightly."""
+
+    def make(targets: np.ndarray = TARGETS, predictions: np.ndarray = PREDICTIONS, **fields: object) -> Evaluation:
+        decisions = decision_metrics(targets, predictions, COSTS)
+        by_class = {
+            name: ClassMetricsWithAuc(**msgspec.structs.asdict(row), auc=0.75 if row.support else None)
+            for name, row in decisions.per_class.items()
+        }
+        mailbox = MailboxMetrics(count=len(targets), accuracy=decisions.accuracy, macro_f1=decisions.macro_f1)
+        values = msgspec.structs.asdict(decisions) | {
+            "checkpoint": "best_sft",
+            "stage": "sft",
+            "split": "test",
+            "scheme": "received",
+            "count": 12345,
+            "mailboxes": 19,
+            "per_class": by_class,
+            "reply_auc": 0.8125,
+            "reply_average_precision": None,
+            "reply_auc_received": 0.7,
+            "received": 20000,
+            "ece": 0.1,
+            "ece_calibrated": 0.05,
+            "reliability": [],
+            "temperature": 1.234,
+            "decision_rule": "argmax",
+            "decisions": {"argmax": decisions, "prior": decision_metrics(targets, targets, COSTS)},
+            "by_earlier_actions": {
+                "0": HistoryBin(count=0),
+                "1-49": HistoryBin(count=12, accuracy=0.5, macro_f1=0.25, reply_auc=None),
+            },
+            "intervals": {"accuracy": [0.5, 0.75], "reply_auc": None},
+            "per_mailbox": {"owner-a": mailbox},
+            "mailbox_mean": MailboxMean(accuracy=decisions.accuracy, macro_f1=decisions.macro_f1),
+            "bayes_baseline": None,
+            "baselines": {"majority": decision_metrics(targets, np.full(len(targets), 4), COSTS)},
+            "messages_per_second": 1000,
+        }
+        return Evaluation(**values | fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def compared(
+    new_evaluation: Callable[..., Evaluation], new_bayes_baseline: Callable[..., BayesBaseline]
+) -> list[EvaluatedCheckpoint]:
+    """Three policies: a good one on val and test, one that earns too little, and one with leaking labels, collapsed."""
+
+    def make(name: str, split: str, predictions: list[int], beats_baseline: bool, **fields: object) -> Evaluation:
+        baseline = new_bayes_baseline(gain=0.05 if beats_baseline else -0.05, beats_baseline=beats_baseline)
+        labels = {"checkpoint": name, "stage": name.removeprefix("best_"), "split": split, "bayes_baseline": baseline}
+        bins = [ReliabilityBin(count=8, confidence=0.5, accuracy=0.625)]
+        return new_evaluation(EIGHT_TARGETS, np.array(predictions), reliability=bins, **labels | fields)
+
+    good, later = [0, 1, 3, 3, 3, 3, 4, 3], [1] * 8
+    policies = {
+        "best_sft": [
+            make("best_sft", "test", good, True),
+            make("best_sft", "val", EIGHT_TARGETS.tolist(), True),
+        ],
+        "best_grpo": [make("best_grpo", "test", good, False)],
+        "synthetic/best_dpo": [make("best_dpo", "test", later, False, scheme="folder")],
+    }
+    return [
+        EvaluatedCheckpoint(name=name, evaluations={each.split: each for each in evaluations})
+        for name, evaluations in policies.items()
+    ]
+
+
+@pytest.fixture(scope="session")
+def epochs() -> list[EpochRecord]:
+    """Two epochs of DPO: the first is the best, in the second the policy has collapsed."""
+    shares = dict.fromkeys(ACTION_NAMES, 0.2)
+    numbers = {"val_loss": 1.0, "accuracy": 0.5, "macro_f1": 0.4, "mean_reward": -0.3, "kl": 0.1, "entropy": 1.0}
+    return [
+        EpochRecord(epoch=n, best_epoch=1, collapsed=n == 2, predicted_share=shares, train_loss=1 / n, **numbers)
+        for n in (1, 2)
+    ]
+
+
+@pytest.fixture
+def run_folders(tmp_path: Path, compared: list[EvaluatedCheckpoint], epochs: list[EpochRecord]) -> Path:
+    """A folder with the files that the report reads: evaluations in ``data/eval``, metrics in ``checkpoints``."""
+    for checkpoint in compared:
+        for split, evaluation in checkpoint.evaluations.items():
+            artifacts.write_json(tmp_path / "data" / "eval" / f"{checkpoint.name}.{split}.json", evaluation)
+    artifacts.write_json(tmp_path / "data" / "eval" / "best_sft.test.json.meta.json", {})
+    metrics = tmp_path / "checkpoints" / "synthetic" / "stage_4_metrics.jsonl"
+    metrics.parent.mkdir(parents=True)
+    other = {"learning_rate": 0.1, "calibration": {"temperature": 1.0}}  # which the report does not need
+    lines = [msgspec.json.encode({**msgspec.structs.asdict(epoch), **other}) for epoch in epochs]
+    metrics.write_bytes(b"\n".join(lines) + b"\n")
+    return tmp_path

@@ -1,0 +1,22 @@
+from enron_triage.config.data import LabelConfig
+from enron_triage.labels.mailbox import partition_mailbox
+from enron_triage.labels.owner import Owner
+
+NOON = 983793600  # 5 March 2001, 12:00 UTC
+OWNER = "owner@home.example"
+
+
+def test_sent_and_received_messages_are_separated_and_each_in_time_order(message, sent):
+    own = [sent(NOON - hours * 3600, f"notice {hours}", sender_name="Olivia Owner") for hours in (1, 2)]
+    emails = [message(NOON + 1), sent(NOON), message(NOON, sender="john@x.example"), *own]
+    mailbox = partition_mailbox(emails, LabelConfig())
+    assert mailbox.owner == Owner(frozenset({OWNER}), frozenset({"olivia", "owner"}))
+    assert [m.email.sender for m in mailbox.received] == ["john@x.example", "jane@x.example"]
+    assert [m.email.timestamp for m in mailbox.sent] == [NOON - 7200, NOON - 3600, NOON]
+
+
+def test_given_addresses_of_the_owner_replace_those_learned_from_sent_mail(message, sent):
+    emails = [message(NOON), sent(NOON + 1), sent(NOON + 2)]
+    mailbox = partition_mailbox(emails, LabelConfig(), frozenset({"jane@x.example"}))
+    assert mailbox.owner.addresses == {"jane@x.example"}
+    assert [m.email.timestamp for m in mailbox.sent] == [NOON, NOON + 1, NOON + 2]  # sent folders count in any case

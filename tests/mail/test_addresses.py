@@ -1,0 +1,73 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enron_triage.mail.addresses import domain_of, parse_addresses, read_any_list, read_plain_list
+
+EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", []),
+        ("A@X.example", ["a@x.example"]),
+        ("a@x.example, b , ,c@x.example,", ["a@x.example", "b", "c@x.example"]),
+        ("/O=X/OU=NA/CN=JDOE", ["/o=x/ou=na/cn=jdoe"]),
+        ('"Doe, Jane" <Jane@x.example>, bob', ["jane@x.example", "bob"]),
+        ("Jane (at home) <jane@x.example>", ["jane@x.example"]),
+        ("Friends: a@x.example, B@x.example;", ["a@x.example", "b@x.example"]),
+        ("undisclosed-recipients:;", []),
+        ("=?utf-8?q?Doe=2C_Jane?= <jane@x.example>", ["jane@x.example"]),
+        ("<a@x.example> <b@x.example>", ["a@x.example", "b@x.example"]),
+        ("<>", []),
+        ("<unclosed@x.example", ["unclosed@x.example"]),
+        ('"unclosed <a@x.example>', ["a@x.example"]),
+        ("(" * 100_000 + " Jane@x.example, @, b@, @c", ["jane@x.example"]),
+    ],
+)
+def test_addresses_are_found_in_order(value, expected):
+    assert parse_addresses(value) == expected
+
+
+def test_a_long_list_of_recipients_is_read_whole():
+    assert parse_addresses(", ".join(f"A{n}@x.example" for n in range(5000))) == [
+        f"a{n}@x.example" for n in range(5000)
+    ]
+
+
+address_parts = st.text("aZ9._@#&'+/-=", max_size=6) | st.sampled_from(["a@x.example", ".a@x", "a.@x.", "é@x.example"])
+
+
+mailbox_texts = st.one_of(
+    address_parts,
+    st.builds("{} <{}>".format, st.text("aZ9._&'/- é\"", max_size=8), address_parts),
+    st.text('a<>()@ \t\\":;[]=?', max_size=6),
+)
+
+
+@settings(EXAMPLES, max_examples=2000)
+@given(st.lists(mailbox_texts, min_size=1, max_size=4).map(", ".join))
+def test_plain_mailboxes_are_read_as_the_email_package_reads_them(value):
+    plain = read_plain_list(value)
+    assert plain is None or plain == read_any_list(value)
+
+
+def test_the_fast_way_answers_for_plain_mailboxes():
+    value = "a.b@x.example, Jane Doe <Jane@x.example>,  <c@x.example>"
+    assert read_plain_list(value) == [("", "a.b@x.example"), ("Jane Doe", "jane@x.example"), ("", "c@x.example")]
+    assert read_plain_list('"Doe, Jane" <jane@x.example>') is None
+
+
+@EXAMPLES
+@given(
+    st.lists(st.tuples(st.text("ab ,;<>()@.é", max_size=8), st.from_regex(r"\A[a-z]{1,5}@x\.example\Z")), max_size=4)
+)
+def test_quoted_display_names_do_not_disturb_addresses(pairs):
+    assert parse_addresses(", ".join(f'"{name}" <{address}>' for name, address in pairs)) == [a for _, a in pairs]
+
+
+def test_the_domain_of_an_address_without_one_is_the_address():
+    assert domain_of("jane@x.example") == "x.example"
+    assert domain_of("jane") == "jane"
+    assert domain_of('"odd@name"@x.example') == "x.example"

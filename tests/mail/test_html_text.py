@@ -1,0 +1,54 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enron_triage.mail.html_text import html_to_text
+
+EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("", ""),
+        ("<!-- a comment only -->", ""),
+        ("   \n ", ""),
+        ("plain & simple", "plain & simple"),
+        ("one<br>two<br/>three", "one\ntwo\nthree"),
+        ("<div>one<div>two</div>three</div>four", "one\ntwo\nthree\nfour"),
+        ("<ul><li>one<li>two</ul>after", "one\ntwo\nafter"),
+        ("<table><tr><td>one</td></tr><tr><td>two</td></tr></table>", "one\ntwo"),
+        ("<head><title>no</title></head><p>yes<script>no()</script> it is<style>no {}</style></p>", "yes it is"),
+        ("<p>many   spaces\n and lines</p>", "many spaces\nand lines"),
+        ("caf&eacute; &#8211; &lt;b&gt;", "café – <b>"),
+        ('<meta charset="utf-16"><p>café</p>', "café"),
+        ("<p>a\0b</p>", "ab"),
+        ("<p>never <b>closed", "never closed"),
+    ],
+)
+def test_html_becomes_readable_lines(markup, text):
+    assert html_to_text(markup) == text
+
+
+@pytest.mark.parametrize("odd", ["\x01", "&#1;", "\x1f", "\ufffe", "\uffff", "\x7f", "\x0b"])
+def test_characters_that_xml_refuses_do_not_cost_the_text(odd):
+    text = html_to_text(f"<p>before{odd}after</p><br>{odd}end")
+    assert "before" in text
+    assert "after" in text
+    assert text.endswith("end")
+
+
+@EXAMPLES
+@given(st.text(st.characters(blacklist_categories=["Cs"]) | st.sampled_from("<>&;/!-pb\x01"), max_size=40))
+def test_any_markup_becomes_text(markup):
+    text = html_to_text(markup)
+    assert text == "\n".join(line for line in text.split("\n") if line)
+
+
+def test_the_cells_of_a_table_stay_apart():
+    assert html_to_text("<table><tr><td>one</td><td>two</td></tr></table>").split() == ["one", "two"]
+
+
+@pytest.mark.parametrize("tag", ["<div>", "<b>", "<table><tr><td>", "<!--", "<a href='", "&amp"])
+def test_hostile_markup_takes_no_time(tag, assert_linear):
+    assert_linear(html_to_text, lambda size: tag * size + "x", 6_000)
