@@ -1,4 +1,4 @@
-"""The preference stage: it setups at the reference, moves as the formulas say, and is honest about it."""
+"""The preference stage: it starts at the reference, moves as the formulas say, and is honest about it."""
 
 import json
 import math
@@ -91,7 +91,7 @@ def config_of(folder, *overrides):
     )
 
 
-def test_at_the_setup_the_policy_is_the_reference_and_the_loss_log_2(folder):
+def test_at_the_start_the_policy_is_the_reference_and_the_loss_log_2(folder):
     config = config_of(folder)
     setup = load_setup(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
     objective = dpo.DpoObjective(config, setup, *preference_pairs(config, config.dpo, setup))

@@ -10,11 +10,12 @@ import msgspec
 from enron_triage.errors import ArtifactError, UsageError
 from enron_triage.evaluation.result import Evaluation
 from enron_triage.labels.schemes import SCHEMES
+from enron_triage.pipeline import STAGES
 from enron_triage.runtime import artifacts
 
 logger = logging.getLogger(__name__)
 
-_STAGE_ORDER = ("sft", "reward", "grpo", "dpo")
+_STAGE_ORDER = sorted((name for name in STAGES if STAGES[name].number), key=lambda name: STAGES[name].number or 0)
 
 
 class EvaluatedCheckpoint(msgspec.Struct, kw_only=True):

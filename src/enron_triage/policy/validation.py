@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -119,37 +118,6 @@ class EpochMetrics(msgspec.Struct, kw_only=True):
             "best_epoch": self.best_epoch,
             **seconds,
         }
-
-    @classmethod
-    def from_flat(cls, line: Mapping[str, Any]) -> EpochMetrics:
-        """The metrics that `flat` made one level of.
-
-        Parameters
-        ----------
-        line : mapping
-            A line of ``stage_N_metrics.jsonl``. A name that is unknown belongs to training if it comes before
-            ``val_loss``, else to validation.
-
-        Returns
-        -------
-        EpochMetrics
-            The metrics.
-
-        Raises
-        ------
-        msgspec.ValidationError
-            If a value is missing or has the wrong type.
-        """
-        own = {name: line[name] for name in cls.__struct_fields__ if name in line}
-        validation = {name: line[name] for name in ValidationMetrics.__struct_fields__ if name in line}
-        extras: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-        of_validation = False
-        for name, value in line.items():
-            of_validation |= name == "val_loss"
-            if name not in own and name not in validation:
-                extras[of_validation][name] = value
-        content = {**own, "train_extra": extras[0], "validation": {**validation, "extra": extras[1]}}
-        return msgspec.convert(content, cls)
 
 
 def validate(

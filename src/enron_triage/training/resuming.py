@@ -20,7 +20,7 @@ from enron_triage.training.files import TrainingFiles
 logger = logging.getLogger(__name__)
 
 
-class Progress(msgspec.Struct, kw_only=True):
+class TrainingState(msgspec.Struct, kw_only=True):
     """How far a run has come.
 
     Attributes
@@ -93,7 +93,7 @@ class RandomState:
 
 
 def state_of(
-    run_fingerprint: str, progress: Progress, optimizer: torch.optim.Optimizer, random: RandomState
+    run_fingerprint: str, state: TrainingState, optimizer: torch.optim.Optimizer, random: RandomState
 ) -> dict[str, Any]:
     """What an epoch checkpoint holds for resuming, as tensors and plain values.
 
@@ -101,7 +101,7 @@ def state_of(
     ----------
     run_fingerprint : str
         Equal for runs that would do the same.
-    progress : Progress
+    state : TrainingState
         How far the run has come.
     optimizer : torch.optim.Optimizer
         With its moments.
@@ -110,7 +110,7 @@ def state_of(
     """
     return {
         "run_fingerprint": run_fingerprint,
-        "progress": msgspec.to_builtins(progress),
+        "progress": msgspec.to_builtins(state),
         "optimizer": optimizer.state_dict(),
         "random": random.save(),
     }
@@ -138,7 +138,7 @@ def latest(files: TrainingFiles, run_fingerprint: str) -> Path | None:
     return None
 
 
-def restore(path: Path, policy: Policy, optimizer: torch.optim.Optimizer, random: RandomState) -> Progress:
+def restore(path: Path, policy: Policy, optimizer: torch.optim.Optimizer, random: RandomState) -> TrainingState:
     """Set policy, optimizer and generators to the state of an epoch checkpoint.
 
     Parameters
@@ -154,45 +154,45 @@ def restore(path: Path, policy: Policy, optimizer: torch.optim.Optimizer, random
 
     Returns
     -------
-    Progress
+    TrainingState
         How far that run had come.
     """
     checkpoint = load_checkpoint(path)
     policy.load_state_dict(checkpoint.weights)
     optimizer.load_state_dict(checkpoint.resume["optimizer"])
     random.restore(checkpoint.resume["random"])
-    return msgspec.convert(checkpoint.resume["progress"], Progress)
+    return msgspec.convert(checkpoint.resume["progress"], TrainingState)
 
 
-def prune(files: TrainingFiles, progress: Progress, keep: int) -> None:
+def prune(files: TrainingFiles, state: TrainingState, keep: int) -> None:
     """Remove the epoch checkpoints but the latest and the best.
 
     Parameters
     ----------
     files : TrainingFiles
         The stage's files.
-    progress : Progress
+    state : TrainingState
         How far the run has come.
     keep : int
         How many of the latest are kept.
     """
     for number in files.epochs():
-        if number <= progress.epoch - keep and number != progress.best_epoch:
+        if number <= state.epoch - keep and number != state.best_epoch:
             artifacts.remove(files.epoch(number))
 
 
-def finish(files: TrainingFiles, progress: Progress) -> None:
+def finish(files: TrainingFiles, state: TrainingState) -> None:
     """Write the last and the best policy, without what only resuming needs; remove the epochs of older runs.
 
     Parameters
     ----------
     files : TrainingFiles
         The stage's files.
-    progress : Progress
+    state : TrainingState
         How far the run has come.
     """
-    for target, epoch in ((files.last, progress.epoch), (files.best, progress.best_epoch)):
+    for target, epoch in ((files.last, state.epoch), (files.best, state.best_epoch)):
         save_checkpoint(target, msgspec.structs.replace(load_checkpoint(files.epoch(epoch)), resume={}))
     for number, path in files.epochs().items():
-        if number > progress.epoch:
+        if number > state.epoch:
             artifacts.remove(path)

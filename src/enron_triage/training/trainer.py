@@ -28,7 +28,7 @@ from enron_triage.runtime.progress import progress
 from enron_triage.training import resuming
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import MetricLogger
-from enron_triage.training.resuming import Progress, RandomState
+from enron_triage.training.resuming import RandomState, TrainingState
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Trainer:
         trained = [parameter for parameter in objective.policy.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.random = RandomState(torch.Generator().manual_seed(seed), self.device)
-        self.progress = Progress()
+        self.state = TrainingState()
 
     def train(self, *, resume: bool) -> list[EpochMetrics]:
         """Train to the end.
@@ -163,48 +163,48 @@ class Trainer:
             torch.manual_seed(self.seed)
             if resume:
                 self._resume()
-            while self.progress.epoch < self.settings.epochs and self.progress.stale_epochs < self.settings.patience:
+            while self.state.epoch < self.settings.epochs and self.state.stale_epochs < self.settings.patience:
                 self._epoch()
         if ranks.rank() == 0:
-            resuming.finish(self.files, self.progress)
-        return self.progress.history
+            resuming.finish(self.files, self.state)
+        return self.state.history
 
     def _epoch(self) -> None:
         """One epoch: train, validate, select, save, log."""
         started = time.perf_counter()
-        distributed.seed_per_rank(self.seed, self.progress.epoch)
+        distributed.seed_per_rank(self.seed, self.state.epoch)
         loss, learning_rate = self._pass()
-        _check_finite(loss, self.progress.epoch)
+        _check_finite(loss, self.state.epoch)
         validation = distributed.broadcast_from_rank0(self.objective.validate)
-        _check_finite(validation.val_loss, self.progress.epoch)
-        self.progress.select(selection_score(validation, self.settings.select_by))
+        _check_finite(validation.val_loss, self.state.epoch)
+        self.state.select(selection_score(validation, self.settings.select_by))
         metrics = EpochMetrics(
-            epoch=self.progress.epoch,
+            epoch=self.state.epoch,
             train_loss=loss,
             learning_rate=learning_rate,
             train_extra=self.objective.train_metrics(),
             validation=validation,
-            best_epoch=self.progress.best_epoch,
+            best_epoch=self.state.best_epoch,
         )
         timed = msgspec.structs.replace(metrics, seconds=round(time.perf_counter() - started, 3))
-        self.progress.history.append(timed)
+        self.state.history.append(timed)
         if ranks.rank() == 0:
             checkpoint = self.objective.checkpoint(metrics)
-            state = resuming.state_of(self.run_fingerprint, self.progress, self.optimizer, self.random)
-            save_checkpoint(self.files.epoch(self.progress.epoch), msgspec.structs.replace(checkpoint, resume=state))
-            resuming.prune(self.files, self.progress, self.settings.keep_checkpoints)
+            state = resuming.state_of(self.run_fingerprint, self.state, self.optimizer, self.random)
+            save_checkpoint(self.files.epoch(self.state.epoch), msgspec.structs.replace(checkpoint, resume=state))
+            resuming.prune(self.files, self.state, self.settings.keep_checkpoints)
             for metric_logger in self.loggers:
-                metric_logger.log(timed, self.progress.history)
+                metric_logger.log(timed, self.state.history)
 
     def _pass(self) -> tuple[float, float]:
         """One pass over the examples: the mean loss and the last learning rate."""
-        self.progress.epoch += 1
+        self.state.epoch += 1
         batches = torch.split(self.objective.indices(self.random.sampling), self.settings.batch_size)
         steps = self.objective.steps_per_batch
         total_steps = self.settings.epochs * len(batches) * steps
         self.objective.policy.train()
         losses: list[Tensor] = []
-        description = f"epoch {self.progress.epoch}/{self.settings.epochs}"
+        description = f"epoch {self.state.epoch}/{self.settings.epochs}"
         for batch in progress(batches, description=description, unit=" batches"):
             shard, share = distributed.shard_batch(batch, self.objective.sample_weights)
             for loss in self.objective.losses(shard):
@@ -215,7 +215,7 @@ class Trainer:
 
     def _step(self, loss: Tensor, total_steps: int) -> None:
         """One optimizer step; the gradients are summed over the processes."""
-        factor = learning_rate_factor(self.progress.step, total_steps, self.settings.warmup)
+        factor = learning_rate_factor(self.state.step, total_steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * factor
         self.optimizer.zero_grad(set_to_none=True)
@@ -223,14 +223,14 @@ class Trainer:
         distributed.all_reduce_gradients(self.objective.policy.parameters())
         torch.nn.utils.clip_grad_norm_(self.objective.policy.parameters(), self.settings.gradient_clip)
         self.optimizer.step()
-        self.progress.step += 1
+        self.state.step += 1
 
     def _resume(self) -> None:
         """Continue after the latest epoch of an unfinished run of the same fingerprint, if there is one."""
         path = distributed.broadcast_from_rank0(lambda: resuming.latest(self.files, self.run_fingerprint))
         if path is not None:
-            self.progress = resuming.restore(path, self.objective.policy, self.optimizer, self.random)
-            logger.info("resuming after epoch %d of an unfinished run (%s)", self.progress.epoch, path)
+            self.state = resuming.restore(path, self.objective.policy, self.optimizer, self.random)
+            logger.info("resuming after epoch %d of an unfinished run (%s)", self.state.epoch, path)
 
 
 def selection_score(metrics: ValidationMetrics, select_by: SelectionMetric) -> float:
