@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import builders
+import hypothesis
 import pytest
 
 # Before torch is imported: its threads spin, and the tests already run in parallel processes.
@@ -14,6 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from enron_triage.mail.demo.corpus import write_demo
 from enron_triage.records import Email, History, LabeledEmail
+
+# An example may take any time: a loaded machine is not a failure.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

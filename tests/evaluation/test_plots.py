@@ -2,10 +2,12 @@ import io
 import struct
 
 import numpy as np
+import pytest
 
 from enron_triage.evaluation import plots
 
 
+@pytest.mark.slow
 def test_the_plot_is_a_png_and_the_same_bytes_for_the_same_matrix():
     def picture(matrix):
         file = io.BytesIO()

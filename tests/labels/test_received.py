@@ -346,6 +346,7 @@ def histories(emails):
     return {record.fingerprint: record.history for record in labeled + unacted}
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     emails_of_a_mailbox(),

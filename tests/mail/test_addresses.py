@@ -46,6 +46,7 @@ mailbox_texts = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(EXAMPLES, max_examples=2000)
 @given(st.lists(mailbox_texts, min_size=1, max_size=4).map(", ".join))
 def test_plain_mailboxes_are_read_as_the_email_package_reads_them(value):

@@ -84,6 +84,7 @@ def messages(draw):
     return b"".join(key + colon + value + line_end for key, value in headers) + line_end + body
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(messages())
 def test_the_fast_reader_agrees_with_the_email_package_wherever_it_answers(raw):

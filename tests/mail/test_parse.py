@@ -420,6 +420,7 @@ GROWING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", GROWING.values(), ids=GROWING)
 def test_a_hostile_message_costs_no_time(make, assert_linear):
     assert_linear(parse_raw, make, 1000)

@@ -253,6 +253,7 @@ def test_any_body_gives_a_header_inside_it_or_none(body):
         assert header == quoted_header(body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [
