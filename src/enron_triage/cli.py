@@ -139,7 +139,10 @@ def _predict(
     if checkpoint:
         evaluated = msgspec.structs.replace(config.evaluate, checkpoint=checkpoint)
         config = msgspec.structs.replace(config, evaluate=evaluated)
-    predict.run(config, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
+    try:
+        predict.run(config, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
+    except KeyboardInterrupt:  # there is no artifact to speak of
+        raise InterruptedRun("interrupted") from None
 
 
 def _add(

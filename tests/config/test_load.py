@@ -1,4 +1,6 @@
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -202,3 +204,24 @@ def test_the_feature_groups_follow_from_what_the_label_scheme_allows():
     assert load_config([], ["features.text.epochs=1"]).features.groups == ("metadata", "history", "text")
     with pytest.raises(UsageError, match=r"folder scheme has no history, which history needs; use --set 'features"):
         load_config([], ["label.scheme=folder", "features.groups=[metadata, history]"])
+
+
+def test_the_names_of_a_table_are_read_without_loading_what_it_needs():
+    code = (
+        "import sys; from enron_triage.config.load import load_config; "
+        "load_config([], ['sft.loss=focal', 'dpo.loss=hinge', 'decision.rule=thresholds', 'parse.format=mbox']); "
+        "from enron_triage.config import load; "
+        "names = {t: load._names(t) for t in sys.argv[1:]}; assert 'torch' not in sys.modules; "
+        "assert all(names[t] == list(load._table(t)) for t in names), names"
+    )
+    tables = (
+        "enron_triage.training.losses:LOSSES",
+        "enron_triage.training.preference_losses:PREFERENCE_LOSSES",
+        "enron_triage.policy.decisions:RULES",
+        "enron_triage.features.groups:GROUPS",
+        "enron_triage.labels.schemes:SCHEMES",
+        "enron_triage.mail.sources:SOURCES",
+        "enron_triage.pipeline:STAGES",
+    )
+    done = subprocess.run([sys.executable, "-c", code, *tables], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -199,9 +199,12 @@ def _names(reference: str) -> list[str]:
     spec = None if module in sys.modules else importlib.util.find_spec(module)
     if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
         for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name:
-                keys = node.value.keys if isinstance(node.value, ast.Dict) else []
-                return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+            if not isinstance(node, ast.AnnAssign) or not isinstance(node.value, ast.Dict):
+                continue
+            keys = [key.value for key in node.value.keys if isinstance(key, ast.Constant)]
+            # Not if some key is not a literal: then only the table itself can tell.
+            if ast.unparse(node.target) == name and len(keys) == len(node.value.keys):
+                return [str(key) for key in keys]
     return list(_table(reference))
 
 
