@@ -12,6 +12,7 @@ from enron_triage.evaluation.result import (
     BayesBaseline,
     ClassMetricsWithAuc,
     Evaluation,
+    EvaluationSource,
     HistoryBin,
     MailboxMean,
     MailboxMetrics,
@@ -37,6 +38,17 @@ def new_bayes_baseline() -> Callable[..., BayesBaseline]:
     return make
 
 
+SOURCE = EvaluationSource(
+    checkpoint="../checkpoints/best_sft.pt",
+    checkpoint_sha256="c" * 64,
+    run=None,
+    records="test.json",
+    records_sha256="d" * 64,
+    settings={"seed": 42},
+    training={"sft": {"epochs": 8}},
+)
+
+
 @pytest.fixture(scope="session")
 def new_evaluation() -> Callable[..., Evaluation]:
     """An evaluation of a policy that decides 4 of 6 messages rightly."""
@@ -47,7 +59,11 @@ def new_evaluation() -> Callable[..., Evaluation]:
             name: ClassMetricsWithAuc(**msgspec.structs.asdict(row), auc=0.75 if row.support else None)
             for name, row in decisions.per_class.items()
         }
-        mailbox = MailboxMetrics(count=len(targets), accuracy=decisions.accuracy, macro_f1=decisions.macro_f1)
+        mailbox = MailboxMetrics(
+            count=len(targets),
+            accuracy=decisions.accuracy,
+            macro_f1=decisions.macro_f1,
+        )
         values = msgspec.structs.asdict(decisions) | {
             "checkpoint": "best_sft",
             "stage": "sft",
@@ -73,6 +89,8 @@ def new_evaluation() -> Callable[..., Evaluation]:
             "intervals": {"accuracy": [0.5, 0.75], "reply_auc": None},
             "per_mailbox": {"owner-a": mailbox},
             "mailbox_mean": MailboxMean(accuracy=decisions.accuracy, macro_f1=decisions.macro_f1),
+            "mailbox_confusion": {"owner-a": decisions.confusion_matrix},
+            "source": SOURCE,
             "bayes_baseline": None,
             "baselines": {"majority": decision_metrics(targets, np.full(len(targets), 4), COSTS)},
             "messages_per_second": 1000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from enron_triage.config.schema import Config
@@ -162,3 +163,40 @@ def evaluation(config: Config) -> Path:
     if "/" in name and not name.endswith(".pt"):
         return config.data / "eval" / f"{name}.{split}.json"
     return config.evaluations / f"{evaluated_checkpoint(config).stem}.{split}.json"
+
+
+def relative(path: Path, folder: Path) -> str:
+    """A path as seen from a folder, which holds also after both were moved together.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    str
+        With ``/`` between its parts; it may begin with ``..``.
+    """
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def in_folder(path: Path, folder: Path) -> Path | None:
+    """Where in a folder a path is.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    Path or None
+        Relative to the folder; None if the path is not inside it.
+    """
+    inside = Path(os.path.relpath(path, folder))
+    return None if inside.parts[:1] == ("..",) else inside

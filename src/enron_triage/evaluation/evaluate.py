@@ -25,7 +25,7 @@ from enron_triage.evaluation import baselines
 from enron_triage.evaluation.bayes_baseline import compare_with_bayes_baseline
 from enron_triage.evaluation.formatting import evaluation_table
 from enron_triage.evaluation.plots import draw_confusion
-from enron_triage.evaluation.result import DecisionMetrics, Evaluation
+from enron_triage.evaluation.result import DecisionMetrics, Evaluation, EvaluationSource
 from enron_triage.evaluation.score import LogitArray, decision_metrics, score
 from enron_triage.features.dataset import UNACTED, Dataset, load_dataset
 from enron_triage.features.transform import FeatureTransform
@@ -116,9 +116,26 @@ def evaluate(config: Config) -> Evaluation:
     scores = score(checkpoint, dataset, logits, unacted_logits, config, name=path.stem, split=split)
     return Evaluation(
         **msgspec.structs.asdict(scores),
+        source=_source(config, path, source),
         bayes_baseline=compare_with_bayes_baseline(config, path, checkpoint, dataset, features, logits),
         baselines=_baselines(config, checkpoint, dataset, features, source),
         messages_per_second=round(len(dataset) / seconds),
+    )
+
+
+def _source(config: Config, checkpoint: Path, records: Path) -> EvaluationSource:
+    """Of which files and settings the evaluation is."""
+    trained = provenance.read_meta(checkpoint)
+    states = provenance.input_states([checkpoint, records])
+    inside = paths.in_folder(checkpoint, Path(config.checkpoint_dir))
+    return EvaluationSource(
+        checkpoint=paths.relative(checkpoint, config.data),
+        checkpoint_sha256=states[str(checkpoint)].sha256,
+        run=inside.parent.as_posix() if inside is not None and len(inside.parts) > 1 else None,
+        records=paths.relative(records, config.data),
+        records_sha256=states[str(records)].sha256,
+        settings=stage_run("evaluate", config).settings,
+        training=trained.settings if trained else {},
     )
 
 

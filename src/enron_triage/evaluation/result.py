@@ -7,6 +7,8 @@ the keys in the file. What is undefined (an action without support, a ROC curve 
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -173,6 +175,9 @@ class PolicyScores(msgspec.Struct, kw_only=True):
         The result on each mailbox.
     mailbox_mean : MailboxMean
         Means over the mailboxes.
+    mailbox_confusion : dict of str to list of list of int
+        The confusion matrix of each mailbox, a row for each action of the owner: two policies can be compared by them,
+        mailbox by mailbox.
     """
 
     checkpoint: str
@@ -203,6 +208,37 @@ class PolicyScores(msgspec.Struct, kw_only=True):
     intervals: dict[str, Interval | None]
     per_mailbox: dict[str, MailboxMetrics]
     mailbox_mean: MailboxMean
+    mailbox_confusion: dict[str, list[list[int]]]
+
+
+class EvaluationSource(msgspec.Struct, kw_only=True):
+    """Of which files, and by which settings, an evaluation is.
+
+    Attributes
+    ----------
+    checkpoint : str
+        The path of the checkpoint, relative to the data folder: it holds also after both were moved together.
+    checkpoint_sha256 : str
+        The SHA-256 of the checkpoint's file.
+    run : str or None
+        The name of the run, whose folder the checkpoint is in; None if it is in none.
+    records : str
+        The path of the labelled records, relative to the data folder.
+    records_sha256 : str
+        The SHA-256 of the records: evaluations can be compared only if it is the same.
+    settings : dict
+        The settings that decide the evaluation besides the checkpoint and the records, as nested plain values.
+    training : dict
+        The settings by which the policy was trained, as nested plain values; empty if they are not known.
+    """
+
+    checkpoint: str
+    checkpoint_sha256: str
+    run: str | None
+    records: str
+    records_sha256: str
+    settings: dict[str, Any]
+    training: dict[str, Any]
 
 
 class Evaluation(PolicyScores, kw_only=True):
@@ -210,6 +246,8 @@ class Evaluation(PolicyScores, kw_only=True):
 
     Attributes
     ----------
+    source : EvaluationSource
+        Of which checkpoint, data and settings it is.
     bayes_baseline : BayesBaseline or None
         The comparison with the simple alternative, None if the SFT policy is not there any more; the key
         ``alternative`` in the file.
@@ -219,6 +257,7 @@ class Evaluation(PolicyScores, kw_only=True):
         How many messages the policy decides in a second, once their features are extracted.
     """
 
+    source: EvaluationSource
     bayes_baseline: BayesBaseline | None = msgspec.field(name="alternative")
     baselines: dict[str, DecisionMetrics]
     messages_per_second: int

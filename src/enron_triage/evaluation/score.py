@@ -94,7 +94,8 @@ def score(
         probabilities=np.exp(log_p),
         predictions=decision.decide(log_p),
     )
-    per_mailbox = _per_mailbox(decided, dataset.mailboxes)
+    confusions = _confusion_by_mailbox(decided, dataset.mailboxes)
+    per_mailbox = {name: _mailbox_metrics(confusion) for name, confusion in confusions.items()}
     return PolicyScores(
         checkpoint=name,
         stage=checkpoint.stage,
@@ -112,6 +113,7 @@ def score(
         intervals=_intervals(decided, config),
         per_mailbox=per_mailbox,
         mailbox_mean=_mailbox_mean(list(per_mailbox.values())),
+        mailbox_confusion={name: confusion.tolist() for name, confusion in confusions.items()},
     )
 
 
@@ -217,19 +219,22 @@ def _history_bin(decided: _Decided, rows: npt.NDArray[np.bool_]) -> HistoryBin:
     )
 
 
-def _per_mailbox(decided: _Decided, names: Sequence[str]) -> dict[str, MailboxMetrics]:
-    """The result on each mailbox that has a message with an action."""
+def _confusion_by_mailbox(decided: _Decided, names: Sequence[str]) -> dict[str, IntArray]:
+    """The confusion matrix of each mailbox that has a message with an action."""
     result = {}
     for index, name in enumerate(names):
         rows = decided.mailbox == index
         if rows.any():
-            confusion = metrics.confusion_matrix(decided.targets[rows], decided.predictions[rows])
-            result[name] = MailboxMetrics(
-                count=int(rows.sum()),
-                accuracy=float(metrics.accuracy(confusion)),
-                macro_f1=float(metrics.macro_f1(confusion)),
-            )
+            result[name] = metrics.confusion_matrix(decided.targets[rows], decided.predictions[rows])
     return result
+
+
+def _mailbox_metrics(confusion: IntArray) -> MailboxMetrics:
+    return MailboxMetrics(
+        count=int(confusion.sum()),
+        accuracy=float(metrics.accuracy(confusion)),
+        macro_f1=float(metrics.macro_f1(confusion)),
+    )
 
 
 def _mailbox_mean(mailboxes: Sequence[MailboxMetrics]) -> MailboxMean:

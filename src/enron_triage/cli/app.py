@@ -12,14 +12,25 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import typer
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from enron_triage import __version__, pipeline
+from enron_triage import pipeline
+from enron_triage.cli.commands import COMMANDS
+from enron_triage.cli.options import (
+    CheckpointOption,
+    ConfigOption,
+    DataOption,
+    DeviceOption,
+    JsonOption,
+    QuietOption,
+    SetOption,
+    VerboseOption,
+    VersionOption,
+)
 from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
@@ -28,34 +39,6 @@ from enron_triage.runtime import ranks
 from enron_triage.stage_run import Result
 
 logger = logging.getLogger("enron_triage")
-
-ConfigOption = Annotated[
-    list[Path] | None,
-    typer.Option("--config", metavar="FILE", help="YAML configuration; repeatable, later files win."),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one key, e.g. sft.epochs=5; repeatable."),
-]
-DataOption = Annotated[str | None, typer.Option("--data-dir", metavar="DIR", help="Folder of the data artifacts.")]
-CheckpointOption = Annotated[
-    str | None, typer.Option("--checkpoint-dir", metavar="DIR", help="Folder of the checkpoints.")
-]
-DeviceOption = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show debugging output and tracebacks.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"triage {__version__}")
-        raise typer.Exit
-
-
-VersionOption = Annotated[
-    bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
-]
 
 
 def build_app() -> typer.Typer:
@@ -69,11 +52,8 @@ def build_app() -> typer.Typer:
     app.callback()(_global_options)
     for name, stage in STAGES.items():
         _add(app, name, _run_stage(name), stage.help)
-    _add(app, "run", pipeline.run, "Run the stages of pipeline.stages, skipping those that are up to date.")
-    _add(app, "status", pipeline.status, "Show what `triage run` would do, stage by stage, and why; run nothing.")
-    _add(app, "preferences", _preferences)
-    _add(app, "report", _report, without=("device",))
-    _add(app, "predict", _predict, without=("as_json",))  # its output is JSON Lines
+    for name, command in COMMANDS.items():
+        _add(app, name, command.run, without=command.without)
     return app
 
 
@@ -90,59 +70,6 @@ def _global_options(
 
 def _run_stage(name: str) -> Callable[[Config], Result]:
     return lambda config: pipeline.run_stage(name, config)
-
-
-def _preferences(
-    config: Config,
-    sample_uncertain: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many messages; those of train with the closest alternatives.")
-    ],
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write; preferences.jsonl in the data folder.")
-    ] = None,
-) -> Result:
-    """Write a template of preference pairs for people to judge: the messages of which the policy is least certain."""
-    from enron_triage.annotation import template  # imports torch, which --help and the data stages do without
-
-    return template.run(config, sample_uncertain, output)
-
-
-def _report(
-    config: Config,
-    log: Annotated[bool, typer.Option("--log", help="Put the results into TRAINING_LOG.md, too.")] = False,
-) -> Result:
-    """Compare evaluations: tables, and a page with pictures, in data/eval/."""
-    from enron_triage.evaluation import report
-
-    return report.run(config, log=log)
-
-
-def _predict(
-    config: Config,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A name below --checkpoint-dir, or a path ending in .pt; best_sft."),
-    ] = None,
-    mailbox: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The owner's earlier mail: a Maildir, an mbox, a folder.")
-    ] = None,
-    owner: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ADDRESS", help="The owner's address, where the mailbox cannot tell; repeatable."),
-    ] = None,
-    reasons: Annotated[int, typer.Option(metavar="N", min=0, help="Reasons for each decision; 0 is fastest.")] = 3,
-) -> None:
-    """Predict actions for new mail, one JSON line a message: .eml files, Maildirs, mbox files, or - for stdin."""
-    from enron_triage import predict
-
-    if checkpoint:
-        evaluated = msgspec.structs.replace(config.evaluate, checkpoint=checkpoint)
-        config = msgspec.structs.replace(config, evaluate=evaluated)
-    try:
-        predict.run(config, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)
-    except KeyboardInterrupt:  # there is no artifact to speak of
-        raise InterruptedRun("interrupted") from None
 
 
 def _add(
