@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from enron_triage.config import paths
+from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.load import check_config, load_config
 from enron_triage.config.schema import Config
 from enron_triage.config.types import seconds
@@ -42,13 +43,18 @@ def test_an_empty_file_changes_nothing(tmp_path):
 
 def test_stage_seeds_default_to_the_seed_of_the_run():
     config = load_config([], ["seed=5", "sft.seed=6"])
-    assert (config.split_seed, config.seed_of(config.sft)) == (5, 6)
+    assert (config.seed_of(config.dpo), config.seed_of(config.sft)) == (5, 6)
+
+
+def test_the_seed_of_the_training_does_not_touch_the_data():
+    config = load_config([], ["seed=5"])
+    assert (config.split, config.download, config.evaluate) == (Config().split, Config().download, Config().evaluate)
 
 
 def test_a_named_run_has_its_own_folders():
     config = load_config([], ["run=weighted"])
     assert config.checkpoints == Path("checkpoints/weighted")
-    assert config.evaluations == Path("data/eval/weighted")
+    assert evaluation_file(config) == Path("data/eval/weighted/best_sft.test.json")
     assert load_config().checkpoints == Path("checkpoints")
 
 

@@ -34,14 +34,26 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     without: tuple[str, ...] = ()
 
 
-def _run(config: Config) -> Result:
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="STAGE", help="Begin with this stage; take what is before as it is.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run stages that are up to date, too.")]
+
+
+def _run(
+    config: Config,
+    start: FromOption = None,
+    force: ForceOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and why; run nothing.")] = False,
+) -> Result:
     """Run the stages of pipeline.stages, skipping those that are up to date."""
-    return pipeline.run(config)
+    work = pipeline.status if dry_run else pipeline.run
+    return work(config, start=start, force=force)
 
 
-def _status(config: Config) -> Result:
+def _status(config: Config, start: FromOption = None, force: ForceOption = False) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
-    return pipeline.status(config)
+    return pipeline.status(config, start=start, force=force)
 
 
 def _preferences(
