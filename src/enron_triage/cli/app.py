@@ -123,8 +123,8 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
 def main() -> None:
     """Entry point of ``triage``; turns every failure into one line and an exit status."""
     signal.signal(signal.SIGTERM, _interrupt)  # so that a polite kill leaves nothing half-made either
-    join_words()
     try:
+        join_words()
         status: Any = build_app()(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)
