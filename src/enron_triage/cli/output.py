@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import typer
 
 _TABLE_ROW = re.compile(r"\||.*\S {2,}\S")  # of Markdown, or with columns
+_YAML = re.compile(r"\s*(- )?[\w.]+:( |$)")  # to be copied
 _STYLES = {
     r"(?<![\w/.])collapsed(?![\w/.])": "bold red",
     r"\bNOT better\b": "yellow",
@@ -22,7 +23,7 @@ _STYLES = {
 def print_table(table: str) -> None:
     """Print the result of a command on stdout.
 
-    On a terminal, sentences are wrapped between words, and rows of tables are left as they are.
+    On a terminal, sentences are wrapped between words; rows of tables and lines of YAML are left as they are.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def _lines(table: str, width: int) -> Iterator[tuple[str, bool]]:
     in_table = False
     for line in table.splitlines():
         is_row = _TABLE_ROW.match(line) is not None
-        if is_row or line.startswith("#") or not line:
+        if is_row or line.startswith("#") or _YAML.match(line) or not line:
             yield line, line.startswith("#") or (is_row and not in_table)
         else:
             indent = line[: len(line) - len(line.lstrip())] + "  "
