@@ -57,6 +57,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         Whether ``torchrun`` may start it as several processes.
     stored : str, optional
         The function that reads the result of an earlier run, for ``triage run`` to show where the stage is up to date.
+    example : str
+        A call, for the help of the command.
     """
 
     help: str
@@ -71,6 +73,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     code: Callable[[Config], str | None] | None = None
     distributed: bool = False
     stored: str | None = None
+    example: str = ""
 
 
 class Result(msgspec.Struct, kw_only=True):

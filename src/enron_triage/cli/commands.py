@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from enron_triage import pipeline
+from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.schema import Config
 from enron_triage.errors import InterruptedRun
 from enron_triage.stage_run import Result
@@ -26,12 +27,19 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     run : callable
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
-    without : tuple of str
-        The shared options that the command does not take.
+    example : str
+        A call, for the help.
+    inputs, outputs : dict of str to str
+        For the help: what the command reads and writes, with the default configuration, and what that is.
+    settings : tuple of str
+        The sections, or keys, that the help describes.
     """
 
     run: Callable[..., Result | None]
-    without: tuple[str, ...] = ()
+    example: str = ""
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    settings: tuple[str, ...] = ()
 
 
 FromOption = Annotated[
@@ -86,7 +94,11 @@ def _predict(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A name below --checkpoint-dir, or a path ending in .pt; best_sft."),
+        typer.Option(
+            metavar="NAME",
+            help="A name below --checkpoint-dir, or a path ending in .pt; best_sft.",
+            autocompletion=complete_checkpoint,
+        ),
     ] = None,
     mailbox: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The owner's earlier mail: a Maildir, an mbox, a folder.")
@@ -97,7 +109,10 @@ def _predict(
     ] = None,
     reasons: Annotated[int, typer.Option(metavar="N", min=0, help="Reasons for each decision; 0 is fastest.")] = 3,
 ) -> None:
-    """Predict actions for new mail, one JSON line a message: .eml files, Maildirs, mbox files, or - for stdin."""
+    """Predict actions for new mail: .eml files, Maildirs, mbox files, or - for stdin.
+
+    Prints JSON Lines, one object for each message, with --json as without it.
+    """
     from enron_triage.predict import command
 
     if checkpoint:
@@ -110,9 +125,33 @@ def _predict(
 
 
 COMMANDS: dict[str, Command] = {
-    "run": Command(run=_run),
-    "status": Command(run=_status),
-    "preferences": Command(run=_preferences),
-    "report": Command(run=_report, without=("device",)),
-    "predict": Command(run=_predict, without=("as_json",)),  # its output is JSON Lines
+    "run": Command(
+        run=_run,
+        example="triage run --config configs/demo.yaml",
+        settings=("pipeline",),
+    ),
+    "status": Command(
+        run=_status,
+        example="triage status --config configs/demo.yaml",
+        settings=("pipeline",),
+    ),
+    "preferences": Command(
+        run=_preferences,
+        example="triage preferences --sample-uncertain 200",
+        inputs={"data/train.json": "the messages", "checkpoints/best_sft.pt": "the policy"},
+        outputs={"data/preferences.jsonl": "a line for each message, to be filled in"},
+        settings=("dpo.init",),
+    ),
+    "report": Command(
+        run=_report,
+        example="triage report --log",
+        inputs={"data/eval/": "the evaluations", "checkpoints/": "how each training went"},
+        outputs={"data/eval/report.md": "tables", "data/eval/report.html": "tables and pictures"},
+    ),
+    "predict": Command(
+        run=_predict,
+        example="triage predict --mailbox ~/Maildir new.eml",
+        inputs={"checkpoints/best_sft.pt": "the policy"},
+        settings=("decision.rule",),
+    ),
 }
