@@ -28,6 +28,7 @@ from enron_triage.cli.options import (
     DataOption,
     DeviceOption,
     JsonOption,
+    OverwriteOption,
     QuietOption,
     SetOption,
     VerboseOption,
@@ -86,13 +87,19 @@ def _add(app: typer.Typer, name: str, work: Callable[..., Result | None], help_t
         data_dir: DataOption = None,
         checkpoint_dir: CheckpointOption = None,
         device: DeviceOption = None,
+        overwrite: OverwriteOption = False,
         as_json: JsonOption = False,
         verbose: VerboseOption = False,
         quiet: QuietOption = False,
         **own: Any,
     ) -> None:
         _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-        places = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
+        places = {
+            "data_dir": data_dir,
+            "checkpoint_dir": checkpoint_dir,
+            "device": device,
+            "overwrite": overwrite or None,
+        }
         loaded = load_config(config or [], overrides or [], **places)
         _print_result(lambda: work(loaded, **own), as_json)
 

@@ -36,6 +36,9 @@ DeviceOption = Annotated[
     str | None,
     typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.", autocompletion=complete_device),
 ]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace records of other mail, and a policy of other settings.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show debugging output and tracebacks.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]

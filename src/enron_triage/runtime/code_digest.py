@@ -18,21 +18,12 @@ import enron_triage
 _PACKAGE = enron_triage.__name__
 _ROOT = Path(enron_triage.__file__).parent
 
+_DECISIVE = ("config.types",)  # in spite of what follows: it turns durations into seconds
 # Left out, with the modules in them: they move settings, files and messages to people, and decide no result. What the
 # configuration decides, the settings tell.
 _NOT_DECISIVE = (
     "cli",
-    "config.checking",
-    "config.data",
-    "config.evaluations",
-    "config.keys",
-    "config.load",
-    "config.merging",
-    "config.paths",
-    "config.schema",
-    "config.shipped",
-    "config.strict_yaml",
-    "config.training",
+    "config",
     "errors",
     "pipeline",
     "runtime.code_digest",
@@ -65,7 +56,7 @@ def module_digests(module: str) -> dict[str, str]:
     while waiting:
         name = waiting.pop()
         short = name.removeprefix(f"{_PACKAGE}.")
-        if short in found or any(short == left or short.startswith(f"{left}.") for left in _NOT_DECISIVE):
+        if short in found or not _is_decisive(short):
             continue
         found[short], imported = _parsed(name)
         waiting += imported
@@ -86,6 +77,11 @@ def code_digest(module: str) -> str:
         A SHA-256 in hexadecimal digits.
     """
     return hashlib.sha256(repr(module_digests(module)).encode()).hexdigest()
+
+
+def _is_decisive(name: str) -> bool:
+    is_left_out = any(name == left or name.startswith(f"{left}.") for left in _NOT_DECISIVE)
+    return name in _DECISIVE or not is_left_out
 
 
 @functools.cache
