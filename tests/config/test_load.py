@@ -210,9 +210,9 @@ def test_the_names_of_a_table_are_read_without_loading_what_it_needs():
     code = (
         "import sys; from enron_triage.config.load import load_config; "
         "load_config([], ['sft.loss=focal', 'dpo.loss=hinge', 'decision.rule=thresholds', 'parse.format=mbox']); "
-        "from enron_triage.config import load; "
-        "names = {t: load._names(t) for t in sys.argv[1:]}; assert 'torch' not in sys.modules; "
-        "assert all(names[t] == list(load._table(t)) for t in names), names"
+        "from enron_triage.config.hints import names_in, table; "
+        "names = {t: names_in(t) for t in sys.argv[1:]}; assert 'torch' not in sys.modules; "
+        "assert all(names[t] == list(table(t)) for t in names), names"
     )
     tables = (
         "enron_triage.training.losses:LOSSES",
