@@ -1,6 +1,7 @@
 """The commands beside the stages; to add one, write its function and add its row to `COMMANDS`.
 
-The parameters of the function, but for the first, are the command's own options; its docstring is the help.
+The parameters of the function, but for the first (with `with_sources`, the first two), are the command's own options;
+its docstring is the help.
 """
 
 from __future__ import annotations
@@ -8,14 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
 from enron_triage import pipeline
+from enron_triage.cli import config_commands
+from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
-from enron_triage.errors import InterruptedRun
+from enron_triage.errors import InterruptedRun, UsageError
 from enron_triage.stage_run import Result
 
 
@@ -28,10 +31,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
     without : tuple of str
         The shared options that the command does not take.
+    with_sources : bool
+        Whether `run` also takes, second, the `Sources` of the configuration, which know where each value comes from.
     """
 
     run: Callable[..., Result | None]
     without: tuple[str, ...] = ()
+    with_sources: bool = False
 
 
 def _run(config: Config) -> Result:
@@ -42,6 +48,50 @@ def _run(config: Config) -> Result:
 def _status(config: Config) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
     return pipeline.status(config)
+
+
+def _config(
+    config: Config,
+    sources: Sources,
+    section: Annotated[
+        str, typer.Argument(metavar="SECTION", help="Show one section or key only, e.g. sft.", show_default=False)
+    ] = "",
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema instead, for editors.")] = False,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Print instead where two files, or shipped ones, differ.", show_default=False),
+    ] = None,
+) -> Result:
+    """Print the configuration in force as YAML, and where each value comes from.
+
+    What it prints can be given to --config again. --json gives {"config": ..., "origins": ...}.
+    """
+    if sum([bool(section), schema, diff is not None]) > 1:
+        raise UsageError("config: give one of SECTION, --schema and --diff")
+    if schema:
+        return config_commands.show_schema()
+    return config_commands.compare(sources, *diff) if diff else config_commands.show(config, sources, section)
+
+
+def _configs(
+    config: Config,
+    action: Annotated[
+        Literal["list", "show", "copy"], typer.Argument(help="show NAME prints one, copy NAME [TARGET] copies it.")
+    ] = "list",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped file's name.", show_default=False)] = "",
+    target: Annotated[
+        Path | None,
+        typer.Argument(metavar="TARGET", help="Where to copy it, by default NAME.yaml here.", show_default=False),
+    ] = None,
+) -> Result:
+    """List, show or copy the configurations that come with the program; --config takes their names."""
+    if (action == "list" and name) or (action == "show" and target):
+        raise UsageError("configs: write `configs`, `configs show NAME` or `configs copy NAME [TARGET]`")
+    if action == "list":
+        return config_commands.list_shipped()
+    if not name:
+        raise UsageError(f"configs {action}: name a shipped configuration; `triage configs` lists them")
+    return config_commands.copy_shipped(name, target) if action == "copy" else config_commands.show_shipped(name)
 
 
 def _preferences(
@@ -100,6 +150,11 @@ def _predict(
 COMMANDS: dict[str, Command] = {
     "run": Command(run=_run),
     "status": Command(run=_status),
+    "config": Command(run=_config, with_sources=True),
+    "configs": Command(
+        run=_configs,
+        without=("config", "overrides", "data_dir", "checkpoint_dir", "device"),
+    ),
     "preferences": Command(run=_preferences),
     "report": Command(run=_report, without=("device",)),
     "predict": Command(run=_predict, without=("as_json",)),  # its output is JSON Lines

@@ -11,7 +11,7 @@ from enron_triage import __version__
 
 ConfigOption = Annotated[
     list[Path] | None,
-    typer.Option("--config", metavar="FILE", help="YAML configuration; repeatable, later files win."),
+    typer.Option("--config", metavar="FILE", help="YAML file, or a shipped one's name; repeatable, later ones win."),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -21,7 +21,7 @@ DataOption = Annotated[str | None, typer.Option("--data-dir", metavar="DIR", hel
 CheckpointOption = Annotated[
     str | None, typer.Option("--checkpoint-dir", metavar="DIR", help="Folder of the checkpoints.")
 ]
-DeviceOption = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show debugging output and tracebacks.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")]

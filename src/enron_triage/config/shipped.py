@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 from pathlib import Path
 
 from enron_triage.errors import UsageError
@@ -89,10 +91,11 @@ def summary(file: Path) -> str:
     Returns
     -------
     str
-        Its first comment line; empty if it does not begin with a comment.
+        The first sentence of the comment that it begins with; empty if it does not begin with one.
     """
-    first = file.read_text(encoding="utf-8").partition("\n")[0]
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    comment = (line.removeprefix("#").strip() for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
+    return re.split(r"(?<=[.!?])\s", " ".join(comment))[0]
 
 
 def _alternatives(name: str, files: dict[str, Path]) -> str:

@@ -58,18 +58,7 @@ def parse_yaml(text: str) -> Any:
 class _StrictConstructor(SafeConstructor):
     def construct_document(self, node: Node) -> Any:
         """Refuse a duplicate key anywhere in the document, also beside a merge key, where the last one would win."""
-        seen: set[int] = set()  # an anchor's node is in the document once more for every alias, perhaps within itself
-        waiting = [node]
-        while waiting:
-            part = waiting.pop()
-            if id(part) in seen:
-                continue
-            seen.add(id(part))
-            if isinstance(part, MappingNode):
-                _refuse_duplicates(part)
-                waiting += [inner for pair in part.value for inner in pair]
-            elif isinstance(part, SequenceNode):
-                waiting += part.value
+        _check(node, above=set(), done=set())
         return super().construct_document(node)
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
@@ -80,8 +69,29 @@ class _StrictConstructor(SafeConstructor):
             raise ConstructorError(None, None, f"{node.value!s:.40}: {error}", node.start_mark) from None
 
 
+def _check(node: Node, above: set[int], done: set[int]) -> None:
+    """Refuse duplicate keys, and an alias within what it stands for.
+
+    `above` are the nodes that hold this one, `done` those that were checked already, as what an alias stands for.
+    """
+    if id(node) in above:
+        raise ConstructorError(None, None, "an alias within what it stands for", node.start_mark)
+    if id(node) in done:
+        return
+    above.add(id(node))
+    if isinstance(node, MappingNode):
+        _refuse_duplicates(node)
+        for inner in (part for pair in node.value for part in pair):
+            _check(inner, above, done)
+    elif isinstance(node, SequenceNode):
+        for inner in node.value:
+            _check(inner, above, done)
+    above.remove(id(node))
+    done.add(id(node))
+
+
 def _refuse_duplicates(mapping: MappingNode) -> None:
-    lines: dict[tuple[str, str], int] = {}
+    lines: dict[tuple[str | None, str], int] = {}
     for key, _ in mapping.value:
         if isinstance(key, ScalarNode):
             first = lines.get((key.tag, key.value))
