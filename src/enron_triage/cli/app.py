@@ -31,7 +31,6 @@ from enron_triage.cli.options import (
     VerboseOption,
     VersionOption,
 )
-from enron_triage.config.load import check_config
 from enron_triage.config.merging import read_sources
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
@@ -54,7 +53,7 @@ def build_app() -> typer.Typer:
     for name, stage in STAGES.items():
         _add(app, name, _run_stage(name), stage.help)
     for name, command in COMMANDS.items():
-        _add(app, name, command.run, without=command.without, with_sources=command.with_sources)
+        _add(app, name, command.run, without=command.without, takes_sources=command.takes_sources)
     return app
 
 
@@ -80,7 +79,7 @@ def _add(
     help_text: str | None = None,
     *,
     without: Collection[str] = (),
-    with_sources: bool = False,
+    takes_sources: bool = False,
 ) -> None:
     """Add a command: the options that all have, but for some, then those of `work` besides the configuration.
 
@@ -102,10 +101,10 @@ def _add(
         _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
         places = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
         sources = read_sources(config or [], overrides or [], **places)
-        given = (check_config(sources.merged()), sources) if with_sources else (check_config(sources.merged()),)
-        _print_result(lambda: work(*given, **own), as_json)
+        given = sources if takes_sources else sources.load()
+        _print_result(lambda: work(given, **own), as_json)
 
-    own_options = [*inspect.signature(work, eval_str=True).parameters.values()][1 + with_sources :]
+    _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
     *every, _ = inspect.signature(command, eval_str=True).parameters.values()
     shared = [option for option in every if option.name not in without]
     # Keyword-only, since those without a default may come after those with one.

@@ -1,7 +1,6 @@
 """The commands beside the stages; to add one, write its function and add its row to `COMMANDS`.
 
-The parameters of the function, but for the first (with `with_sources`, the first two), are the command's own options;
-its docstring is the help.
+The parameters of the function, but for the first, are the command's own options; its docstring is the help.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
     without : tuple of str
         The shared options that the command does not take.
-    with_sources : bool
-        Whether `run` also takes, second, the `Sources` of the configuration, which know where each value comes from.
+    takes_sources : bool
+        Whether it takes, in the place of the configuration, its `Sources`, which know where each value comes from.
     """
 
     run: Callable[..., Result | None]
     without: tuple[str, ...] = ()
-    with_sources: bool = False
+    takes_sources: bool = False
 
 
 def _run(config: Config) -> Result:
@@ -51,7 +50,6 @@ def _status(config: Config) -> Result:
 
 
 def _config(
-    config: Config,
     sources: Sources,
     section: Annotated[
         str, typer.Argument(metavar="SECTION", help="Show one section or key only, e.g. sft.", show_default=False)
@@ -70,7 +68,7 @@ def _config(
         raise UsageError("config: give one of SECTION, --schema and --diff")
     if schema:
         return config_commands.show_schema()
-    return config_commands.compare(sources, *diff) if diff else config_commands.show(config, sources, section)
+    return config_commands.compare(sources, *diff) if diff else config_commands.show(sources, section)
 
 
 def _configs(
@@ -150,7 +148,7 @@ def _predict(
 COMMANDS: dict[str, Command] = {
     "run": Command(run=_run),
     "status": Command(run=_status),
-    "config": Command(run=_config, with_sources=True),
+    "config": Command(run=_config, takes_sources=True),
     "configs": Command(
         run=_configs,
         without=("config", "overrides", "data_dir", "checkpoint_dir", "device"),

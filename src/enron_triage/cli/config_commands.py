@@ -7,10 +7,8 @@ import textwrap
 from pathlib import Path
 
 from enron_triage.config import json_schema, render, shipped
-from enron_triage.config.checking import check_config
 from enron_triage.config.keys import yaml_text
 from enron_triage.config.merging import Sources
-from enron_triage.config.schema import Config
 from enron_triage.config.strict_yaml import parse_yaml
 from enron_triage.errors import UsageError
 from enron_triage.stage_run import Result
@@ -18,15 +16,13 @@ from enron_triage.stage_run import Result
 _WIDTH = 80  # columns; a comparison that is wider shows the two values of a key one below the other
 
 
-def show(config: Config, sources: Sources, section: str) -> Result:
+def show(sources: Sources, section: str) -> Result:
     """The configuration in force, and where each value comes from.
 
     Parameters
     ----------
-    config : Config
-        The configuration.
     sources : Sources
-        What it was made of.
+        What it is made of.
     section : str
         The dotted path of a section or a key to show; empty for all.
 
@@ -35,6 +31,7 @@ def show(config: Config, sources: Sources, section: str) -> Result:
     UsageError
         If there is no such section or key.
     """
+    config = sources.load()
     origins = render.origins_of_all(config, sources.origins())
     chosen = render.chosen_values(config, section)
     shown = {key: origin for key, origin in origins.items() if key in chosen}
@@ -58,7 +55,7 @@ def compare(sources: Sources, first: Path, second: Path) -> Result:
     first, second : Path
         A file, or the name of a shipped configuration.
     """
-    one, other = (check_config(sources.with_file(name).merged()) for name in (first, second))
+    one, other = (sources.with_file(name).load() for name in (first, second))
     differences = render.differing_keys(one, other)
     rows = [(key, yaml_text(of_one), yaml_text(of_other)) for key, (of_one, of_other) in differences.items()]
     table = _side_by_side(str(first), str(second), rows) if rows else "no key differs"

@@ -35,7 +35,7 @@ def load_config(files: Sequence[str | Path] = (), overrides: Iterable[str] = (),
     UsageError
         If a file cannot be read, a key is unknown, or a value is not allowed.
     """
-    return check_config(read_sources(files, overrides, **top_level).merged())
+    return read_sources(files, overrides, **top_level).load()
 
 
 def value_origins(files: Sequence[str | Path] = (), overrides: Iterable[str] = (), **top_level: Any) -> dict[str, str]:

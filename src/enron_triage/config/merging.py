@@ -1,4 +1,4 @@
-"""What a user gave of the configuration, layer by layer, and where each value comes from; `checking` checks it."""
+"""What a user gave of the configuration, layer by layer: merging it, and where each value comes from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from enron_triage.config.checking import check_config
+from enron_triage.config.schema import Config
 from enron_triage.config.shipped import find_config
 from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
 from enron_triage.errors import UsageError
@@ -44,12 +46,18 @@ class Sources(msgspec.Struct, frozen=True):
     files: tuple[Layer, ...] = ()
     options: tuple[Layer, ...] = ()
 
-    def merged(self) -> dict[str, Any]:
-        """All values, nested; those that nobody gave are missing."""
+    def load(self) -> Config:
+        """The checked configuration, with the default of every key that nobody gave.
+
+        Raises
+        ------
+        UsageError
+            If a key is unknown or a value is not allowed.
+        """
         merged: dict[str, Any] = {}
         for layer in (*self.files, *self.options):
             _merge(merged, layer.values)
-        return merged
+        return check_config(merged)
 
     def origins(self) -> dict[str, str]:
         """Where each value that was given comes from, by the key's dotted path, such as ``sft.epochs``."""
