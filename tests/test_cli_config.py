@@ -58,6 +58,14 @@ def test_config_prints_what_config_reads_again_and_where_each_value_comes_from(t
     }
 
 
+def test_what_config_prints_on_a_terminal_reads_back_too(triage, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    out = triage("config", "--set", "label.scheme=folder", "--set", f"data_dir={'long name ' * 20}")[1]
+    Path("again.yaml").write_text(out)
+    assert load_config(["again.yaml"]) == load_config([], ["label.scheme=folder", f"data_dir={'long name ' * 20}"])
+
+
 def test_config_shows_one_section(triage):
     status, out, _ = triage("config", "split", "--set", "split.by=time")
     assert (status, out.splitlines()[:2]) == (0, ["split:", "  by: time # --set"])

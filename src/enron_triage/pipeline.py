@@ -29,6 +29,7 @@ TRAINED_ON: dict[str, Place] = {name: SPLIT_FILES[name] for name in ("train", "v
 STAGES: dict[str, Stage] = {
     "download": Stage(
         help="Fetch the raw archive (or write the demo corpus) and unpack it to data/maildir.",
+        example="triage download --set download.source=demo",
         run="enron_triage.mail.download:run",
         inputs={"archive": paths.local_archive},
         outputs={"mail": "{data}/maildir"},
@@ -36,6 +37,7 @@ STAGES: dict[str, Stage] = {
     ),
     "parse": Stage(
         help="Parse raw mail to data/emails.json.",
+        example="triage parse --set parse.source=path/to/export.mbox",
         run="enron_triage.mail.parse:run",
         inputs={"mail": lambda config: config.mail},
         outputs={"emails": "{data}/emails.json", "errors": "{data}/parse_errors.json"},
@@ -43,6 +45,7 @@ STAGES: dict[str, Stage] = {
     ),
     "label": Stage(
         help="Label each message with what its owner did: data/emails_labeled.json.",
+        example="triage label --set label.reply_now_within=2h",
         run="enron_triage.labels.label:run",
         inputs={"emails": "{data}/emails.json"},
         outputs={"labeled": "{data}/emails_labeled.json", "unacted": "{data}/emails_unacted.json"},
@@ -50,6 +53,7 @@ STAGES: dict[str, Stage] = {
     ),
     "split": Stage(
         help="Split the labelled messages into train, val and test.",
+        example="triage split --set split.by=time",
         run="enron_triage.labels.split:run",
         inputs={"labeled": "{data}/emails_labeled.json"},
         outputs={**SPLIT_FILES, "metadata": "{data}/split_metadata.json"},
@@ -61,6 +65,7 @@ STAGES: dict[str, Stage] = {
     ),
     "sft": Stage(
         help="Train the policy by supervised fine-tuning: checkpoints/best_sft.pt.",
+        example="triage sft --config configs/sft_weighted.yaml --set sft.epochs=5",
         run="enron_triage.training.sft:run",
         number=1,
         inputs=TRAINED_ON,
@@ -70,6 +75,7 @@ STAGES: dict[str, Stage] = {
     ),
     "reward": Stage(
         help="Train a reward model on preference pairs: checkpoints/best_reward.pt.",
+        example="triage reward --set reward_model.preferences=data/preferences.jsonl",
         run="enron_triage.training.reward:run",
         number=2,
         inputs={
@@ -83,6 +89,7 @@ STAGES: dict[str, Stage] = {
     ),
     "dpo": Stage(
         help="Refine the policy by preference pairs: checkpoints/best_dpo.pt.",
+        example="triage dpo --config configs/dpo.yaml",
         run="enron_triage.training.dpo:run",
         number=4,
         inputs={
@@ -96,6 +103,7 @@ STAGES: dict[str, Stage] = {
     ),
     "grpo": Stage(
         help="Refine the policy by rewards: checkpoints/best_grpo.pt.",
+        example="triage grpo --config configs/grpo.yaml",
         run="enron_triage.training.grpo:run",
         number=3,
         inputs={
@@ -109,6 +117,7 @@ STAGES: dict[str, Stage] = {
     ),
     "evaluate": Stage(
         help="Evaluate a checkpoint on a split: data/eval/*.json.",
+        example="triage evaluate --set evaluate.checkpoint=best_dpo --set evaluate.split=val",
         run="enron_triage.evaluation.evaluate:run",
         stored="enron_triage.evaluation.evaluate:stored",
         inputs={

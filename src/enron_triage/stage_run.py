@@ -45,6 +45,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         Whether ``torchrun`` may start it as several processes.
     stored : str, optional
         The function that reads the result of an earlier run, for ``triage run`` to show where the stage is up to date.
+    example : str
+        A call, for the help of the command.
     """
 
     help: str
@@ -55,6 +57,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     number: int | None = None
     distributed: bool = False
     stored: str | None = None
+    example: str = ""
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -66,6 +69,8 @@ class Result(msgspec.Struct, kw_only=True):
         The name of the stage.
     table : str
         For people: what ``triage <stage>`` prints.
+    verbatim : bool
+        Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
     data : dict
         For programs: what ``--json`` prints.
     """
@@ -73,6 +78,7 @@ class Result(msgspec.Struct, kw_only=True):
     stage: str
     table: str
     data: dict[str, Any]
+    verbatim: bool = False
 
 
 class StageRun:

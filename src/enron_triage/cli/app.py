@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enron_triage import pipeline
 from enron_triage.cli.commands import COMMANDS
+from enron_triage.cli.completion import join_words
+from enron_triage.cli.help import CommandHelp, ProgramHelp
 from enron_triage.cli.options import (
     CheckpointOption,
     ConfigOption,
@@ -31,6 +33,7 @@ from enron_triage.cli.options import (
     VerboseOption,
     VersionOption,
 )
+from enron_triage.cli.output import print_table
 from enron_triage.config.merging import read_sources
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
@@ -44,8 +47,9 @@ logger = logging.getLogger("enron_triage")
 def build_app() -> typer.Typer:
     """The program's commands: one for each stage, and those beside them."""
     app = typer.Typer(
+        cls=ProgramHelp,
         help="Learn from a mail archive what its owner does with each message, and predict it for new mail.",
-        add_completion=False,
+        epilog="`triage COMMAND --help` shows the settings of a command, its files and an example.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
@@ -53,7 +57,7 @@ def build_app() -> typer.Typer:
     for name, stage in STAGES.items():
         _add(app, name, _run_stage(name), stage.help)
     for name, command in COMMANDS.items():
-        _add(app, name, command.run, without=command.without, takes_sources=command.takes_sources)
+        _add(app, name, command.run, inspect.getdoc(command.run), takes_sources=command.takes_sources)
     return app
 
 
@@ -76,15 +80,11 @@ def _add(
     app: typer.Typer,
     name: str,
     work: Callable[..., Result | None],
-    help_text: str | None = None,
+    help_text: str | None,
     *,
-    without: Collection[str] = (),
     takes_sources: bool = False,
 ) -> None:
-    """Add a command: the options that all have, but for some, then those of `work` besides the configuration.
-
-    See `Command` for what the parameters mean.
-    """
+    """Add a command: the options that all have, then those of `work` besides the configuration, or its sources."""
 
     def command(
         context: typer.Context,
@@ -105,12 +105,11 @@ def _add(
         _print_result(lambda: work(given, **own), as_json)
 
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
-    *every, _ = inspect.signature(command, eval_str=True).parameters.values()
-    shared = [option for option in every if option.name not in without]
+    *shared, _ = inspect.signature(command, eval_str=True).parameters.values()
     # Keyword-only, since those without a default may come after those with one.
     keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
     command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-    app.command(name, help=help_text or inspect.getdoc(work))(command)
+    app.command(name, cls=CommandHelp, help=help_text)(command)
 
 
 def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
@@ -123,13 +122,19 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
             "interrupted; finished artifacts are as they were, run the same command to go on"
         ) from None
     if result is not None and ranks.rank() == 0:
-        typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
+        if as_json:
+            typer.echo(msgspec.json.encode(result.data).decode())
+        elif result.verbatim:
+            typer.echo(result.table)
+        else:
+            print_table(result.table)
 
 
 def main() -> None:
     """Entry point of ``triage``; turns every failure into one line and an exit status."""
     signal.signal(signal.SIGTERM, _interrupt)  # so that a polite kill leaves nothing half-made either
     try:
+        join_words()
         status: Any = build_app()(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)

@@ -15,6 +15,7 @@ import typer
 
 from enron_triage import pipeline
 from enron_triage.cli import config_commands
+from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
 from enron_triage.errors import InterruptedRun, UsageError
@@ -28,15 +29,22 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     run : callable
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
-    without : tuple of str
-        The shared options that the command does not take.
     takes_sources : bool
         Whether it takes, in the place of the configuration, its `Sources`, which know where each value comes from.
+    example : str
+        A call, for the help.
+    inputs, outputs : dict of str to str
+        For the help: what the command reads and writes, with the default configuration, and what that is.
+    settings : tuple of str
+        The sections, or keys, that the help describes.
     """
 
     run: Callable[..., Result | None]
-    without: tuple[str, ...] = ()
     takes_sources: bool = False
+    example: str = ""
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    settings: tuple[str, ...] = ()
 
 
 def _run(config: Config) -> Result:
@@ -62,7 +70,7 @@ def _config(
 ) -> Result:
     """Print the configuration in force as YAML, and where each value comes from.
 
-    What it prints can be given to --config again. --json gives {"config": ..., "origins": ...}.
+    What it prints can be given to --config again. --json gives one object of "config" and "origins".
     """
     if sum([bool(section), schema, diff is not None]) > 1:
         raise UsageError("config: give one of SECTION, --schema and --diff")
@@ -122,7 +130,11 @@ def _predict(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A name below --checkpoint-dir, or a path ending in .pt; best_sft."),
+        typer.Option(
+            metavar="NAME",
+            help="A name below --checkpoint-dir, or a path ending in .pt; best_sft.",
+            autocompletion=complete_checkpoint,
+        ),
     ] = None,
     mailbox: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The owner's earlier mail: a Maildir, an mbox, a folder.")
@@ -133,7 +145,10 @@ def _predict(
     ] = None,
     reasons: Annotated[int, typer.Option(metavar="N", min=0, help="Reasons for each decision; 0 is fastest.")] = 3,
 ) -> None:
-    """Predict actions for new mail, one JSON line a message: .eml files, Maildirs, mbox files, or - for stdin."""
+    """Predict actions for new mail: .eml files, Maildirs, mbox files, or - for stdin.
+
+    Prints JSON Lines, one object for each message, with --json as without it.
+    """
     from enron_triage.predict import command
 
     if checkpoint:
@@ -146,14 +161,42 @@ def _predict(
 
 
 COMMANDS: dict[str, Command] = {
-    "run": Command(run=_run),
-    "status": Command(run=_status),
-    "config": Command(run=_config, takes_sources=True),
+    "run": Command(
+        run=_run,
+        example="triage run --config configs/demo.yaml",
+        settings=("pipeline",),
+    ),
+    "status": Command(
+        run=_status,
+        example="triage status --config configs/demo.yaml",
+        settings=("pipeline",),
+    ),
+    "config": Command(
+        run=_config,
+        takes_sources=True,
+        example="triage config --config sft_weighted --set sft.epochs=3",
+    ),
     "configs": Command(
         run=_configs,
-        without=("config", "overrides", "data_dir", "checkpoint_dir", "device"),
+        example="triage configs copy sft_weighted mine.yaml",
     ),
-    "preferences": Command(run=_preferences),
-    "report": Command(run=_report, without=("device",)),
-    "predict": Command(run=_predict, without=("as_json",)),  # its output is JSON Lines
+    "preferences": Command(
+        run=_preferences,
+        example="triage preferences --sample-uncertain 200",
+        inputs={"data/train.json": "the messages", "checkpoints/best_sft.pt": "the policy"},
+        outputs={"data/preferences.jsonl": "a line for each message, to be filled in"},
+        settings=("dpo.init",),
+    ),
+    "report": Command(
+        run=_report,
+        example="triage report --log",
+        inputs={"data/eval/": "the evaluations", "checkpoints/": "how each training went"},
+        outputs={"data/eval/report.md": "tables", "data/eval/report.html": "tables and pictures"},
+    ),
+    "predict": Command(
+        run=_predict,
+        example="triage predict --mailbox ~/Maildir new.eml",
+        inputs={"checkpoints/best_sft.pt": "the policy"},
+        settings=("decision.rule",),
+    ),
 }

@@ -36,13 +36,13 @@ def show(sources: Sources, section: str) -> Result:
     chosen = render.chosen_values(config, section)
     shown = {key: origin for key, origin in origins.items() if key in chosen}
     data = {"config": render.nested(chosen), "origins": shown}
-    return Result(stage="config", table=render.as_yaml(config, origins, section), data=data)
+    return Result(stage="config", table=render.as_yaml(config, origins, section), data=data, verbatim=True)
 
 
 def show_schema() -> Result:
     """The JSON Schema of a configuration file."""
     schema = json_schema.configuration_schema()
-    return Result(stage="config", table=json.dumps(schema, indent=2, ensure_ascii=False), data=schema)
+    return Result(stage="config", table=json.dumps(schema, indent=2, ensure_ascii=False), data=schema, verbatim=True)
 
 
 def compare(sources: Sources, first: Path, second: Path) -> Result:
@@ -87,7 +87,7 @@ def show_shipped(name: str) -> Result:
         If there is none of this name.
     """
     text = shipped.shipped_file(name).read_text(encoding="utf-8")
-    return Result(stage="configs", table=text.rstrip("\n"), data={"name": name, "text": text})
+    return Result(stage="configs", table=text.rstrip("\n"), data={"name": name, "text": text}, verbatim=True)
 
 
 def copy_shipped(name: str, target: Path | None) -> Result:
