@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from enron_triage import pipeline
-from enron_triage.cli import config_commands
+from enron_triage.cli import clean, config_commands
 from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
@@ -117,6 +117,19 @@ def _configs(
     return config_commands.copy_shipped(name, target) if action == "copy" else config_commands.show_shipped(name)
 
 
+def _clean(
+    config: Config,
+    caches: Annotated[bool, typer.Option("--caches", help="Remove cached features, too: they are made again.")] = False,
+    all_runs: Annotated[bool, typer.Option("--all-runs", help="Of every run below the checkpoints' folder.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files; remove none.")] = False,
+) -> Result:
+    """Remove the epoch checkpoints of finished trainings, and what killed runs have left.
+
+    Results stay: the policies, evaluations and data. A finished training cannot be extended by more epochs afterwards.
+    """
+    return clean.clean(config, caches=caches, every_run=all_runs, dry_run=dry_run)
+
+
 def _preferences(
     config: Config,
     sample_uncertain: Annotated[
@@ -198,6 +211,10 @@ COMMANDS: dict[str, Command] = {
     "configs": Command(
         run=_configs,
         example="triage configs copy sft_weighted mine.yaml",
+    ),
+    "clean": Command(
+        run=_clean,
+        example="triage clean --all-runs --dry-run",
     ),
     "preferences": Command(
         run=_preferences,
