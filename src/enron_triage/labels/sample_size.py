@@ -28,7 +28,7 @@ def accuracy_margin(messages: int) -> float:
     Examples
     --------
     >>> round(accuracy_margin(7), 3), round(accuracy_margin(200), 3)
-    (0.297, 0.069)
+    (0.298, 0.069)
     """
     return _NORMAL_975 / (2 * math.sqrt(messages + _NORMAL_975**2))
 
