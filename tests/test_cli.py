@@ -160,6 +160,9 @@ def test_the_refining_stages_run_from_the_command_line_and_end_in_a_report(triag
     status, out, _ = triage("report", "--log", "--json")
     assert status == 0
     assert list(json.loads(out)["policies"]) == ["best_grpo"]
+    assert json.loads(out)["test_sets"][0]["best"] == "best_grpo"
+    assert "is the only policy" in triage("report", "--sort", "mean_reward", "--runs", "best_*")[1]
+    assert triage("report", "--runs", "none")[0] == 2
     assert "best_grpo" in Path("TRAINING_LOG.md").read_text()
     status, out, _ = triage("preferences", "--sample-uncertain", "4", *QUICK)
     assert (status, len(Path("data/preferences.jsonl").read_text().splitlines())) == (0, 4)

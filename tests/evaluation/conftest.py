@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from enron_triage.evaluation.reading import EpochRecord, EvaluatedCheckpoint
+from enron_triage.evaluation.reading import EpochRecord, EvaluatedCheckpoint, TrainingHistory
+from enron_triage.evaluation.record_sets import RecordSet
 from enron_triage.evaluation.result import (
     BayesBaseline,
     ClassMetricsWithAuc,
@@ -20,7 +21,7 @@ from enron_triage.evaluation.result import (
 )
 from enron_triage.evaluation.score import decision_metrics
 from enron_triage.records import ACTION_NAMES
-from enron_triage.runtime import artifacts
+from enron_triage.runtime import artifacts, provenance
 
 COSTS = tuple(tuple(float(row != column) for column in range(5)) for row in range(5))  # the reward is minus the error
 TARGETS, PREDICTIONS = np.array([0, 1, 3, 3, 4, 4]), np.array([0, 3, 3, 3, 4, 3])
@@ -44,7 +45,7 @@ SOURCE = EvaluationSource(
     run=None,
     records="test.json",
     records_sha256="d" * 64,
-    settings={"seed": 42},
+    settings={"seed": 42, "rewards": {"costs": [list(row) for row in COSTS]}},
     training={"sft": {"epochs": 8}},
 )
 
@@ -109,6 +110,8 @@ def compared(
     def make(name: str, split: str, predictions: list[int], beats_baseline: bool, **fields: object) -> Evaluation:
         baseline = new_bayes_baseline(gain=0.05 if beats_baseline else -0.05, beats_baseline=beats_baseline)
         labels = {"checkpoint": name, "stage": name.removeprefix("best_"), "split": split, "bayes_baseline": baseline}
+        digest = (split[0] if fields.get("scheme") is None else "f") * 64
+        labels["source"] = msgspec.structs.replace(SOURCE, records=f"{split}.json", records_sha256=digest)
         bins = [ReliabilityBin(count=8, confidence=0.5, accuracy=0.625)]
         return new_evaluation(EIGHT_TARGETS, np.array(predictions), reliability=bins, **labels | fields)
 
@@ -128,6 +131,57 @@ def compared(
 
 
 @pytest.fixture(scope="session")
+def decided(new_evaluation: Callable[..., Evaluation]) -> Callable[..., Evaluation]:
+    """An evaluation of given decisions on some mailboxes, by given costs; every figure follows from the decisions."""
+
+    def make(
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        mailbox: np.ndarray,
+        *,
+        costs: tuple[tuple[float, ...], ...] = COSTS,
+        training: dict[str, object] | None = None,
+        checkpoint_sha256: str = "c" * 64,
+        records_sha256: str = "d" * 64,
+        **fields: object,
+    ) -> Evaluation:
+        confusions = {f"owner-{n}": np.zeros((5, 5), dtype=int) for n in np.unique(mailbox)}
+        for target, prediction, n in zip(targets, predictions, mailbox, strict=True):
+            confusions[f"owner-{n}"][target, prediction] += 1
+        source = msgspec.structs.replace(
+            SOURCE,
+            settings={"seed": 42, "rewards": {"costs": [list(row) for row in costs]}},
+            training=training or {},
+            checkpoint_sha256=checkpoint_sha256,
+            records_sha256=records_sha256,
+        )
+        values = {
+            "source": source,
+            "count": len(targets),
+            "mailboxes": len(confusions),
+            "mailbox_confusion": {name: each.tolist() for name, each in confusions.items()},
+            "mean_reward": float(-np.array(costs)[targets, predictions].mean()),
+            "decisions": {},
+            "baselines": {},
+            "intervals": {},
+        }
+        return new_evaluation(targets, predictions, **values | fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_records() -> Callable[..., RecordSet]:
+    """A set of records with the given evaluations, by the policies' names."""
+
+    def make(policies: dict[str, Evaluation], **fields: object) -> RecordSet:
+        shown = next(iter(policies.values()))
+        return RecordSet(records_sha256=shown.source.records_sha256, scheme=shown.scheme, policies=policies, **fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def epochs() -> list[EpochRecord]:
     """Two epochs of DPO: the first is the best, in the second the policy has collapsed."""
     shares = dict.fromkeys(ACTION_NAMES, 0.2)
@@ -136,6 +190,12 @@ def epochs() -> list[EpochRecord]:
         EpochRecord(epoch=n, best_epoch=1, collapsed=n == 2, predicted_share=shares, train_loss=1 / n, **numbers)
         for n in (1, 2)
     ]
+
+
+@pytest.fixture(scope="session")
+def histories(epochs: list[EpochRecord]) -> dict[str, TrainingHistory]:
+    """One training stage, whose validation is small."""
+    return {"synthetic/stage_4": TrainingHistory(epochs=epochs, val_messages=7)}
 
 
 @pytest.fixture
@@ -150,4 +210,7 @@ def run_folders(tmp_path: Path, compared: list[EvaluatedCheckpoint], epochs: lis
     other = {"learning_rate": 0.1, "calibration": {"temperature": 1.0}}  # which the report does not need
     lines = [msgspec.json.encode({**msgspec.structs.asdict(epoch), **other}) for epoch in epochs]
     metrics.write_bytes(b"\n".join(lines) + b"\n")
+    trained = metrics.with_name("stage_4.pt")
+    trained.touch()
+    provenance.write_meta([trained], stage="dpo", settings={}, inputs={}, counts={"val": 7}, seconds=1.0)
     return tmp_path

@@ -1,7 +1,14 @@
+import shlex
+
+import msgspec
+import numpy as np
 import pytest
 
 from enron_triage.evaluation.formatting import evaluation_table
+from enron_triage.evaluation.score import decision_metrics
 from enron_triage.records import ACTION_NAMES
+
+COSTS = tuple(tuple(float(row != column) for column in range(5)) for row in range(5))
 
 
 @pytest.fixture
@@ -14,16 +21,18 @@ def row(lines, name):
 
 
 def test_the_table_says_what_was_evaluated(lines_of):
-    assert lines_of()[0] == "best_sft on test (scheme received): 12,345 messages, 19 mailboxes, decided by argmax"
+    assert lines_of()[:2] == [
+        "best_sft on test: 12,345 messages in 19 mailboxes",
+        "labels by the scheme received, decisions by the rule argmax",
+    ]
 
 
 def test_the_table_has_the_policy_and_its_baselines(lines_of):
     lines = lines_of()
     f1 = (1 + 0 + 2 / 3 + 2 / 3) / 4
     assert row(lines, "policy") == ["policy", "0.6667", "0.6250", f"{f1:.4f}", "-0.3333"]
-    (other,) = (line.split() for line in lines if line.startswith("  by "))
-    assert other[:3] == ["by", "prior", "1.0000"]
-    assert row(lines, "majority") == ["majority", "0.3333", "0.2500", "0.1250", "-0.6667"]
+    assert row(lines, "  prior")[:2] == ["prior", "1.0000"]
+    assert row(lines, "  majority") == ["majority", "0.3333", "0.2500", "0.1250", "-0.6667"]
 
 
 def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined(lines_of):
@@ -36,12 +45,43 @@ def test_the_table_has_a_row_for_each_action_and_a_dash_for_what_is_undefined(li
 
 def test_the_table_has_the_reply_and_the_calibration_lines(lines_of):
     text = "\n".join(lines_of())
-    assert "needs a reply: AUC 0.8125, average precision -, AUC among all received 0.7000" in text
+    assert "needs a reply: AUC 0.8125\n  average precision -; AUC among all received messages 0.7000" in text
     assert "calibration error 0.0500 (of the plain logits 0.1000; temperature 1.23)" in text
-    assert "after 1-49 earlier actions: 12 messages, accuracy 0.5000, macro-F1 0.2500, reply AUC -" in text
-    assert "after 0 earlier actions" not in text
-    assert "accuracy: 95% interval over mailboxes 0.5000 to 0.7500" in text
-    assert "reply_auc: 95%" not in text
+    assert row(text.split("\n"), "1-49") == ["1-49", "12", "0.5000", "0.2500", "-"]
+    assert not any(line.startswith("0 ") for line in text.split("\n"))
+    assert "AUC 0.8125 (95% interval 0.7000 to 0.9000)" in "\n".join(lines_of(intervals={"reply_auc": [0.7, 0.9]}))
+
+
+def test_the_intervals_stand_below_the_policys_figures(lines_of):
+    lines = lines_of()
+    at = next(index for index, line in enumerate(lines) if line.startswith("policy "))
+    assert lines[at + 1].split() == ["95%", "interval,", "low", "0.5000", "-", "-", "-"]
+    assert lines[at + 2].split() == ["95%", "interval,", "high", "0.7500", "-", "-", "-"]
+    assert "95%" not in "\n".join(lines_of(intervals={"accuracy": None}))
+
+
+def test_what_it_is_comes_first_then_the_policy_beside_baselines_then_actions(lines_of):
+    text = " ".join(" ".join(lines_of(notes=["only 7 messages"])).split())
+    order = ["on test", "Note: only 7 messages", "policy ", "majority", "archive ", "mistakes cost", "needs a reply"]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_no_line_is_wider_than_80_columns(lines_of, new_bayes_baseline, new_evaluation):
+    source = new_evaluation().source
+    lines = lines_of(
+        source=msgspec.structs.replace(source, run="a_run_with_a_longer_name"),
+        notes=["only 3 mailboxes (under 10): no intervals, and other people may differ much", "x " * 100],
+        scheme="folder",
+        collapsed=True,
+        intervals={
+            name: [-0.1, 0.9] for name in ("accuracy", "balanced_accuracy", "macro_f1", "mean_reward", "reply_auc")
+        },
+        bayes_baseline=new_bayes_baseline(interval=[-0.1, 0.2]),
+        stage="grpo",
+        split="val",
+    )
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_collapse_is_named_beside_the_policy_only(lines_of, new_evaluation):
@@ -52,17 +92,62 @@ def test_a_collapse_is_named_beside_the_policy_only(lines_of, new_evaluation):
 
 
 def test_the_leak_is_named_under_the_folder_scheme_only(lines_of):
-    assert "labels of scheme folder leak" in lines_of(scheme="folder")[-1]
+    assert "The labels of scheme folder leak" in "\n".join(lines_of(scheme="folder"))
     assert "leak" not in "\n".join(lines_of())
 
 
-def test_a_policy_that_is_no_better_than_the_simple_alternative_is_reported_so(lines_of, new_bayes_baseline):
-    worse = new_bayes_baseline(mean_reward=-0.25, gain=-0.0833, beats_baseline=False)
-    text = "\n".join(lines_of(bayes_baseline=worse))
-    assert "mean reward -0.3333; the calibrated probabilities of best_sft with the action of highest" in text
-    assert "so the policy is NOT better than the simple alternative (by -0.0833)" in text
-    better = new_bayes_baseline(gain=0.01, interval=[-0.01, 0.02], beats_baseline=True)
-    text = "\n".join(lines_of(bayes_baseline=better))
-    assert "the policy is better than" in text
-    assert "by +0.0100, 95% interval over mailboxes -0.0100 to +0.0200)" in text
-    assert "alternative" not in "\n".join(lines_of())
+def costs_of(lines):
+    """The paragraph about costs, its lines joined."""
+    text = "\n".join(lines)
+    start = text.index("By rewards.costs")
+    return " ".join(text[start : text.index("\n\n", start)].split())
+
+
+def test_the_cost_is_given_in_words_with_the_cheapest_rule_and_its_command(lines_of):
+    text = costs_of(lines_of())
+    assert "a wrong decision costs 1. As the policy decides, mistakes cost 0.3333 a message on average" in text
+    assert "the decision rule prior costs 0.3333 less. To decide by it (with your other options):" in text
+    assert text.endswith("triage evaluate --set decision.rule=prior")
+    assert "NOT" not in text
+
+
+def test_the_command_names_what_was_evaluated(lines_of, new_evaluation):
+    source = msgspec.structs.replace(new_evaluation().source, run="a")
+    text = "\n".join(lines_of(source=source, split="my mail.json", checkpoint="best_dpo"))
+    command = text[text.index("  triage evaluate") : text.index("\n\nneeds a reply")]
+    assert shlex.split(command.replace("\\\n", "")) == [
+        *("triage", "evaluate", "--set", "evaluate.checkpoint=a/best_dpo", "--set", "evaluate.split=my mail.json"),
+        *("--set", "decision.rule=prior"),
+    ]
+
+
+def test_a_policy_that_decides_by_the_cheapest_rule_is_told_so(lines_of, new_evaluation):
+    own = {"argmax": new_evaluation().decisions["argmax"]}
+    text = costs_of(lines_of(decisions=own))
+    assert text.endswith("No other rule on these probabilities costs less than its own, argmax.")
+    assert "triage evaluate" not in text
+
+
+def test_the_gain_of_the_bayes_rule_has_the_interval_that_the_evaluation_holds(lines_of, new_bayes_baseline):
+    decisions = decision_metrics(np.array([0, 1]), np.array([0, 1]), COSTS)
+    baseline = new_bayes_baseline(mean_reward=0.0, gain=-0.3333, interval=[-0.4, 0.1], beats_baseline=False)
+    text = costs_of(lines_of(decisions={"expected_reward": decisions}, bayes_baseline=baseline))
+    assert "rule expected_reward costs 0.3333 less (95% interval -0.1000 to 0.4000: not told apart)" in text
+
+
+@pytest.mark.parametrize(
+    ("gain", "interval", "words"),
+    [
+        (0.01, [-0.01, 0.02], "costs 0.0100 less (95% interval -0.0100 to 0.0200: not told apart)."),
+        (0.01, [0.005, 0.02], "costs 0.0100 less (95% interval 0.0050 to 0.0200)."),
+        (-0.0833, [-0.1, -0.05], "costs 0.0833 more (95% interval 0.0500 to 0.1000)."),
+        (-0.0833, None, "costs 0.0833 more (no interval: fewer than 10 mailboxes)."),
+        (0.0, [0.0, 0.0], "costs the same (95% interval 0.0000 to 0.0000: not told apart)."),
+    ],
+)
+def test_a_refined_policy_is_told_whether_refining_earned_anything(lines_of, new_bayes_baseline, gain, interval, words):
+    baseline = new_bayes_baseline(mean_reward=-0.25, gain=gain, interval=interval)
+    text = costs_of(lines_of(bayes_baseline=baseline, stage="grpo"))
+    assert "The simple alternative is best_sft, from which it was refined, with the decision rule" in text
+    assert text.endswith(f"expected_reward: 0.2500 a message. Beside it, this policy {words}")
+    assert "refin" not in costs_of(lines_of(bayes_baseline=baseline, stage="sft"))

@@ -49,8 +49,23 @@ def test_what_is_not_an_evaluation_is_left_out_with_a_warning(run_folders, compa
     assert "broken.json: not what the program wrote there" in caplog.text
 
 
-def test_the_metrics_of_training_are_read_epoch_by_epoch(run_folders, epochs):
-    assert read_histories(run_folders / "checkpoints") == {"synthetic/stage_4": epochs}
+def test_a_policy_is_named_after_its_run_wherever_its_evaluation_lies(run_folders, compared):
+    folder = run_folders / "data" / "eval"
+    test = compared[0].evaluations["test"]
+    elsewhere = msgspec.structs.replace(test, source=msgspec.structs.replace(test.source, run="weighted"))
+    artifacts.write_json(folder / "best_sft.test.json", elsewhere)
+    found = {policy.name: policy for policy in read_evaluations(folder)}
+    assert found["weighted/best_sft"].evaluations == {"test": elsewhere}
+    assert list(found["best_sft"].evaluations) == ["val"]
+    artifacts.write_json(folder / "other" / "best_sft.test.json", elsewhere)  # of another folder of checkpoints
+    names = [policy.name for policy in read_evaluations(folder)]
+    assert {"weighted/best_sft", "other/best_sft"} <= set(names)
+
+
+def test_the_metrics_of_training_are_read_epoch_by_epoch(run_folders, histories):
+    assert read_histories(run_folders / "checkpoints") == histories
+    (run_folders / "checkpoints" / "synthetic" / "stage_4.pt.meta.json").unlink()
+    assert read_histories(run_folders / "checkpoints")["synthetic/stage_4"].val_messages is None
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,13 @@ def config(run_folders):
 
 
 def test_the_report_is_printed_and_written_as_markdown_as_a_page_and_into_the_log(config, monkeypatch):
-    monkeypatch.setattr(
-        report, "html_page", lambda results, checkpoints, histories: "<!DOCTYPE html>"
-    )  # plots cost seconds
+    monkeypatch.setattr(report, "html_page", lambda results, sets, histories: "<!DOCTYPE html>")  # plots cost seconds
     result = report.run(config, log=True)
     written = (config.data / "eval" / "report.md").read_text()
     assert written.startswith("# Report\n\n### Results\n")
     assert "### Training" in written
     assert (config.data / "eval" / "report.html").read_text() == "<!DOCTYPE html>"
-    assert result.table.startswith(written.removeprefix("# Report\n\n").rstrip())
+    assert result.table.startswith("The evaluations are of 2 different sets of messages, with a table for each")
     assert result.table.endswith("report.html, TRAINING_LOG.md")
     assert f"{BEGIN}\n### Results" in LOG.read_text()
     assert list(result.data["policies"]) == ["best_sft", "best_grpo", "synthetic/best_dpo"]
@@ -43,3 +41,41 @@ def test_a_damaged_log_is_refused_before_anything_is_written(config):
 def test_without_an_evaluation_the_stage_that_makes_one_is_named():
     with pytest.raises(UsageError, match=r"eval: holds no evaluation; run `triage evaluate` first"):
         report.run(load_config([], []))
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    monkeypatch.setattr(report, "html_page", lambda results, sets, histories: "")
+
+
+@pytest.mark.usefixtures("without_plots")
+def test_the_ranking_is_given_as_data_a_test_set_at_a_time(config):
+    first, second = report.run(config).data["test_sets"]
+    assert (first["split"], first["sort"], first["best"]) == ("test", "macro_f1", "best_grpo")
+    assert [(row["name"], row["rank"]) for row in first["rows"] if row["kind"] == "policy"] == [
+        ("best_grpo", 1),
+        ("best_sft", 1),
+    ]
+    assert {row["kind"] for row in first["rows"]} == {"policy", "baseline", "alternative"}
+    assert first["rows"][0]["metrics"]["accuracy"] == 0.75
+    assert first["rows"][1]["difference"] == {"value": 0.0, "interval": None, "verdict": None}
+    assert first["settings"]["stage"] == {"best_sft": "sft", "best_grpo": "grpo"}
+    assert (second["scheme"], second["best"]) == ("folder", "synthetic/best_dpo")
+
+
+@pytest.mark.usefixtures("without_plots")
+def test_the_chosen_runs_and_metric_are_reported_and_nothing_else(config):
+    result = report.run(config, sort="accuracy", runs=["best_sft"])
+    assert list(result.data["policies"]) == ["best_sft"]
+    assert result.data["histories"] == []
+    assert result.data["test_sets"][0]["sort"] == "accuracy"
+    assert "best_grpo" not in (config.data / "eval" / "report.md").read_text()
+    assert report.run(config, runs=["synth*"]).data["histories"] == ["synthetic/stage_4"]
+
+
+def test_an_unknown_metric_or_run_is_refused_with_what_there_is(config):
+    with pytest.raises(UsageError, match=r"^--sort f1: no metric of the report; choose one of macro_f1, accuracy, "):
+        report.run(config, sort="f1")
+    with pytest.raises(UsageError, match=r"^--runs x\*: matches no evaluated policy; there are best_sft, best_grpo, "):
+        report.run(config, runs=["x*"])
+    assert not list((config.data / "eval").glob("report.*"))

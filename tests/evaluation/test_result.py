@@ -10,7 +10,7 @@ from enron_triage.runtime import artifacts
 KEYS = """checkpoint stage split scheme count mailboxes accuracy balanced_accuracy macro_f1 per_class confusion_matrix
 predicted_share collapsed mean_reward reply_auc reply_average_precision reply_auc_received received ece ece_calibrated
 reliability temperature decision_rule decisions by_earlier_actions intervals per_mailbox mailbox_mean mailbox_confusion
-source alternative baselines messages_per_second"""
+source alternative baselines messages_per_second notes"""
 
 
 def test_the_keys_of_the_file_are_those_that_programs_know(new_evaluation, new_bayes_baseline):

@@ -220,6 +220,24 @@ def refused(root, *overrides, match):
     assert (root / "train.json").read_text() == "old"
 
 
+@pytest.mark.parametrize("by", ["user", "time"])
+def test_a_small_validation_or_test_is_named_in_one_line_with_what_to_do(tmp_path, caplog, by):
+    write_labels(tmp_path, a_corpus(mailboxes=8, messages=40))
+    run(tmp_path, f"split.by={by}", "split.ratios=[0.3, 0.1, 0.6]", "label.link_window=1h")
+    (line,) = caplog.messages
+    assert line.startswith("val has only ")
+    assert "percentage points" in line
+    assert line.endswith("Give more mail, or a larger share of it in split.ratios")
+    assert ("only 1 mailbox" in line) == (by == "user")  # by time, nothing is to be said of other people
+    assert ("; test has only" in line) == (by == "time")
+
+
+def test_large_splits_are_not_remarked_on(tmp_path, caplog):
+    write_labels(tmp_path, a_corpus(mailboxes=8, messages=200))
+    run(tmp_path)
+    assert caplog.messages == []
+
+
 def test_a_split_that_would_be_empty_is_refused(tmp_path):
     # All mail is the same broadcast: test has it, so train and val lose it.
     write_labels(tmp_path, [record(f"user-{n}", NOON, fingerprint="one") for n in range(5)])

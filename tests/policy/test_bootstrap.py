@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from enron_triage.policy.bootstrap import bootstrap_intervals, weighted_roc_auc
+from enron_triage.policy import metrics
+from enron_triage.policy.bootstrap import bootstrap_intervals, paired_interval, weighted_roc_auc
 
 
 @given(st.integers(0, 10**6))
@@ -73,3 +74,44 @@ def test_a_statistic_that_is_undefined_on_every_resample_has_no_interval():
     }
     got = bootstrap_intervals(np.arange(12), statistics, resamples=50, generator=np.random.default_rng(0))
     assert got == {"never": None, "sometimes": [0.25, 0.25]}
+
+
+def brute_force_differences(first, second, metric, resamples, seed):
+    """The difference on each resample, message by message: the mailboxes are drawn as `multinomial` draws them."""
+    count = len(first)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    differences = []
+    for row in drawn:
+        mailboxes = [index for index, times in enumerate(row) for _ in range(times)]
+        pairs = []
+        for matrices in (first, second):
+            messages = [
+                (true, predicted)
+                for index in mailboxes
+                for (true, predicted), times in np.ndenumerate(matrices[index])
+                for _ in range(times)
+            ]
+            pairs.append(metric(*zip(*messages, strict=True)))
+        differences.append(pairs[0] - pairs[1])
+    return differences
+
+
+def sklearn_macro_f1(true, predicted):
+    return sklearn.f1_score(true, predicted, labels=sorted(set(true)), average="macro", zero_division=0)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "metric"), [(metrics.accuracy, sklearn.accuracy_score), (metrics.macro_f1, sklearn_macro_f1)]
+)
+def test_a_paired_interval_is_that_of_both_policies_on_the_same_drawn_mailboxes(statistic, metric):
+    generator = np.random.default_rng(5)
+    first, second = generator.integers(0, 3, size=(2, 12, 5, 5))
+    got = paired_interval(first, second, statistic, resamples=40, seed=11)
+    expected = np.quantile(brute_force_differences(first, second, metric, 40, 11), [0.025, 0.975])
+    assert got == pytest.approx(list(expected))
+
+
+def test_a_policy_does_not_differ_from_itself_and_few_mailboxes_give_no_interval():
+    confusions = np.random.default_rng(1).integers(0, 3, size=(10, 5, 5))
+    assert paired_interval(confusions, confusions, metrics.accuracy, resamples=20, seed=0) == [0.0, 0.0]
+    assert paired_interval(confusions[:9], confusions[:9], metrics.accuracy, resamples=20, seed=0) is None

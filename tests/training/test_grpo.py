@@ -245,6 +245,10 @@ def test_the_stage_writes_its_files_and_raises_the_reward(folder, settings):
     assert best["mean_reward"] > before["mean_reward"]
     assert result.data["improved"]
     assert f"mean reward {before['mean_reward']:.4f} -> {best['mean_reward']:.4f}" in result.table
+    assert f"on validation ({result.data['val']} messages): accuracy" in result.table
+    (note,) = result.data["notes"]
+    assert note.startswith(f"validation: only {result.data['val']} messages")
+    assert result.table.endswith(f"\n{note}")
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_grpo.pt")
     assert (checkpoint.stage, checkpoint.init) == ("grpo", "best_sft")
     clipped = [json.loads(line)["clip_fraction"] for line in lines]

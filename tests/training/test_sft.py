@@ -140,6 +140,15 @@ def test_the_policy_learns_what_the_subjects_betray(folder):
     assert f"best of {result.data['epochs']} epochs: {result.data['best_epoch']} |" in result.table
 
 
+def test_a_small_validation_is_named_before_the_first_epoch_and_in_the_result(folder, caplog):
+    result = sft.run(config_of(folder, "sft.epochs=1"))
+    note = "only 40 messages: an accuracy from so few may be off by 15 percentage points"
+    assert f"sft: validation has {note}" in caplog.messages
+    assert result.data["notes"] == [f"validation: {note}"]
+    assert "validation (40 messages) accuracy" in result.table
+    assert result.table.endswith(f"best_sft.pt\nvalidation: {note}")
+
+
 def test_the_checkpoint_alone_gives_the_reported_metrics_back(folder):
     result = sft.run(config_of(folder, "seed=7"))
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")

@@ -147,12 +147,19 @@ def _preferences(
 
 def _report(
     config: Config,
+    sort: Annotated[
+        str, typer.Option(metavar="METRIC", help="What to rank by: accuracy, macro_f1, mean_reward, ...")
+    ] = "macro_f1",
+    runs: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Only runs or checkpoints of such a name, 'sft_*'; repeatable."),
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Put the results into TRAINING_LOG.md, too.")] = False,
 ) -> Result:
-    """Compare evaluations: tables, and a page with pictures, in data/eval/."""
+    """Rank the evaluated runs, and say which is better; tables and pictures go to data/eval/."""
     from enron_triage.evaluation import report as comparison
 
-    return comparison.run(config, log=log)
+    return comparison.run(config, log=log, sort=sort, runs=runs or ())
 
 
 def _predict(

@@ -30,6 +30,7 @@ from enron_triage.evaluation.result import DecisionMetrics, Evaluation, Evaluati
 from enron_triage.evaluation.score import LogitArray, decision_metrics, score
 from enron_triage.features.dataset import UNACTED, Dataset, load_dataset
 from enron_triage.features.transform import FeatureTransform
+from enron_triage.labels.sample_size import sample_note
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
 from enron_triage.pipeline import stage_run
@@ -115,12 +116,14 @@ def evaluate(config: Config) -> Evaluation:
     unacted_logits = np.concatenate([logits[~acted], _unacted_logits(config, policy, transform, device)])
     split = paths.evaluated_split(config) or str(source)
     scores = score(checkpoint, dataset, logits, unacted_logits, config, name=path.stem, split=split)
+    note = sample_note(scores.count, scores.mailboxes)
     return Evaluation(
         **msgspec.structs.asdict(scores),
         source=_source(config, path, source),
         bayes_baseline=compare_with_bayes_baseline(config, path, checkpoint, dataset, features, logits),
         baselines=_baselines(config, checkpoint, dataset, features, source),
         messages_per_second=round(len(dataset) / seconds),
+        notes=[note] if note else [],
     )
 
 

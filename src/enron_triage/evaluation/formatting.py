@@ -1,15 +1,24 @@
-"""An evaluation for people: the table on stdout."""
+"""An evaluation for people: the text on stdout, at most 80 columns wide."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
+
 from msgspec import UnsetType
 
+from enron_triage.evaluation.cost_words import cost_paragraphs
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation
 from enron_triage.labels.schemes import SCHEMES
+
+_COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "mean_reward")
+WIDTH = 80
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
     """An evaluation as a short text, for a terminal.
+
+    What it is of comes first, then the policy beside the baselines, then its actions, then the rest.
 
     Parameters
     ----------
@@ -19,25 +28,18 @@ def evaluation_table(evaluation: Evaluation) -> str:
     Returns
     -------
     str
-        Lines without a newline at the end.
+        Lines of at most 80 columns, without a newline at the end.
     """
-    lines = [
-        f"{evaluation.checkpoint} on {evaluation.split} (scheme {evaluation.scheme}): {evaluation.count:,} messages, "
-        f"{evaluation.mailboxes} mailboxes, decided by {evaluation.decision_rule}",
-        "",
-        *_decisions(evaluation),
-        "",
-        *_actions(evaluation),
-        "",
-        *_probabilities(evaluation),
-        *_bayes_baseline(evaluation),
-        *_history_bins(evaluation),
-        *_intervals(evaluation),
+    blocks = [
+        _what_it_is(evaluation),
+        _decisions(evaluation),
+        _actions(evaluation),
+        wrapped("\n".join(cost_paragraphs(evaluation))),
+        _probabilities(evaluation),
+        _history_bins(evaluation),
+        wrapped(SCHEMES[evaluation.scheme].leak_note or ""),
     ]
-    leak_note = SCHEMES[evaluation.scheme].leak_note
-    if leak_note is not None:
-        lines += ["", leak_note]
-    return "\n".join(lines)
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def number(value: float | UnsetType | None) -> str:
@@ -51,16 +53,79 @@ def number(value: float | UnsetType | None) -> str:
     return f"{value:.4f}" if isinstance(value, float) else "-"
 
 
-def _decisions(evaluation: Evaluation) -> list[str]:
-    """A row for the policy, for each other decision rule and for each baseline."""
-    others = {f"  by {rule}": row for rule, row in evaluation.decisions.items() if rule != evaluation.decision_rule}
-    rows: dict[str, Evaluation | DecisionMetrics] = {"policy": evaluation, **others, **evaluation.baselines}
-    lines = [f"{'':<20}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}{'reward':>10}"]
-    for name, row in rows.items():
-        cells = (row.accuracy, row.balanced_accuracy, row.macro_f1, row.mean_reward)
-        mark = "  collapsed" if row.collapsed and name == "policy" else ""
-        lines.append(f"{name:<20}{''.join(map(_cell, cells))}{mark}")
+def wrapped(text: str, indent: str = "", width: int = WIDTH) -> list[str]:
+    """The lines of a text, each paragraph (a line of it) wrapped; no line for an empty text.
+
+    Parameters
+    ----------
+    text : str
+        Paragraphs, one a line. One that begins with two spaces is a command, and stays whole so that it can be copied.
+    indent : str
+        What each line begins with.
+    width : int
+        The largest length of a line; a longer word, such as a path, stays whole.
+    """
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        lines += (
+            [indent + paragraph]
+            if paragraph.startswith("  ")
+            else textwrap.wrap(
+                paragraph,
+                width,
+                initial_indent=indent,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
     return lines
+
+
+def _what_it_is(evaluation: Evaluation) -> list[str]:
+    """Which policy, on which messages, and what to keep in mind of them."""
+    run = evaluation.source.run
+    name = f"{run}/{evaluation.checkpoint}" if run else evaluation.checkpoint
+    mailboxes = f"{evaluation.mailboxes:,} mailbox{'' if evaluation.mailboxes == 1 else 'es'}"
+    lines = [
+        f"{name} on {evaluation.split}: {evaluation.count:,} messages in {mailboxes}",
+        f"labels by the scheme {evaluation.scheme}, decisions by the rule {evaluation.decision_rule}",
+    ]
+    return [*lines, *wrapped("\n".join(f"Note: {note}" for note in evaluation.notes))]
+
+
+def _decisions(evaluation: Evaluation) -> list[str]:
+    """A row for the policy with its intervals, for each baseline, and for each other decision rule."""
+    others = {f"  {rule}": row for rule, row in evaluation.decisions.items() if rule != evaluation.decision_rule}
+    mark = "  collapsed" if evaluation.collapsed else ""
+    lines = [
+        f"{'':<22}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}{'reward':>10}",
+        f"{_decision_row('policy', evaluation)}{mark}",
+        *_interval_rows(evaluation),
+        "baselines",
+        *(_decision_row(f"  {name}", row) for name, row in evaluation.baselines.items()),
+    ]
+    if others:
+        lines += ["policy by other rules", *(_decision_row(name, row) for name, row in others.items())]
+    if evaluation.collapsed:
+        lines += ["collapsed: nearly all of the policy's decisions are one action"]
+    return lines
+
+
+def _decision_row(name: str, row: Evaluation | DecisionMetrics) -> str:
+    return f"{name:<22}{''.join(_cell(getattr(row, column)) for column in _COLUMNS)}"
+
+
+def _interval_rows(evaluation: Evaluation) -> list[str]:
+    """The bounds of the policy's intervals, below its figures; none if there are too few mailboxes."""
+    known = {column: evaluation.intervals.get(column) for column in _COLUMNS}
+    if not any(known.values()):
+        return []
+    return [
+        f"{f'  95% interval, {name}':<22}"
+        + "".join(_cell(interval[index] if interval else None) for interval in known.values())
+        for index, name in enumerate(("low", "high"))
+    ]
 
 
 def _actions(evaluation: Evaluation) -> list[str]:
@@ -75,49 +140,31 @@ def _actions(evaluation: Evaluation) -> list[str]:
 
 def _probabilities(evaluation: Evaluation) -> list[str]:
     """How well replies are told from the rest, and how honest the probabilities are."""
+    interval = evaluation.intervals.get("reply_auc")
+    bounds = f" (95% interval {interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
     return [
-        f"needs a reply: AUC {number(evaluation.reply_auc)}, "
-        f"average precision {number(evaluation.reply_average_precision)}, "
-        f"AUC among all received {number(evaluation.reply_auc_received)}",
+        f"needs a reply: AUC {number(evaluation.reply_auc)}{bounds}",
+        f"  average precision {number(evaluation.reply_average_precision)}; "
+        f"AUC among all received messages {number(evaluation.reply_auc_received)}",
         f"calibration error {number(evaluation.ece_calibrated)} "
         f"(of the plain logits {number(evaluation.ece)}; temperature {evaluation.temperature:.2f})",
     ]
 
 
-def _bayes_baseline(evaluation: Evaluation) -> list[str]:
-    """Whether the policy's decisions earn more than the simple alternative's."""
-    baseline = evaluation.bayes_baseline
-    if baseline is None:
-        return []
-    interval = ""
-    if baseline.interval is not None:
-        low, high = baseline.interval
-        interval = f", 95% interval over mailboxes {low:+.4f} to {high:+.4f}"
-    return [
-        f"mean reward {evaluation.mean_reward:.4f}; the calibrated probabilities of {baseline.checkpoint} "
-        f"with the action of highest expected reward: {baseline.mean_reward:.4f}",
-        f"  so the policy is {'better' if baseline.beats_baseline else 'NOT better'} than the simple alternative "
-        f"(by {baseline.gain:+.4f}{interval})",
-    ]
-
-
 def _history_bins(evaluation: Evaluation) -> list[str]:
     """The result by how many actions of the owner were known."""
-    return [
-        f"after {name} earlier actions: {row.count:,} messages, accuracy {number(row.accuracy)}, "
-        f"macro-F1 {number(row.macro_f1)}, reply AUC {number(row.reply_auc)}"
+    rows: Mapping[str, tuple[object, ...]] = {
+        name: (f"{row.count:,}", number(row.accuracy), number(row.macro_f1), number(row.reply_auc))
         for name, row in evaluation.by_earlier_actions.items()
         if row.count
+    }
+    if not rows:
+        return []
+    head = f"{'earlier actions':<22}{'messages':>10}{'accuracy':>10}{'macro-F1':>10}{'reply AUC':>11}"
+    lines = [
+        f"{name:<22}{count:>10}{accuracy:>10}{f1:>10}{auc:>11}" for name, (count, accuracy, f1, auc) in rows.items()
     ]
-
-
-def _intervals(evaluation: Evaluation) -> list[str]:
-    """The intervals that enough mailboxes gave."""
-    return [
-        f"{name}: 95% interval over mailboxes {interval[0]:.4f} to {interval[1]:.4f}"
-        for name, interval in evaluation.intervals.items()
-        if interval is not None
-    ]
+    return [head, *lines]
 
 
 def _cell(value: float | None) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from enron_triage.evaluation import plots
-from enron_triage.evaluation.reading import EpochRecord, EvaluatedCheckpoint
-from enron_triage.evaluation.result import Evaluation
+from enron_triage.evaluation.reading import TrainingHistory
+from enron_triage.evaluation.record_sets import RecordSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,34 +26,34 @@ img { max-width: 100%; }
 """
 
 
-def html_page(
-    results: str, checkpoints: Sequence[EvaluatedCheckpoint], histories: Mapping[str, Sequence[EpochRecord]]
-) -> str:
+def html_page(results: str, sets: Sequence[RecordSet], histories: Mapping[str, TrainingHistory]) -> str:
     """The page; the same content gives the same text.
 
     Parameters
     ----------
     results : str
         The results in Markdown: headings, tables, paragraphs.
-    checkpoints : sequence of EvaluatedCheckpoint
-        The policies to draw, in order.
-    histories : mapping of str to sequence of EpochRecord
-        The epochs of each training stage, for its learning curves.
+    sets : sequence of RecordSet
+        The evaluations to draw, side by side only those on the same records.
+    histories : mapping of str to TrainingHistory
+        Each training stage, for its learning curves.
 
     Returns
     -------
     str
         HTML that refers to no other file.
     """
-    shown = {f"{checkpoint.name} on {checkpoint.shown.split}": checkpoint.shown for checkpoint in checkpoints}
-    parts = ["<h1>Report</h1>", *_blocks(results), *_comparison(shown)]
-    for name, epochs in histories.items():
+    parts = ["<h1>Report</h1>", *_blocks(results)]
+    for records in sets:
+        parts += _comparison(records)
+    for name, history in histories.items():
         parts.append(f"<h3>Training: {html.escape(name)}</h3>")
-        parts.append(_image(plots.learning_curves_figure(epochs, name)))
-    for name, evaluation in shown.items():
-        parts.append(f"<h3>{html.escape(name)}</h3>")
-        parts.append(_image(plots.confusion_figure(np.array(evaluation.confusion_matrix), "confusion")))
-        parts.append(_image(plots.reliability_figure(evaluation.reliability, "reliability")))
+        parts.append(_image(plots.learning_curves_figure(history.epochs, name)))
+    for records in sets:
+        for name, evaluation in records.policies.items():
+            parts.append(f"<h3>{html.escape(f'{name} on {evaluation.split}')}</h3>")
+            parts.append(_image(plots.confusion_figure(np.array(evaluation.confusion_matrix), "confusion")))
+            parts.append(_image(plots.reliability_figure(evaluation.reliability, "reliability")))
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>enron_triage: report</title>'
@@ -61,16 +61,13 @@ def html_page(
     )
 
 
-def _comparison(shown: Mapping[str, Evaluation]) -> list[str]:
-    """The plots that show all policies at once."""
-    if not shown:
-        return []
-    f1 = {name: {action: row.f1 for action, row in evaluation.per_class.items()} for name, evaluation in shown.items()}
-    accuracies = {
-        name: [mailbox.accuracy for mailbox in evaluation.per_mailbox.values()] for name, evaluation in shown.items()
-    }
+def _comparison(records: RecordSet) -> list[str]:
+    """The plots that show all policies on the same records at once."""
+    policies = records.policies
+    f1 = {name: {action: row.f1 for action, row in each.per_class.items()} for name, each in policies.items()}
+    accuracies = {name: [mailbox.accuracy for mailbox in each.per_mailbox.values()] for name, each in policies.items()}
     return [
-        "<h3>Policies side by side</h3>",
+        f"<h3>Policies side by side, on {html.escape(records.title)}</h3>",
         _image(plots.f1_figure(f1, "F1 by action")),
         _image(plots.mailbox_figure(accuracies, "accuracy by mailbox")),
     ]

@@ -11,7 +11,7 @@ from enron_triage.errors import ArtifactError, UsageError
 from enron_triage.evaluation.result import Evaluation
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.pipeline import STAGES
-from enron_triage.runtime import artifacts
+from enron_triage.runtime import artifacts, provenance
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,21 @@ class EpochRecord(msgspec.Struct, kw_only=True):
     entropy: float | None = None
 
 
+class TrainingHistory(msgspec.Struct, kw_only=True):
+    """How a training stage went.
+
+    Attributes
+    ----------
+    epochs : list of EpochRecord
+        The epochs, in order.
+    val_messages : int or None
+        How many messages validation has; None if that is not known.
+    """
+
+    epochs: list[EpochRecord]
+    val_messages: int | None = None
+
+
 def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
     """The evaluations below a folder, by checkpoint; a file of another form is left out, with a warning.
 
@@ -108,7 +123,11 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
         if evaluation.scheme not in SCHEMES:
             logger.warning("left out: %s: of the label scheme %s, which this version lacks", path, evaluation.scheme)
             continue
-        name = (path.parent.relative_to(folder) / evaluation.checkpoint).as_posix()
+        by_place = (path.parent.relative_to(folder) / evaluation.checkpoint).as_posix()
+        run = evaluation.source.run
+        name = by_place if run is None else f"{run}/{evaluation.checkpoint}"
+        if name in found and evaluation.split in found[name].evaluations:
+            name = by_place  # a run of the same name, in another folder of checkpoints
         evaluations = found.setdefault(name, EvaluatedCheckpoint(name=name, evaluations={})).evaluations
         if evaluation.split in evaluations:
             logger.warning("left out: %s: a second evaluation of %s on %s", path, name, evaluation.split)
@@ -122,7 +141,7 @@ def _stage_and_name(checkpoint: EvaluatedCheckpoint) -> tuple[int, str]:
     return _STAGE_ORDER.index(stage) if stage in _STAGE_ORDER else len(_STAGE_ORDER), checkpoint.name
 
 
-def read_histories(folder: Path) -> dict[str, list[EpochRecord]]:
+def read_histories(folder: Path) -> dict[str, TrainingHistory]:
     """The metrics of every training stage below a folder; a file of another form is left out, with a warning.
 
     Parameters
@@ -132,8 +151,8 @@ def read_histories(folder: Path) -> dict[str, list[EpochRecord]]:
 
     Returns
     -------
-    dict of str to list of EpochRecord
-        The epochs of each stage, in order, by ``<run>/stage_N``.
+    dict of str to TrainingHistory
+        By ``<run>/stage_N``.
     """
     histories = {}
     decode = msgspec.json.Decoder(EpochRecord).decode
@@ -146,5 +165,8 @@ def read_histories(folder: Path) -> dict[str, list[EpochRecord]]:
         if not (epochs and 1 <= epochs[-1].best_epoch <= len(epochs)):
             logger.warning("left out: %s: not what training writes; train again", path)
             continue
-        histories[path.relative_to(folder).as_posix().removesuffix("_metrics.jsonl")] = epochs
+        name = path.relative_to(folder).as_posix().removesuffix("_metrics.jsonl")
+        trained = provenance.read_meta(folder / f"{name}.pt")
+        val_messages = trained.counts.get("val") if trained else None
+        histories[name] = TrainingHistory(epochs=epochs, val_messages=val_messages)
     return histories

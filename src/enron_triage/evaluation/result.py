@@ -240,6 +240,12 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
     settings: dict[str, Any]
     training: dict[str, Any]
 
+    @property
+    def costs(self) -> list[list[float]] | None:
+        """The costs of wrong decisions that the mean rewards are by; None if the settings lack them."""
+        costs: list[list[float]] | None = self.settings.get("rewards", {}).get("costs")
+        return costs
+
 
 class Evaluation(PolicyScores, kw_only=True):
     """What an evaluation says of a policy and of what it is compared with.
@@ -255,9 +261,12 @@ class Evaluation(PolicyScores, kw_only=True):
         The result of the untrained policy, of rules that need no training, and of those that show a leak.
     messages_per_second : int
         How many messages the policy decides in a second, once their features are extracted.
+    notes : list of str
+        What to keep in mind of the figures, such as that they are from few messages; empty if nothing.
     """
 
     source: EvaluationSource
     bayes_baseline: BayesBaseline | None = msgspec.field(name="alternative")
     baselines: dict[str, DecisionMetrics]
     messages_per_second: int
+    notes: list[str] = []

@@ -8,6 +8,7 @@ for one person's own mail. A message that is also in a later split is dropped fr
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from pathlib import Path
@@ -21,12 +22,15 @@ from enron_triage.config.types import seconds
 from enron_triage.errors import UsageError
 from enron_triage.labels.assignment import LEFT_OUT, assign_mailboxes, cut_in_time, drop_copies
 from enron_triage.labels.columns import UNDATED, Columns, IntArray, read_columns
+from enron_triage.labels.sample_size import FEW_MESSAGES, sample_note
 from enron_triage.labels.split_metadata import SplitMetadata
 from enron_triage.pipeline import stage_run
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.progress import progress
 from enron_triage.stage_run import Result
+
+logger = logging.getLogger(__name__)
 
 
 def run(config: Config) -> Result:
@@ -72,6 +76,7 @@ def run(config: Config) -> Result:
             _write_split(source, path, columns, order)
         artifacts.write_json(stage.outputs["metadata"], metadata)
         counts.update(metadata.counts)
+    _warn_of_few_messages(metadata)
     return Result(stage="split", table=_table(metadata), data=msgspec.to_builtins(metadata))
 
 
@@ -118,6 +123,18 @@ def _metadata(
         actions=actions,
         dropped=dropped,
     )
+
+
+def _warn_of_few_messages(metadata: SplitMetadata) -> None:
+    """Say in one line that validation or test is too small to measure by, and what to do."""
+    few = {}
+    for name in SPLITS[1:]:
+        if metadata.counts[name] < FEW_MESSAGES:
+            mailboxes = None if metadata.by == "time" else len(metadata.mailboxes[name])
+            few[name] = sample_note(metadata.counts[name], mailboxes)
+    if few:
+        said = "; ".join(f"{name} has {note}" for name, note in few.items())
+        logger.warning("%s. Give more mail, or a larger share of it in split.ratios", said)
 
 
 def _action_counts(indices: IntArray) -> dict[str, int]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from enron_triage.labels.sample_size import FEW_MAILBOXES
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-
-_MIN_GROUPS = 10  # with fewer, the percentiles are those of a handful of people
 
 
 def bootstrap_intervals(
@@ -43,7 +44,7 @@ def bootstrap_intervals(
         The interval of each statistic; None if there are fewer than 10 groups, or it is never defined.
     """
     count = int(groups.max()) + 1 if len(groups) else 0
-    if count < _MIN_GROUPS:
+    if count < FEW_MAILBOXES:
         return dict.fromkeys(statistics)
     drawn = generator.multinomial(count, np.full(count, 1 / count), size=resamples)
     tail = (1 - level) / 2
@@ -53,6 +54,43 @@ def bootstrap_intervals(
         values = values[~np.isnan(values)]
         intervals[name] = [float(q) for q in np.quantile(values, [tail, 1 - tail])] if len(values) else None
     return intervals
+
+
+def paired_interval(
+    first: IntArray,
+    second: IntArray,
+    statistic: Callable[[npt.NDArray[Any]], FloatArray],
+    *,
+    resamples: int,
+    seed: int,
+) -> list[float] | None:
+    """The 95% interval of the difference between two policies, both on the same drawn mailboxes.
+
+    That one mailbox is harder than another changes both alike, and so hardly changes the difference.
+
+    Parameters
+    ----------
+    first, second : arrays of int, shape (mailboxes, actions, actions)
+        The confusion matrices of the two policies, mailbox by mailbox in the same order.
+    statistic : callable
+        Takes confusion matrices, shape (..., actions, actions); gives the metric of each, shape (...,).
+    resamples : int >= 1
+        How often mailboxes are drawn.
+    seed : int
+        The seed of these draws.
+
+    Returns
+    -------
+    [low, high] or None
+        The interval of the first policy's metric less the second's; None under 10 mailboxes.
+    """
+
+    def difference(drawn: IntArray) -> FloatArray:
+        return statistic(np.tensordot(drawn, first, axes=1)) - statistic(np.tensordot(drawn, second, axes=1))
+
+    generator = np.random.default_rng(seed)
+    groups = np.arange(len(first))
+    return bootstrap_intervals(groups, {"it": difference}, resamples=resamples, generator=generator)["it"]
 
 
 def weighted_roc_auc(is_positive: npt.NDArray[np.bool_], score: FloatArray, weights: IntArray) -> FloatArray:

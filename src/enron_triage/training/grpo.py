@@ -112,7 +112,7 @@ class GrpoObjective(PostTrainingObjective):
     def __init__(self, config: Config, setup: PostTrainingSetup, rewards: Tensor) -> None:
         super().__init__("grpo", config, config.grpo, setup)
         self.settings = config.grpo
-        self.sizes = {"messages": len(setup.train)}
+        self.sizes = {"messages": len(setup.train), "val": len(setup.val)}
         self.sample_weights = setup.sample_weights
         self.steps_per_batch = self.settings.num_iterations
         self.targets = setup.train.targets.to(self.device)

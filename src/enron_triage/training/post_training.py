@@ -23,7 +23,7 @@ from enron_triage.training.policy_gradient import entropy, kl_divergence
 from enron_triage.training.preferences import Pairs
 from enron_triage.training.setup import PostTrainingSetup, load_setup
 from enron_triage.training.trainer import Objective, selection_score
-from enron_triage.training.training_run import TrainingOutcome, run_training
+from enron_triage.training.training_run import TrainingOutcome, run_training, warn_of_few_messages
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class PairsObjective(PostTrainingObjective):
         val_pairs: Pairs,
     ) -> None:
         super().__init__(name, config, settings, setup)
-        self.sizes = {"pairs": len(pairs), "val_pairs": len(val_pairs)}
+        self.sizes = {"pairs": len(pairs), "val_pairs": len(val_pairs), "val": len(setup.val)}
         self.sample_weights = pairs.weight
         self.pairs, self.val_pairs = pairs.to(self.device), val_pairs
 
@@ -170,7 +170,9 @@ def run_post_training(
     """
 
     def build_objective(stage: StageRun, device: torch.device) -> Objective:
-        return build(load_setup(config, stage.inputs["init"], device, settings))
+        setup = load_setup(config, stage.inputs["init"], device, settings)
+        warn_of_few_messages(name, len(setup.val))
+        return build(setup)
 
     outcome = run_training(name, config, settings, build_objective, starts_trained=True)
     return _result(name, settings, outcome)
@@ -190,6 +192,7 @@ def _result(name: str, settings: PostTrainingConfig, outcome: TrainingOutcome) -
         "improved": improved,
         "collapsed_epochs": collapsed,
         "checkpoint": str(outcome.checkpoint),
+        "notes": outcome.notes,
     }
     return Result(stage=name, table=_table(data), data=data)
 
@@ -202,8 +205,10 @@ def _table(data: dict[str, Any]) -> str:
         if before.get(key) is not None and best.get(key) is not None
     ]
     collapsed = len(data["collapsed_epochs"])
-    return (
-        f"best of {data['epochs']} epochs: {data['best_epoch']}, on validation: {', '.join(shown)}"
+    line = (
+        f"best of {data['epochs']} epochs: {data['best_epoch']}, "
+        f"on validation ({data['val']:,} messages): {', '.join(shown)}"
         f"{f'; collapsed in {collapsed} of the epochs' if collapsed else ''}"
         f"{'' if data['improved'] else '; no better than its start'} -> {data['checkpoint']}"
     )
+    return "\n".join([line, *data["notes"]])

@@ -31,7 +31,7 @@ from enron_triage.runtime import distributed
 from enron_triage.stage_run import Result, StageRun
 from enron_triage.training.losses import LOSSES
 from enron_triage.training.trainer import Objective
-from enron_triage.training.training_run import TrainingOutcome, load_split, run_training
+from enron_triage.training.training_run import TrainingOutcome, load_split, run_training, warn_of_few_messages
 from enron_triage.training.weighting import class_weights, logit_adjustment, sample_indices
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def run(config: Config) -> Result:
             for name, dataset in (("train", train), ("val", val)):
                 _check_scheme(config, stage, name, dataset)
         _warn_of_absent_actions(train)
+        warn_of_few_messages("sft", len(val))
         return SftObjective(config, train, val, device)
 
     return _result(run_training("sft", config, config.sft, build, starts_trained=False))
@@ -187,10 +188,11 @@ def _warn_of_absent_actions(train: Dataset) -> None:
 
 
 def _result(outcome: TrainingOutcome) -> Result:
-    best = outcome.best
+    best, notes = outcome.best, outcome.notes
     table = (
-        f"best of {len(outcome.history)} epochs: {best.epoch} | validation accuracy {best.validation.accuracy:.4f}, "
-        f"macro-F1 {best.validation.macro_f1:.4f}, loss {best.validation.val_loss:.4f} -> {outcome.checkpoint}"
+        f"best of {len(outcome.history)} epochs: {best.epoch} | validation ({outcome.counts['val']:,} messages) "
+        f"accuracy {best.validation.accuracy:.4f}, macro-F1 {best.validation.macro_f1:.4f}, "
+        f"loss {best.validation.val_loss:.4f} -> {outcome.checkpoint}"
     )
-    data = {**outcome.counts, "validation": best.flat(), "checkpoint": str(outcome.checkpoint)}
-    return Result(stage="sft", table=table, data=data)
+    data = {**outcome.counts, "validation": best.flat(), "checkpoint": str(outcome.checkpoint), "notes": notes}
+    return Result(stage="sft", table="\n".join([table, *notes]), data=data)

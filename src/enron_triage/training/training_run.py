@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from enron_triage.config.schema import Config
 from enron_triage.config.training import FeaturesConfig, TrainingConfig
 from enron_triage.errors import UsageError
 from enron_triage.features.dataset import Dataset, load_dataset
+from enron_triage.labels.sample_size import sample_note
 from enron_triage.pipeline import stage_run
 from enron_triage.policy.inference import choose_device
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics
@@ -23,6 +25,8 @@ from enron_triage.stage_run import StageRun
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import LOGGERS
 from enron_triage.training.trainer import Objective, Trainer
+
+logger = logging.getLogger(__name__)
 
 # Takes the stage and the device; gives what is to be optimised.
 BuildObjective = Callable[[StageRun, torch.device], Objective]
@@ -34,7 +38,7 @@ class TrainingOutcome(msgspec.Struct, kw_only=True):
     Attributes
     ----------
     counts : dict
-        The numbers of examples and epochs, as the metadata beside the checkpoints hold them.
+        The numbers of examples, ``val`` among them, and epochs, as the metadata beside the checkpoints hold them.
     history : list of EpochMetrics
         One for each epoch.
     before : ValidationMetrics or None
@@ -52,6 +56,12 @@ class TrainingOutcome(msgspec.Struct, kw_only=True):
     def best(self) -> EpochMetrics:
         """The metrics of the best epoch."""
         return self.history[self.history[-1].best_epoch - 1]
+
+    @property
+    def notes(self) -> list[str]:
+        """What to keep in mind of the figures: that they are from few messages; empty if nothing."""
+        note = sample_note(self.counts["val"])
+        return [f"validation: {note}"] if note else []
 
 
 def run_training(
@@ -99,6 +109,21 @@ def run_training(
         history = trainer.train(resume=resume)
         counts.update(objective.sizes, epochs=len(history), best_epoch=history[-1].best_epoch)
     return TrainingOutcome(counts=counts, history=history, before=before, checkpoint=files.best)
+
+
+def warn_of_few_messages(name: str, messages: int) -> None:
+    """Say, before the first figure from validation is shown, that it holds few messages, if it does.
+
+    Parameters
+    ----------
+    name : str
+        The stage.
+    messages : int
+        How many validation messages there are.
+    """
+    note = sample_note(messages)
+    if note:
+        logger.warning("%s: validation has %s", name, note)
 
 
 def run_fingerprint(stage: StageRun, device: torch.device) -> str:
