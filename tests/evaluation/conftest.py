@@ -212,5 +212,7 @@ def run_folders(tmp_path: Path, compared: list[EvaluatedCheckpoint], epochs: lis
     metrics.write_bytes(b"\n".join(lines) + b"\n")
     trained = metrics.with_name("stage_4.pt")
     trained.touch()
-    provenance.write_meta([trained], stage="dpo", settings={}, inputs={}, counts={"val": 7}, seconds=1.0)
+    provenance.write_meta(
+        [trained], stage="dpo", settings={}, inputs={}, counts={"val": 7}, seconds=1.0, code={}, origin=""
+    )
     return tmp_path

@@ -148,7 +148,7 @@ def _preferences(
 def _report(
     config: Config,
     sort: Annotated[
-        str, typer.Option(metavar="METRIC", help="What to rank by: accuracy, macro_f1, mean_reward, ...")
+        str, typer.Option(metavar="METRIC", help="What to rank by, such as accuracy, macro_f1 or mean_reward.")
     ] = "macro_f1",
     runs: Annotated[
         list[str] | None,

@@ -123,7 +123,8 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
         if evaluation.scheme not in SCHEMES:
             logger.warning("left out: %s: of the label scheme %s, which this version lacks", path, evaluation.scheme)
             continue
-        by_place = (path.parent.relative_to(folder) / evaluation.checkpoint).as_posix()
+        split = Path(evaluation.split).stem  # of records that are no split, their path is given
+        by_place = path.relative_to(folder).as_posix().removesuffix(f".{split}.json")
         run = evaluation.source.run
         name = by_place if run is None else f"{run}/{evaluation.checkpoint}"
         if name in found and evaluation.split in found[name].evaluations:
