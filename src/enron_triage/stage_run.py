@@ -68,11 +68,15 @@ class Result(msgspec.Struct, kw_only=True):
         For people: what ``triage <stage>`` prints.
     data : dict
         For programs: what ``--json`` prints.
+    problem : str
+        Where a part of the work failed and the rest is worth printing: the line that the program ends with, with
+        status 1, after the result.
     """
 
     stage: str
     table: str
     data: dict[str, Any]
+    problem: str = ""
 
 
 class StageRun:

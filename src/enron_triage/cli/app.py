@@ -31,8 +31,8 @@ from enron_triage.cli.options import (
     VerboseOption,
     VersionOption,
 )
-from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
+from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
 from enron_triage.pipeline import STAGES
 from enron_triage.runtime import ranks
@@ -53,7 +53,7 @@ def build_app() -> typer.Typer:
     for name, stage in STAGES.items():
         _add(app, name, _run_stage(name), stage.help)
     for name, command in COMMANDS.items():
-        _add(app, name, command.run, without=command.without)
+        _add(app, name, command.run, without=command.without, takes_sources=command.takes_sources)
     return app
 
 
@@ -79,6 +79,7 @@ def _add(
     help_text: str | None = None,
     *,
     without: Collection[str] = (),
+    takes_sources: bool = False,
 ) -> None:
     """Add a command: the options that all have, but for some, then those of `work` besides the configuration."""
 
@@ -96,8 +97,9 @@ def _add(
     ) -> None:
         _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
         places = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
-        loaded = load_config(config or [], overrides or [], **places)
-        _print_result(lambda: work(loaded, **own), as_json)
+        sources = ConfigSources(files=tuple(config or ()), overrides=tuple(overrides or ()), top_level=places)
+        given = sources if takes_sources else sources.load()
+        _print_result(lambda: work(given, **own), as_json)
 
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
     *every, _ = inspect.signature(command, eval_str=True).parameters.values()
@@ -119,6 +121,8 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
         ) from None
     if result is not None and ranks.rank() == 0:
         typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
+        if result.problem:
+            raise TriageError(result.problem)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import typer
 
 from enron_triage import pipeline
 from enron_triage.config.schema import Config
+from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import InterruptedRun
 from enron_triage.stage_run import Result
 
@@ -28,10 +29,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
     without : tuple of str
         The shared options that the command does not take.
+    takes_sources : bool
+        Whether it takes a `ConfigSources`, which it loads itself, in the place of the configuration.
     """
 
     run: Callable[..., Result | None]
     without: tuple[str, ...] = ()
+    takes_sources: bool = False
 
 
 def _run(config: Config) -> Result:
@@ -97,10 +101,23 @@ def _predict(
         raise InterruptedRun("interrupted") from None
 
 
+def _sweep(
+    sources: ConfigSources,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The sweep file, e.g. configs/sweeps/learning_rate.yaml.")
+    ],
+) -> Result:
+    """Train many runs that differ in some keys, and rank them on validation; a killed sweep goes on where it was."""
+    from enron_triage.sweep import command
+
+    return command.run(sources, file)
+
+
 COMMANDS: dict[str, Command] = {
     "run": Command(run=_run),
     "status": Command(run=_status),
     "preferences": Command(run=_preferences),
+    "sweep": Command(run=_sweep, takes_sources=True),
     "report": Command(run=_report, without=("device",)),
     "predict": Command(run=_predict, without=("as_json",)),  # its output is JSON Lines
 }

@@ -74,6 +74,10 @@ def _processes(count: int) -> Iterator[tuple[Callable[..., Any], int]]:
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_follow_parent)
     try:
         yield pool.submit, count
+    except KeyboardInterrupt:
+        for process in pool._processes.values():  # rather than wait for work that nobody wants any more
+            process.terminate()
+        raise
     except BrokenExecutor:
         raise TriageError(
             "a worker process died, perhaps because memory ran out; try again with --set workers=1"
