@@ -30,8 +30,7 @@ def run_name(sweep: str, values: Values) -> str:
     'lr-learning_rate-0.001-hidden-64x32'
     """
     names = short_names(values)
-    written = {key: written(value) for key, value in values.items()}
-    name = "-".join([sweep, *(f"{names[key]}-{text}" for key, text in written.items())])
+    name = "-".join([sweep, *(f"{names[key]}-{written(value)}" for key, value in values.items())])
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)
     if readable == name and len(name) <= _LONGEST and not any(map(_is_nested, values.values())):
         return name

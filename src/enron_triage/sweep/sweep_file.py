@@ -65,7 +65,7 @@ class _Keys(msgspec.Struct, kw_only=True):
     grid: dict[str, Any] | None = None
     random: dict[str, Any] | None = None
     optuna: dict[str, Any] | None = None
-    stages: Annotated[list[str], msgspec.Meta(min_length=1)] = ["sft"]
+    stages: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("sft",)
     metric: str | None = None
     parallel: PositiveInt | None = None
 
@@ -138,7 +138,7 @@ def read_sweep(path: Path) -> SweepFile:
         fixed=keys.set,
         kind=kinds[0],
         search=SEARCHES[kinds[0]](path, getattr(keys, kinds[0])),
-        stages=tuple(keys.stages),
+        stages=keys.stages,
         metric=keys.metric,
         parallel=keys.parallel,
     )
@@ -234,7 +234,7 @@ def _convert(path: Path, where: str, values: Any, keys: type[Keys]) -> Keys:
         return msgspec.convert(values, keys)
     except msgspec.ValidationError as error:
         message, _, at = str(error).partition(" - at `$")
-        text = message.replace("`array`", "list").replace("`object`", "section").replace("`", "")
+        text = message.replace("`array`", "list").replace("object", "section").replace("`", "").replace(" | null", "")
         key = at.rstrip("`").lstrip(".")
         raise UsageError(f"{place}{f': {key}' if key else ''}: {text.replace(', got', ' but got')}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -80,12 +80,8 @@ def run_trial(work: TrialWork) -> TrialOutcome:
     TrialOutcome
         Its result; a failure is a result, too.
     """
-    with _ONE_AT_A_TIME, contextlib.chdir(work.folder):
+    with _ONE_AT_A_TIME, contextlib.chdir(work.folder), _threads(work.threads):
         try:
-            if work.threads is not None:
-                import torch
-
-                torch.set_num_threads(work.threads)
             for name in work.stages:
                 if not stage_run(name, work.config).is_up_to_date():
                     pipeline.run_stage(name, work.config)
@@ -137,6 +133,22 @@ def stored_outcome(config: Config, stages: Sequence[str]) -> TrialOutcome:
     return TrialOutcome(
         status="finished", metrics=values, seconds=round(sum(meta.seconds for meta in metas if meta), 3)
     )
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads in the block."""
+    if count is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _line(error: Exception) -> str:
