@@ -143,7 +143,7 @@ def test_the_headings_of_the_help_are_bold_on_a_terminal_alone(triage, monkeypat
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["s"], ["split", "sft", "status"]),
+        (["s"], ["split", "sft", "status", "sweep"]),
         (["sft", "--dev"], ["--device"]),
         (["sft", "--device", "c"], ["cpu", "cuda"]),
         (["sft", "--set", "sft.class"], ["sft.class_weights=", "sft.class_weights_power=", "sft.class_weights_beta="]),
@@ -177,7 +177,7 @@ def test_every_key_is_completed(bash):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("triage s", ["split", "sft", "status"]),
+        ("triage s", ["split", "sft", "status", "sweep"]),
         ("triage sft --set sft.ep", ["sft.epochs=", "sft.epochs=8"]),
         ("triage sft --set sft.loss=fo", ["sft.loss=focal"]),
         ("triage sft --set sft.loss=", ["sft.loss=cross_entropy", "sft.loss=focal"]),

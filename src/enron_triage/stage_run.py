@@ -85,6 +85,8 @@ class Result(msgspec.Struct, kw_only=True):
         The name of the stage.
     table : str
         For people: what ``triage <stage>`` prints.
+    problem : str
+        What went wrong although there is a result, in one line: it is printed after it, and the exit status is 1.
     verbatim : bool
         Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
     data : dict
@@ -94,6 +96,7 @@ class Result(msgspec.Struct, kw_only=True):
     stage: str
     table: str
     data: dict[str, Any]
+    problem: str = ""
     verbatim: bool = False
 
 

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
-from pathlib import Path
 
+from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import TriageError
 from enron_triage.pipeline import STAGES
 
 _COMMAND = re.compile(rf"`triage ({'|'.join(STAGES)}|run)((?: [^`]*)?)`")
 
 
-def given_options(
-    files: Sequence[Path], overrides: Sequence[str], data_dir: str | None, checkpoint_dir: str | None
-) -> str:
+def given_options(sources: ConfigSources) -> str:
     """The options that choose the configuration, as they were given, quoted for a shell.
 
     Parameters
     ----------
-    files : sequence of Path
-        The values of ``--config``.
-    overrides : sequence of str
-        The values of ``--set``.
-    data_dir : str or None
-        The value of ``--data-dir``.
-    checkpoint_dir : str or None
-        The value of ``--checkpoint-dir``.
+    sources : ConfigSources
+        The options of the command line.
     """
-    options = [word for file in files for word in ("--config", str(file))]
-    for name, value in (("--data-dir", data_dir), ("--checkpoint-dir", checkpoint_dir)):
-        options += [name, value] if value else []
-    return shlex.join([*options, *(word for override in overrides for word in ("--set", override))])
+    options = [word for file in sources.files for word in ("--config", str(file))]
+    for key in ("data_dir", "checkpoint_dir"):
+        value = sources.top_level.get(key)
+        options += [f"--{key.replace('_', '-')}", value] if value else []
+    return shlex.join([*options, *(word for override in sources.overrides for word in ("--set", override))])
 
 
 def with_options(message: TriageError, error: TriageError) -> str:

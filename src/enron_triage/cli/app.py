@@ -36,8 +36,8 @@ from enron_triage.cli.options import (
     VersionOption,
 )
 from enron_triage.cli.output import print_table
-from enron_triage.config.merging import read_sources
 from enron_triage.config.schema import Config
+from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
 from enron_triage.pipeline import STAGES
 from enron_triage.runtime import ranks
@@ -102,13 +102,17 @@ def _add(
         **own: Any,
     ) -> None:
         _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-        top_level = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
-        sources = read_sources(config or [], overrides or [], **top_level, overwrite=overwrite or None)
+        options = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
+        sources = ConfigSources(
+            files=tuple(config or ()),
+            overrides=tuple(overrides or ()),
+            top_level={**options, "overwrite": overwrite or None},
+        )
         try:
             given = sources if takes_sources else sources.load()
             _print_result(lambda: work(given, **own), as_json)
         except TriageError as error:
-            error.add_note(given_options(config or [], overrides or [], data_dir, checkpoint_dir))
+            error.add_note(given_options(sources))
             raise
 
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
@@ -135,6 +139,8 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
             typer.echo(result.table)
         else:
             print_table(result.table)
+        if result.problem:
+            raise TriageError(result.problem)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from enron_triage.cli import clean, config_commands
 from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
+from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import InterruptedRun, UsageError
 from enron_triage.stage_run import Result
 
@@ -30,7 +31,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     run : callable
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
     takes_sources : bool
-        Whether it takes, in the place of the configuration, its `Sources`, which know where each value comes from.
+        Whether it takes, in the place of the configuration, the `ConfigSources` that it is loaded from.
     example : str
         A call, for the help.
     inputs, outputs : dict of str to str
@@ -54,28 +55,30 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Run stages that are 
 
 
 def _run(
-    sources: Sources,
+    sources: ConfigSources,
     start: FromOption = None,
     force: ForceOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and why; run nothing.")] = False,
 ) -> Result:
     """Run the stages of pipeline.stages, skipping those that are up to date."""
     work = pipeline.status if dry_run else pipeline.run
-    return work(sources.load(), start=start, force=force, may_fetch=_asks_for_mail(sources))
+    given = sources.read()
+    return work(given.load(), start=start, force=force, may_fetch=_asks_for_mail(given))
 
 
-def _status(sources: Sources, start: FromOption = None, force: ForceOption = False) -> Result:
+def _status(sources: ConfigSources, start: FromOption = None, force: ForceOption = False) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
-    return pipeline.status(sources.load(), start=start, force=force, may_fetch=_asks_for_mail(sources))
+    given = sources.read()
+    return pipeline.status(given.load(), start=start, force=force, may_fetch=_asks_for_mail(given))
 
 
-def _asks_for_mail(sources: Sources) -> bool:
+def _asks_for_mail(given: Sources) -> bool:
     """Whether somebody has said where the mail comes from: the default would fetch 423 MB."""
-    return "download.source" in sources.origins()
+    return "download.source" in given.origins()
 
 
 def _config(
-    sources: Sources,
+    sources: ConfigSources,
     section: Annotated[
         str, typer.Argument(metavar="SECTION", help="Show one section or key only, e.g. sft.", show_default=False)
     ] = "",
@@ -93,7 +96,7 @@ def _config(
         raise UsageError("config: give one of SECTION, --schema and --diff")
     if schema:
         return config_commands.show_schema()
-    return config_commands.compare(sources, *diff) if diff else config_commands.show(sources, section)
+    return config_commands.compare(sources.read(), *diff) if diff else config_commands.show(sources.read(), section)
 
 
 def _configs(
@@ -128,6 +131,18 @@ def _clean(
     Results stay: the policies, evaluations and data. A finished training cannot be extended by more epochs afterwards.
     """
     return clean.clean(config, caches=caches, every_run=all_runs, dry_run=dry_run)
+
+
+def _sweep(
+    sources: ConfigSources,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The sweep file, e.g. configs/sweeps/learning_rate.yaml.")
+    ],
+) -> Result:
+    """Train many runs that differ in some keys, and rank them on validation; a killed sweep goes on where it was."""
+    from enron_triage.sweep import command
+
+    return command.run(sources, file)
 
 
 def _preferences(
@@ -218,6 +233,13 @@ COMMANDS: dict[str, Command] = {
     "configs": Command(
         run=_configs,
         example="triage configs copy sft_weighted mine.yaml",
+    ),
+    "sweep": Command(
+        run=_sweep,
+        takes_sources=True,
+        example="triage sweep configs/sweeps/learning_rate.yaml",
+        inputs={"data/train.json": "the messages", "data/val.json": "what the trials are compared on"},
+        outputs={"checkpoints/": "a run for each trial", "data/sweeps/": "their table, as JSON and Markdown"},
     ),
     "clean": Command(
         run=_clean,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from enron_triage.config.paths import (
 )
 from enron_triage.config.schema import Config
 from enron_triage.config.training import EvaluateConfig
+
+_OF_A_RUN = re.compile(r"best_\w+|stage_\d+|\w+_epoch_\d+")  # the names that stages give to checkpoints
 
 
 def of_run(config: Config, policies: Sequence[str]) -> list[Config]:
@@ -59,8 +62,8 @@ def evaluation_file(config: Config) -> Path:
     -------
     Path
         ``<data_dir>/eval/[<run>/]<checkpoint>.<split>.json``, where the run is the checkpoint's folder below
-        ``checkpoint_dir``. A checkpoint from elsewhere, other records of the name of a split, and a place that another
-        checkpoint or other records have taken get a name with a digest of their paths.
+        ``checkpoint_dir``. A checkpoint from elsewhere that is named as those of a run, other records of the name of a
+        split, and a place that another checkpoint or other records have taken get a name with a digest of their paths.
     """
     checkpoint, records = evaluated_checkpoint(config), evaluated_records(config)
     split = evaluated_split(config)
@@ -69,7 +72,8 @@ def evaluation_file(config: Config) -> Path:
     identity = _EvaluatedPaths(relative(checkpoint, config.data), relative(records, config.data))
     folder = config.data / "eval"
     usual = folder / f"{name}.{split or records.stem}.json"
-    is_usual = inside is not None and (split is not None or records.stem not in SPLITS)
+    is_usual = inside is not None or _OF_A_RUN.fullmatch(checkpoint.stem) is None
+    is_usual = is_usual and (split is not None or records.stem not in SPLITS)
     if is_usual and _evaluated_paths(usual) in (None, identity):
         return usual
     digest = hashlib.sha256(f"{identity.checkpoint}\0{identity.records}".encode()).hexdigest()[:8]

@@ -123,8 +123,7 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
         if evaluation.scheme not in SCHEMES:
             logger.warning("left out: %s: of the label scheme %s, which this version lacks", path, evaluation.scheme)
             continue
-        split = Path(evaluation.split).stem  # of records that are no split, their path is given
-        by_place = path.relative_to(folder).as_posix().removesuffix(f".{split}.json")
+        by_place = (path.parent.relative_to(folder) / _checkpoint_name(path, evaluation)).as_posix()
         run = evaluation.source.run
         name = by_place if run is None else f"{run}/{evaluation.checkpoint}"
         if name in found and evaluation.split in found[name].evaluations:
@@ -135,6 +134,13 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
             continue
         evaluations[evaluation.split] = evaluation
     return sorted(found.values(), key=_stage_and_name)
+
+
+def _checkpoint_name(path: Path, evaluation: Evaluation) -> str:
+    """The checkpoint's part of the file's name, which tells checkpoints of equal names apart."""
+    split = Path(evaluation.split).stem  # of records that are no split, their path is given
+    name = path.name.removesuffix(f".{split}.json")
+    return evaluation.checkpoint if name == path.name else name
 
 
 def _stage_and_name(checkpoint: EvaluatedCheckpoint) -> tuple[int, str]:

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from enron_triage.config.training import DecisionConfig
 from enron_triage.config.types import Costs
+from enron_triage.errors import TriageError
 from enron_triage.policy import metrics, probability_metrics
 from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.decisions import Decision
@@ -149,7 +151,14 @@ def validate(
     -------
     ValidationMetrics
         The metrics, without `extra`.
+
+    Raises
+    ------
+    TriageError
+        If the logits are NaN or infinite.
     """
+    if not bool(torch.isfinite(logits).all()):
+        raise TriageError("the policy's logits became NaN or infinite; lower learning_rate")
     actions = targets.numpy()
     calibration = Calibration.fit(logits.numpy(), actions, logit_adjustment)
     log_p = calibration.log_probabilities(logits.numpy())

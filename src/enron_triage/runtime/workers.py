@@ -14,6 +14,8 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPo
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
+from tqdm import tqdm
+
 from enron_triage.errors import TriageError, UsageError
 
 Item = TypeVar("Item")
@@ -74,6 +76,10 @@ def _processes(count: int) -> Iterator[tuple[Callable[..., Any], int]]:
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_follow_parent)
     try:
         yield pool.submit, count
+    except KeyboardInterrupt:
+        for process in pool._processes.values():  # rather than wait for work that nobody wants any more
+            process.terminate()
+        raise
     except BrokenExecutor:
         raise TriageError(
             "a worker process died, perhaps because memory ran out; try again with --set workers=1"
@@ -116,6 +122,7 @@ def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
 def _follow_parent() -> None:
     """Leave interrupts to the parent process, and exit when it ends, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())  # its own is shared between processes, and would be left behind by a killed one
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 

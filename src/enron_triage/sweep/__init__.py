@@ -1,0 +1,1 @@
+"""Sweeps: many trainings that differ in some keys, ranked on validation."""
