@@ -69,6 +69,25 @@ def _report(
     return comparison.run(config, log=log)
 
 
+def _inspect(
+    config: Config,
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="CHECKPOINT", help="A name below --checkpoint-dir, RUN/NAME, a run, or a path.")
+    ],
+    as_config: Annotated[
+        bool, typer.Option("--config", help="Print a YAML configuration that makes the checkpoint again.")
+    ] = False,
+    card: Annotated[bool, typer.Option("--card", help="Print a model card in Markdown.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a new file instead of printing.")
+    ] = None,
+) -> Result:
+    """Tell what a checkpoint is: how it was made, its data, settings, metrics."""
+    from enron_triage.inspection import command
+
+    return command.run(config, checkpoint, as_config=as_config, card=card, output=output)
+
+
 def _predict(
     config: Config,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
@@ -102,5 +121,6 @@ COMMANDS: dict[str, Command] = {
     "status": Command(run=_status),
     "preferences": Command(run=_preferences),
     "report": Command(run=_report, without=("device",)),
+    "inspect": Command(run=_inspect, without=("config", "device")),  # its --config is a flag
     "predict": Command(run=_predict, without=("as_json",)),  # its output is JSON Lines
 }

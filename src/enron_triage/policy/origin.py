@@ -9,7 +9,7 @@ import msgspec
 from enron_triage.config.load import check_config
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
-from enron_triage.pipeline import STAGES, stage_run
+from enron_triage.pipeline import STAGES
 
 # Keys that decide where files lie, what is shown and who computes, but no result. The name of the run has a field of
 # its own; which checkpoint is evaluated on what is the evaluation's matter.
@@ -131,7 +131,10 @@ def stage_settings(stage: str, values: dict[str, Any]) -> dict[str, Any]:
     """
     if stage not in STAGES:
         raise UsageError(f"the checkpoint was made by the stage {stage!r}, which this version does not have")
-    return stage_run(stage, check_config(values)).settings
+    config = check_config(values)
+    # Not by `pipeline.stage_run`, which would look for the files.
+    keys = (key(config) if callable(key) else key for key in STAGES[stage].settings)
+    return config.settings(key for key in keys if key is not None)
 
 
 def section_of(stage: str) -> str:
