@@ -134,7 +134,7 @@ def to_yaml(facts: Facts, found: Reproduction) -> str:
 def _add(origin: Origin, chain: _Chain) -> None:
     """Put a training into the chain, after those of what it began with."""
     for name, parent in origin.parents.items():
-        section, key = section_of(origin.stage), _KEYS[name]
+        section, key = section_of(origin.stage), _KEYS.get(name, name)
         file = origin.data[name]
         why = _why_apart(parent, file.sha256, chain)
         if why:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -162,7 +163,7 @@ def _data(origin: Origin) -> Iterator[str]:
 def _settings(differing: Mapping[str, Any]) -> Iterator[str]:
     width = max(map(len, differing), default=0)
     for key, value in differing.items():
-        text = msgspec.json.encode(value).decode() if isinstance(value, list) else str(value)
+        text = json.dumps(value) if isinstance(value, list) else str(value)
         yield from wrapped(f"  {key:<{width}}  {text}", " " * (width + 4))
 
 
