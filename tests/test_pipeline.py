@@ -11,7 +11,7 @@ from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError
 from enron_triage.pipeline import STAGES, stage_run
-from enron_triage.runtime.provenance import changed_settings
+from enron_triage.runtime.settings import changed_settings
 
 SETTINGS = ["pipeline.stages=[parse, label, split]", "workers=1"]
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from enron_triage.config import paths
+from enron_triage.config import evaluations, paths
 from enron_triage.config.schema import Config
-from enron_triage.errors import ArtifactError
+from enron_triage.errors import ArtifactError, UsageError
 from enron_triage.stage_run import Place, Result, Stage, StageRun, advised
 
 logger = logging.getLogger(__name__)
@@ -26,30 +26,44 @@ logger = logging.getLogger(__name__)
 SPLIT_FILES: dict[str, Place] = {name: f"{{data}}/{name}.json" for name in paths.SPLITS}
 TRAINED_ON: dict[str, Place] = {name: SPLIT_FILES[name] for name in ("train", "val")}
 
+DATA_LOCK: Place = "{data}/.lock"
+RUN_LOCK: Place = "{checkpoints}/.lock"
+
 STAGES: dict[str, Stage] = {
     "download": Stage(
         help="Fetch the raw archive (or write the demo corpus) and unpack it to data/maildir.",
+        example="triage download --set download.source=demo",
         run="enron_triage.mail.download:run",
         inputs={"archive": paths.local_archive},
         outputs={"mail": "{data}/maildir"},
-        settings=("download", lambda config: "seed" if config.download.source == "demo" else None),
+        settings=("download",),
+        lock=DATA_LOCK,
+        origin=lambda config: paths.mail_origin(config.download),
+        # An archive is what it is, whatever code fetches it.
+        code=lambda config: "enron_triage.mail.download" if config.download.source == "demo" else None,
     ),
     "parse": Stage(
         help="Parse raw mail to data/emails.json.",
+        example="triage parse --set parse.source=path/to/export.mbox",
         run="enron_triage.mail.parse:run",
         inputs={"mail": lambda config: config.mail},
         outputs={"emails": "{data}/emails.json", "errors": "{data}/parse_errors.json"},
         settings=("parse",),
+        lock=DATA_LOCK,
+        origin=lambda config: config.parse.source,
     ),
     "label": Stage(
         help="Label each message with what its owner did: data/emails_labeled.json.",
+        example="triage label --set label.reply_now_within=2h",
         run="enron_triage.labels.label:run",
         inputs={"emails": "{data}/emails.json"},
         outputs={"labeled": "{data}/emails_labeled.json", "unacted": "{data}/emails_unacted.json"},
         settings=("label",),
+        lock=DATA_LOCK,
     ),
     "split": Stage(
         help="Split the labelled messages into train, val and test.",
+        example="triage split --set split.by=time",
         run="enron_triage.labels.split:run",
         inputs={"labeled": "{data}/emails_labeled.json"},
         outputs={**SPLIT_FILES, "metadata": "{data}/split_metadata.json"},
@@ -58,18 +72,23 @@ STAGES: dict[str, Stage] = {
             "label.scheme",
             lambda config: "label.link_window" if config.split.by == "time" else None,
         ),
+        lock=DATA_LOCK,
     ),
     "sft": Stage(
         help="Train the policy by supervised fine-tuning: checkpoints/best_sft.pt.",
+        example="triage sft --config configs/sft_weighted.yaml --set sft.epochs=5",
         run="enron_triage.training.sft:run",
         number=1,
         inputs=TRAINED_ON,
         outputs={"last": "{checkpoints}/stage_1.pt", "best": "{checkpoints}/best_sft.pt"},
         settings=("sft", "model", "features", "decision", "rewards.costs", "label.scheme", "device"),
+        policy=True,
+        lock=RUN_LOCK,
         distributed=True,
     ),
     "reward": Stage(
         help="Train a reward model on preference pairs: checkpoints/best_reward.pt.",
+        example="triage reward --set reward_model.preferences=data/preferences.jsonl",
         run="enron_triage.training.reward:run",
         number=2,
         inputs={
@@ -79,10 +98,12 @@ STAGES: dict[str, Stage] = {
         },
         outputs={"last": "{checkpoints}/stage_2.pt", "best": "{checkpoints}/best_reward.pt"},
         settings=("reward_model", "rewards", "decision", "label.scheme", "device"),
+        lock=RUN_LOCK,
         distributed=True,
     ),
     "dpo": Stage(
         help="Refine the policy by preference pairs: checkpoints/best_dpo.pt.",
+        example="triage dpo --config configs/dpo.yaml",
         run="enron_triage.training.dpo:run",
         number=4,
         inputs={
@@ -92,10 +113,13 @@ STAGES: dict[str, Stage] = {
         },
         outputs={"last": "{checkpoints}/stage_4.pt", "best": "{checkpoints}/best_dpo.pt"},
         settings=("dpo", "rewards", "decision", "label.scheme", "device"),
+        policy=True,
+        lock=RUN_LOCK,
         distributed=True,
     ),
     "grpo": Stage(
         help="Refine the policy by rewards: checkpoints/best_grpo.pt.",
+        example="triage grpo --config configs/grpo.yaml",
         run="enron_triage.training.grpo:run",
         number=3,
         inputs={
@@ -105,10 +129,13 @@ STAGES: dict[str, Stage] = {
         },
         outputs={"last": "{checkpoints}/stage_3.pt", "best": "{checkpoints}/best_grpo.pt"},
         settings=("grpo", "rewards", "decision", "label.scheme", "label.reply_now_within", "device"),
+        policy=True,
+        lock=RUN_LOCK,
         distributed=True,
     ),
     "evaluate": Stage(
         help="Evaluate a checkpoint on a split: data/eval/*.json.",
+        example="triage evaluate --set evaluate.checkpoint=best_dpo --set evaluate.split=val",
         run="enron_triage.evaluation.evaluate:run",
         stored="enron_triage.evaluation.evaluate:stored",
         inputs={
@@ -118,10 +145,14 @@ STAGES: dict[str, Stage] = {
             "unacted": lambda config: config.data / "emails_unacted.json" if paths.evaluated_split(config) else None,
         },
         outputs={
-            "evaluation": paths.evaluation,
-            "plot": lambda config: paths.evaluation(config).with_suffix(".png"),
+            "evaluation": evaluations.evaluation_file,
+            "plot": lambda config: evaluations.evaluation_file(config).with_suffix(".png"),
         },
-        settings=("evaluate.bootstrap", "decision.rule", "rewards.costs", "seed", "label.scheme", "device"),
+        settings=(
+            *("evaluate.bootstrap", "evaluate.seed", "decision.rule", "rewards.costs"),
+            *("label.scheme", "device"),
+        ),
+        lock=lambda config: paths.lock_of(evaluations.evaluation_file(config)),
     ),
 }
 
@@ -149,64 +180,106 @@ def run_stage(name: str, config: Config) -> Result:
     config : Config
         The whole configuration.
     """
-    result: Result = _function(STAGES[name].run)(config)
-    return result
+    return _function(STAGES[name].run)(config)
 
 
-def run(config: Config) -> Result:
+def run(config: Config, *, start: str | None = None, force: bool = False) -> Result:
     """Run the stages of ``pipeline.stages`` in order, skipping those that are up to date.
 
     Parameters
     ----------
     config : Config
         The whole configuration.
+    start : str, optional
+        The stage to begin with: those before it are taken as they are.
+    force : bool
+        Whether stages run that are up to date.
 
     Raises
     ------
     TriageError
-        Whatever a stage raises; the work of the stages before it is kept.
+        Whatever a stage raises; the work of the stages before it is kept. What must not be replaced is refused before
+        anything runs.
     """
+    steps = _steps(config, start)
+    for step in steps:
+        if force or not step.is_up_to_date():
+            step.refuse_to_replace()
     done: dict[str, Any] = {}
+    evaluations: list[dict[str, Any]] = []
     table = ""
-    for name in config.pipeline.stages:
-        if stage_run(name, config).is_up_to_date():
-            logger.info("%s: up to date", name)
-            done[name], table = "up to date", f"{name}: up to date"
-            stored = STAGES[name].stored
-            if stored is not None:
-                earlier = _function(stored)(config)
-                done[name], table = earlier.data, earlier.table
-        else:
-            logger.info("%s: running", name)
-            result = run_stage(name, config)
-            done[name], table = result.data, result.table
-            if name != config.pipeline.stages[-1]:  # whose table is the result
-                logger.info("%s", table)
-    return Result(stage="run", table=table, data={"stages": done})
+    for number, step in enumerate(steps, 1):
+        result = _run_or_read(step, force)
+        if step.name == "evaluate":
+            evaluations.append(result.data)
+        if number < len(steps) and result.table:  # the last one's is the result
+            logger.info("%s", result.table if step.name != "evaluate" else _summary(result.data))
+        done[step.name], table = result.data or "up to date", result.table
+    return Result(stage="run", table=table, data={"stages": done, "evaluations": evaluations})
 
 
-def status(config: Config) -> Result:
+def status(config: Config, *, start: str | None = None, force: bool = False) -> Result:
     """What `run` would do, stage by stage, and why; nothing is run.
 
     Parameters
     ----------
     config : Config
         The whole configuration.
+    start : str, optional
+        As for `run`.
+    force : bool
+        As for `run`.
     """
     stages: dict[str, Any] = {}
     lines: list[str] = []
     made_again: dict[Path, str] = {}  # by the stages before
-    for name in config.pipeline.stages:
-        stage = stage_run(name, config)
-        after = sorted({made_again[path] for path in stage.inputs.values() if path in made_again})
-        reasons = stage.reasons_to_run()
+    for step in _steps(config, start):
+        after = sorted({made_again[path] for path in step.inputs.values() if path in made_again})
+        reasons = ["--force"] if force else step.reasons_to_run()
         if reasons or after:
-            made_again |= dict.fromkeys(stage.outputs.values(), name)
-        stages[name] = {"up_to_date": not reasons, "reasons": reasons, "after": after}
+            made_again |= dict.fromkeys(step.outputs.values(), step.name)
+        stages[step.title] = {"up_to_date": not reasons, "reasons": reasons, "after": after}
         unless = f", unless {', '.join(after)} changes its input" if after else ""
-        lines += [f"{name}: would run"] if reasons else [f"{name}: up to date{unless}"]
+        lines += [f"{step.title}: would run"] if reasons else [f"{step.title}: up to date{unless}"]
         lines += [f"  {reason}" for reason in reasons]
+        try:
+            if reasons:
+                step.refuse_to_replace()
+        except UsageError as error:
+            stages[step.title]["refused"] = str(error)
+            lines.append(f"  but it would refuse: {error}")
     return Result(stage="status", table="\n".join(lines), data={"stages": stages})
+
+
+def _steps(config: Config, start: str | None) -> list[StageRun]:
+    """The stages to run, in order; ``evaluate`` once for every policy that the run makes, on val and on test."""
+    names = config.pipeline.stages
+    if start is not None and start not in names:
+        raise UsageError(f"--from {start}: not a stage of this pipeline, which has {', '.join(names)}")
+    policies = [f"best_{name}" for name in names if STAGES[name].policy]
+    steps = []
+    for name in names[names.index(start) if start else 0 :]:
+        configs = evaluations.of_run(config, policies) if name == "evaluate" else [config]
+        steps += [stage_run(name, each) for each in configs]
+    return steps
+
+
+def _run_or_read(step: StageRun, force: bool) -> Result:
+    """Run a stage; or, where it is up to date, read what it found."""
+    if force or not step.is_up_to_date():
+        logger.info("%s: running", step.title)
+        return _function(step.stage.run)(step.config)
+    logger.info("%s: up to date", step.title)
+    if step.stage.stored is not None:
+        return _function(step.stage.stored)(step.config)
+    return Result(stage=step.name, table=f"{step.title}: up to date", data={})
+
+
+def _summary(evaluation: dict[str, Any]) -> str:
+    return (
+        f"{evaluation['checkpoint']} on {evaluation['split']}: {evaluation['count']:,} messages, "
+        f"accuracy {evaluation['accuracy']:.4f}, macro-F1 {evaluation['macro_f1']:.4f}"
+    )
 
 
 def with_advice(error: ArtifactError) -> ArtifactError:
@@ -220,8 +293,8 @@ def with_advice(error: ArtifactError) -> ArtifactError:
     return advised(error, STAGES)
 
 
-def _function(reference: str) -> Callable[[Config], Any]:
+def _function(reference: str) -> Callable[[Config], Result]:
     """The function that a row names as ``module:function``."""
     module, _, name = reference.partition(":")
-    function: Callable[[Config], Any] = getattr(importlib.import_module(module), name)
+    function: Callable[[Config], Result] = getattr(importlib.import_module(module), name)
     return function

@@ -15,8 +15,11 @@ from typing import Any
 import msgspec
 
 from enron_triage.config.schema import Config
-from enron_triage.errors import ArtifactError
+from enron_triage.errors import ArtifactError, UsageError
 from enron_triage.runtime import provenance, ranks
+from enron_triage.runtime.code_digest import module_digests
+from enron_triage.runtime.locks import locked
+from enron_triage.runtime.settings import changed_settings, replaced_settings
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +42,23 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         What it reads and writes, by the names under which its code asks for them.
     settings : tuple of Setting
         The keys of the configuration that decide the outputs; those of a section are all of its keys.
+    lock : Place
+        The lock that a process holds while it writes the outputs.
     number : int, optional
         The number in the names of a training stage's files, such as ``stage_1.pt``.
+    policy : bool
+        Whether the stage makes a policy, which ``triage run`` evaluates.
+    origin : callable, optional
+        Where the mail comes from that the stage reads, by the configuration; None where the inputs tell. Artifacts
+        that were made from other mail are not replaced without ``overwrite``.
+    code : callable, optional
+        The module whose code, with that below it, decides the outputs; None if no code does. By default, that of `run`.
     distributed : bool
         Whether ``torchrun`` may start it as several processes.
     stored : str, optional
         The function that reads the result of an earlier run, for ``triage run`` to show where the stage is up to date.
+    example : str
+        A call, for the help of the command.
     """
 
     help: str
@@ -52,9 +66,14 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, Place]
     outputs: dict[str, Place]
     settings: tuple[Setting, ...]
+    lock: Place
     number: int | None = None
+    policy: bool = False
+    origin: Callable[[Config], str | None] | None = None
+    code: Callable[[Config], str | None] | None = None
     distributed: bool = False
     stored: str | None = None
+    example: str = ""
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -98,13 +117,63 @@ class StageRun:
         keys = (key(config) if callable(key) else key for key in self.stage.settings)
         self.settings = config.settings(key for key in keys if key is not None)
 
+    @property
+    def title(self) -> str:
+        """The name of the stage; of an evaluation, also what is evaluated on what."""
+        evaluated = self.config.evaluate
+        return f"evaluate {evaluated.checkpoint} on {evaluated.split}" if self.name == "evaluate" else self.name
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The digests of the modules that decide the outputs."""
+        module = self.stage.code(self.config) if self.stage.code else self.stage.run.partition(":")[0]
+        return module_digests(module) if module is not None else {}
+
+    @property
+    def origin(self) -> str:
+        """Where the mail comes from in the first place; empty if nothing tells."""
+        named = self.stage.origin(self.config) if self.stage.origin else None
+        metas = (provenance.read_meta(path) for path in self.inputs.values())
+        return named or next((meta.origin for meta in metas if meta and meta.origin), "")
+
     def reasons_to_run(self) -> list[str]:
         """Why the outputs are not what this stage makes of these inputs and settings; empty if they are."""
-        return provenance.differences(self.name, self.settings, self.inputs.values(), self.outputs.values())
+        inputs, outputs = self.inputs.values(), self.outputs.values()
+        return provenance.differences(self.name, self.settings, inputs, outputs, self.code)
 
     def is_up_to_date(self) -> bool:
         """Whether the outputs are what this stage makes of these inputs and settings."""
         return not self.reasons_to_run()
+
+    def refuse_to_replace(self) -> None:
+        """Refuse to replace what somebody may still want, unless the configuration says ``overwrite``.
+
+        That is mail, and records, from another source; a policy that was trained with other settings or on other mail;
+        and mail that the program has not fetched.
+
+        Raises
+        ------
+        UsageError
+            If an output is one of these; the message says how to keep both.
+        """
+        if self.config.overwrite:
+            return
+        for path in self.outputs.values():
+            reason = self._reason_to_keep(path)
+            if reason is not None:
+                keep = "--set run=NAME" if self.stage.number else "--data-dir DIR"
+                raise UsageError(f"{path}: {reason}; keep both with {keep}, or replace it with --overwrite")
+
+    def _reason_to_keep(self, path: Path) -> str | None:
+        meta, is_training = provenance.read_meta(path), self.stage.number is not None
+        if meta is None and path.is_dir() and any(path.iterdir()):
+            return f"is there already, and `triage {self.name}` did not make it"
+        if meta is None or meta.stage != self.name or not path.exists():
+            return None
+        if (is_training or self.stage.origin) and meta.origin and self.origin not in ("", meta.origin):
+            return f"made from {meta.origin}, not from {self.origin}"
+        changed = replaced_settings(meta.settings, self.settings) if is_training else []
+        return f"trained with other settings ({'; '.join(changed[:3])})" if changed else None
 
     @contextmanager
     def track(self) -> Iterator[dict[str, Any]]:
@@ -117,12 +186,28 @@ class StageRun:
         Raises
         ------
         UsageError
-            If an input is missing, or damaged.
+            If an input is missing, or damaged; if an output must not be replaced; if another process is writing it.
         """
         for path in self.inputs.values():
             if not path.exists():
                 missing = ArtifactError(path, "no such file or folder", remedy="{command} first")
                 raise advised(missing, self.stages)
+        self.refuse_to_replace()
+        with self._locked():
+            yield from self._tracked()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the outputs, in rank 0."""
+        if ranks.rank() > 0:
+            yield
+            return
+        lock = _places({"lock": self.stage.lock}, self.config)["lock"]
+        option = "--set run=NAME" if self.stage.number else "--data-dir DIR"
+        with locked(lock, next(iter(self.outputs.values())), f"work in another folder ({option})"):
+            yield
+
+    def _tracked(self) -> Iterator[dict[str, Any]]:
         started = time.perf_counter()
         states = provenance.input_states(self.inputs.values())
         for path in self.inputs.values():
@@ -141,6 +226,8 @@ class StageRun:
             inputs=states,
             counts=counts,
             seconds=time.perf_counter() - started,
+            code=self.code,
+            origin=self.origin,
         )
 
     def _warn_of_other_settings(self, path: Path, state: provenance.FileState) -> None:
@@ -150,7 +237,7 @@ class StageRun:
             return
         if state.sha256 != meta.artifact.sha256:
             logger.warning("%s: edited since `triage %s` made it; run that again to undo it", path, meta.stage)
-        changed = provenance.changed_settings(meta.settings, StageRun(meta.stage, self.config, self.stages).settings)
+        changed = changed_settings(meta.settings, StageRun(meta.stage, self.config, self.stages).settings)
         if changed:
             logger.warning(
                 "%s: made with other settings than the configuration's (%s); run `triage %s` to make it again",

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from enron_triage.config import paths
+from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.load import check_config, load_config
 from enron_triage.config.schema import Config
 from enron_triage.config.types import seconds
@@ -42,13 +43,18 @@ def test_an_empty_file_changes_nothing(tmp_path):
 
 def test_stage_seeds_default_to_the_seed_of_the_run():
     config = load_config([], ["seed=5", "sft.seed=6"])
-    assert (config.split_seed, config.seed_of(config.sft)) == (5, 6)
+    assert (config.seed_of(config.dpo), config.seed_of(config.sft)) == (5, 6)
+
+
+def test_the_seed_of_the_training_does_not_touch_the_data():
+    config = load_config([], ["seed=5"])
+    assert (config.split, config.download, config.evaluate) == (Config().split, Config().download, Config().evaluate)
 
 
 def test_a_named_run_has_its_own_folders():
     config = load_config([], ["run=weighted"])
     assert config.checkpoints == Path("checkpoints/weighted")
-    assert config.evaluations == Path("data/eval/weighted")
+    assert evaluation_file(config) == Path("data/eval/weighted/best_sft.test.json")
     assert load_config().checkpoints == Path("checkpoints")
 
 
@@ -210,9 +216,9 @@ def test_the_names_of_a_table_are_read_without_loading_what_it_needs():
     code = (
         "import sys; from enron_triage.config.load import load_config; "
         "load_config([], ['sft.loss=focal', 'dpo.loss=hinge', 'decision.rule=thresholds', 'parse.format=mbox']); "
-        "from enron_triage.config import load; "
-        "names = {t: load._names(t) for t in sys.argv[1:]}; assert 'torch' not in sys.modules; "
-        "assert all(names[t] == list(load._table(t)) for t in names), names"
+        "from enron_triage.config.hints import names_in, table; "
+        "names = {t: names_in(t) for t in sys.argv[1:]}; assert 'torch' not in sys.modules; "
+        "assert all(names[t] == list(table(t)) for t in names), names"
     )
     tables = (
         "enron_triage.training.losses:LOSSES",

@@ -100,7 +100,7 @@ def test_records_of_one_moment_keep_the_order_of_the_file(tmp_path):
 
 def test_the_seed_of_the_configuration_decides_the_split(tmp_path):
     written = []
-    for overrides in (["seed=1"], ["seed=1"], ["split.seed=1", "seed=9"], ["seed=2"]):
+    for overrides in (["split.seed=1"], ["split.seed=1"], ["split.seed=1", "seed=9"], ["split.seed=2"]):
         write_labels(tmp_path, a_corpus(20, 2))
         run(tmp_path, *overrides)
         written.append([(tmp_path / f"{name}.json").read_bytes() for name in SPLITS])

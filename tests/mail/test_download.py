@@ -262,7 +262,7 @@ def test_a_truncated_archive_keeps_the_old_maildir(server, tmp_path):
     download.run(config_for(server.url))
     (tmp_path / "broken.tar").write_bytes(CONTENT[: len(CONTENT) // 2])
     with pytest.raises(TriageError, match="truncated or damaged"):
-        download.run(config_for(tmp_path / "broken.tar"))
+        download.run(config_for(tmp_path / "broken.tar", "overwrite=true"))
     assert len(list(Path("data/maildir/a-b/inbox").iterdir())) == 40
 
 

@@ -224,7 +224,7 @@ def test_a_bad_archive_is_refused_and_the_old_artifact_kept(tmp_path, tiny_corpu
     run(tiny_corpus, tmp_path / "data")
     before = (tmp_path / "data" / "emails.json").read_bytes()
     with pytest.raises(TriageError, match=message):
-        run(pack(tmp_path / "mail.tar.gz", contents), tmp_path / "data")
+        run(pack(tmp_path / "mail.tar.gz", contents), tmp_path / "data", overwrite=True)
     assert (tmp_path / "data" / "emails.json").read_bytes() == before
 
 

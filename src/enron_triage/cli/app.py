@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import typing
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -20,17 +21,21 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enron_triage import pipeline
 from enron_triage.cli.commands import COMMANDS
+from enron_triage.cli.completion import join_words
+from enron_triage.cli.help import CommandHelp, ProgramHelp
 from enron_triage.cli.options import (
     CheckpointOption,
     ConfigOption,
     DataOption,
     DeviceOption,
     JsonOption,
+    OverwriteOption,
     QuietOption,
     SetOption,
     VerboseOption,
     VersionOption,
 )
+from enron_triage.cli.output import print_table
 from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
@@ -44,8 +49,9 @@ logger = logging.getLogger("enron_triage")
 def build_app() -> typer.Typer:
     """The program's commands: one for each stage, and those beside them."""
     app = typer.Typer(
+        cls=ProgramHelp,
         help="Learn from a mail archive what its owner does with each message, and predict it for new mail.",
-        add_completion=False,
+        epilog="`triage COMMAND --help` shows the settings of a command, its files and an example.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
@@ -53,7 +59,7 @@ def build_app() -> typer.Typer:
     for name, stage in STAGES.items():
         _add(app, name, _run_stage(name), stage.help)
     for name, command in COMMANDS.items():
-        _add(app, name, command.run, without=command.without)
+        _add(app, name, command.run, inspect.getdoc(command.run))
     return app
 
 
@@ -72,15 +78,11 @@ def _run_stage(name: str) -> Callable[[Config], Result]:
     return lambda config: pipeline.run_stage(name, config)
 
 
-def _add(
-    app: typer.Typer,
-    name: str,
-    work: Callable[..., Result | None],
-    help_text: str | None = None,
-    *,
-    without: Collection[str] = (),
-) -> None:
-    """Add a command: the options that all have, but for some, then those of `work` besides the configuration."""
+def _add(app: typer.Typer, name: str, work: Callable[..., Result | None], help_text: str | None) -> None:
+    """Add a command: the options that all have, then those of `work` besides the configuration.
+
+    An option of `work` stands in place of a shared one of the same name: ``inspect`` has a ``--config`` of its own.
+    """
 
     def command(
         context: typer.Context,
@@ -89,23 +91,36 @@ def _add(
         data_dir: DataOption = None,
         checkpoint_dir: CheckpointOption = None,
         device: DeviceOption = None,
+        overwrite: OverwriteOption = False,
         as_json: JsonOption = False,
         verbose: VerboseOption = False,
         quiet: QuietOption = False,
         **own: Any,
     ) -> None:
         _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-        places = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
+        places = {
+            "data_dir": data_dir,
+            "checkpoint_dir": checkpoint_dir,
+            "device": device,
+            "overwrite": overwrite or None,
+        }
         loaded = load_config(config or [], overrides or [], **places)
         _print_result(lambda: work(loaded, **own), as_json)
 
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
     *every, _ = inspect.signature(command, eval_str=True).parameters.values()
-    shared = [option for option in every if option.name not in without]
+    replaced = {name for option in own_options for name in _option_names(option)}
+    shared = [option for option in every if not replaced.intersection(_option_names(option))]
     # Keyword-only, since those without a default may come after those with one.
     keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
     command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-    app.command(name, help=help_text or inspect.getdoc(work))(command)
+    app.command(name, cls=CommandHelp, help=help_text)(command)
+
+
+def _option_names(parameter: inspect.Parameter) -> Collection[str]:
+    """The names that a parameter's option has on the command line, as far as they are given."""
+    found = (getattr(meta, "param_decls", None) for meta in typing.get_args(parameter.annotation)[1:])
+    return [name for names in found for name in names or ()]
 
 
 def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
@@ -118,13 +133,17 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
             "interrupted; finished artifacts are as they were, run the same command to go on"
         ) from None
     if result is not None and ranks.rank() == 0:
-        typer.echo(msgspec.json.encode(result.data).decode() if as_json else result.table)
+        if as_json:
+            typer.echo(msgspec.json.encode(result.data).decode())
+        else:
+            print_table(result.table)
 
 
 def main() -> None:
     """Entry point of ``triage``; turns every failure into one line and an exit status."""
     signal.signal(signal.SIGTERM, _interrupt)  # so that a polite kill leaves nothing half-made either
     try:
+        join_words()
         status: Any = build_app()(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)

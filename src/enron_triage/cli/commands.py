@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from enron_triage import pipeline
+from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.schema import Config
 from enron_triage.errors import InterruptedRun
 from enron_triage.stage_run import Result
@@ -26,22 +27,41 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     run : callable
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
-    without : tuple of str
-        The shared options that the command does not take.
+    example : str
+        A call, for the help.
+    inputs, outputs : dict of str to str
+        For the help: what the command reads and writes, with the default configuration, and what that is.
+    settings : tuple of str
+        The sections, or keys, that the help describes.
     """
 
     run: Callable[..., Result | None]
-    without: tuple[str, ...] = ()
+    example: str = ""
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    settings: tuple[str, ...] = ()
 
 
-def _run(config: Config) -> Result:
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="STAGE", help="Begin with this stage; take what is before as it is.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Run stages that are up to date, too.")]
+
+
+def _run(
+    config: Config,
+    start: FromOption = None,
+    force: ForceOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and why; run nothing.")] = False,
+) -> Result:
     """Run the stages of pipeline.stages, skipping those that are up to date."""
-    return pipeline.run(config)
+    work = pipeline.status if dry_run else pipeline.run
+    return work(config, start=start, force=force)
 
 
-def _status(config: Config) -> Result:
+def _status(config: Config, start: FromOption = None, force: ForceOption = False) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
-    return pipeline.status(config)
+    return pipeline.status(config, start=start, force=force)
 
 
 def _preferences(
@@ -72,7 +92,12 @@ def _report(
 def _inspect(
     config: Config,
     checkpoint: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT", help="A name below --checkpoint-dir, RUN/NAME, a run, or a path.")
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A name below --checkpoint-dir, RUN/NAME, a run, or a path.",
+            autocompletion=complete_checkpoint,
+        ),
     ],
     as_config: Annotated[
         bool, typer.Option("--config", help="Print a YAML configuration that makes the checkpoint again.")
@@ -93,7 +118,11 @@ def _predict(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A name below --checkpoint-dir, or a path ending in .pt; best_sft."),
+        typer.Option(
+            metavar="NAME",
+            help="A name below --checkpoint-dir, or a path ending in .pt; best_sft.",
+            autocompletion=complete_checkpoint,
+        ),
     ] = None,
     mailbox: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The owner's earlier mail: a Maildir, an mbox, a folder.")
@@ -104,7 +133,10 @@ def _predict(
     ] = None,
     reasons: Annotated[int, typer.Option(metavar="N", min=0, help="Reasons for each decision; 0 is fastest.")] = 3,
 ) -> None:
-    """Predict actions for new mail, one JSON line a message: .eml files, Maildirs, mbox files, or - for stdin."""
+    """Predict actions for new mail: .eml files, Maildirs, mbox files, or - for stdin.
+
+    Prints JSON Lines, one object for each message, with --json as without it.
+    """
     from enron_triage.predict import command
 
     if checkpoint:
@@ -117,10 +149,38 @@ def _predict(
 
 
 COMMANDS: dict[str, Command] = {
-    "run": Command(run=_run),
-    "status": Command(run=_status),
-    "preferences": Command(run=_preferences),
-    "report": Command(run=_report, without=("device",)),
-    "inspect": Command(run=_inspect, without=("config", "device")),  # its --config is a flag
-    "predict": Command(run=_predict, without=("as_json",)),  # its output is JSON Lines
+    "run": Command(
+        run=_run,
+        example="triage run --config configs/demo.yaml",
+        settings=("pipeline",),
+    ),
+    "status": Command(
+        run=_status,
+        example="triage status --config configs/demo.yaml",
+        settings=("pipeline",),
+    ),
+    "preferences": Command(
+        run=_preferences,
+        example="triage preferences --sample-uncertain 200",
+        inputs={"data/train.json": "the messages", "checkpoints/best_sft.pt": "the policy"},
+        outputs={"data/preferences.jsonl": "a line for each message, to be filled in"},
+        settings=("dpo.init",),
+    ),
+    "report": Command(
+        run=_report,
+        example="triage report --log",
+        inputs={"data/eval/": "the evaluations", "checkpoints/": "how each training went"},
+        outputs={"data/eval/report.md": "tables", "data/eval/report.html": "tables and pictures"},
+    ),
+    "inspect": Command(
+        run=_inspect,
+        example="triage inspect best_sft",
+        inputs={"checkpoints/best_sft.pt": "the checkpoint", "data/eval/": "for --card: its evaluations"},
+    ),
+    "predict": Command(
+        run=_predict,
+        example="triage predict --mailbox ~/Maildir new.eml",
+        inputs={"checkpoints/best_sft.pt": "the policy"},
+        settings=("decision.rule",),
+    ),
 }

@@ -32,6 +32,8 @@ class PipelineConfig(Section, frozen=True):
 class DemoConfig(Section, frozen=True):
     """Section ``download.demo``: the synthetic corpus that ``download.source: demo`` writes."""
 
+    # The seed of the corpus; a training's `seed` does not touch it.
+    seed: int = 42
     # The number of mailbox owners.
     mailboxes: Annotated[int, msgspec.Meta(ge=1, le=500)] = 24
     # About how many files are written.
@@ -131,5 +133,5 @@ class SplitConfig(Section, frozen=True):
     by: Literal["user", "time"] = "user"
     # The shares of train, val and test, which sum to 1.
     ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)
-    # The seed of the assignment of mailboxes; without it, the top-level seed.
-    seed: int | None = None
+    # The seed of the assignment of mailboxes; a training's `seed` does not touch it.
+    seed: int = 42

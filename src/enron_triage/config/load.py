@@ -5,21 +5,17 @@ An unknown key or a wrong value is refused with the key's path and what is allow
 
 from __future__ import annotations
 
-import ast
 import difflib
-import importlib
-import importlib.util
 import re
-import sys
-import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from enron_triage.config.data import LabelConfig
+from enron_triage.config.hints import choices_of, descriptions_of, literals_of, names_in, table
 from enron_triage.config.schema import Config
 from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
 from enron_triage.config.types import Choices, Section
@@ -158,12 +154,12 @@ def _refuse_unknown_names(section: Section, default: Section, path: tuple[str, .
         if isinstance(value, Section):
             _refuse_unknown_names(value, known, (*path, name))
         elif value != known and value is not None:
-            for choices in _choices(hint):
+            for choices in choices_of(hint):
                 _refuse_unknown_name(value, choices, ".".join((*path, name)))
 
 
 def _refuse_unknown_name(value: str | tuple[str, ...], choices: Choices, key: str) -> None:
-    allowed = [*choices.also, *_names(choices.table)]
+    allowed = [*choices.also, *names_in(choices.table)]
     for name in [value] if isinstance(value, str) else value:
         if name not in allowed:
             meant = difflib.get_close_matches(name, allowed, n=1)
@@ -175,9 +171,9 @@ def _with_allowed_groups(config: Config, *, given: bool) -> Config:
     """Drop the groups that need a history if the label scheme has none; refuse them if they were `given`."""
     if config.label.scheme == LabelConfig().scheme:
         return config
-    if _table("enron_triage.labels.schemes:SCHEMES")[config.label.scheme].has_history:
+    if table("enron_triage.labels.schemes:SCHEMES")[config.label.scheme].has_history:
         return config
-    groups = _table("enron_triage.features.groups:GROUPS")
+    groups = table("enron_triage.features.groups:GROUPS")
     refused = [name for name in config.features.groups if groups[name].needs_history]
     allowed = tuple(name for name in config.features.groups if name not in refused)
     if refused and given:
@@ -187,40 +183,6 @@ def _with_allowed_groups(config: Config, *, given: bool) -> Config:
             f"{refused[0]} needs; use {instead} or --set label.scheme=received"
         )
     return msgspec.structs.replace(config, features=msgspec.structs.replace(config.features, groups=allowed))
-
-
-def _names(reference: str) -> list[str]:
-    """The names in the table that `Choices` names.
-
-    A table whose module is not loaded is read from its source: some modules need torch, which takes a second to load
-    and which the data stages do without.
-    """
-    module, _, name = reference.partition(":")
-    spec = None if module in sys.modules else importlib.util.find_spec(module)
-    if spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
-        for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
-            if not isinstance(node, ast.AnnAssign) or not isinstance(node.value, ast.Dict):
-                continue
-            keys = [key.value for key in node.value.keys if isinstance(key, ast.Constant)]
-            # Not if some key is not a literal: then only the table itself can tell.
-            if ast.unparse(node.target) == name and len(keys) == len(node.value.keys):
-                return [str(key) for key in keys]
-    return list(_table(reference))
-
-
-def _table(reference: str) -> Mapping[str, Any]:
-    """Import the table that `Choices` refers to."""
-    module, _, name = reference.partition(":")
-    table: Mapping[str, Any] = getattr(importlib.import_module(module), name)
-    return table
-
-
-def _choices(hint: Any) -> Iterable[Choices]:
-    """Find the tables in a key's type hint."""
-    if typing.get_origin(hint) is Annotated:
-        yield from (meta for meta in hint.__metadata__ if isinstance(meta, Choices))
-    for argument in typing.get_args(hint):
-        yield from _choices(argument)
 
 
 def _keys(section: type, path: tuple[str, ...] = ()) -> Iterable[str]:
@@ -237,10 +199,10 @@ def _explain(error: str) -> str:
     key = path.rstrip("`")
     whole = re.sub(r"\[[^\]]*\]", "", key)  # label.dates[0] is described as label.dates
     hint = _type_hint(whole)
-    for description in _descriptions(hint):
+    for description in descriptions_of(hint):
         return f"configuration: {whole}: must be {description}"
     text = message.replace("`array`", "list").replace("`", "").replace(", got", " but got")
-    choices = ", ".join(str(choice) for choice in _literals(hint))
+    choices = ", ".join(str(choice) for choice in literals_of(hint))
     return f"configuration: {key}: {text}" + (f"; allowed: {choices}" if choices else "")
 
 
@@ -250,22 +212,3 @@ def _type_hint(key: str) -> Any:
     for part in key.split("."):
         hint = typing.get_type_hints(hint, include_extras=True)[part]
     return hint
-
-
-def _descriptions(hint: Any) -> Iterable[str]:
-    """The descriptions in a type hint: the allowed values in words."""
-    if typing.get_origin(hint) is Annotated:
-        metas = (meta for meta in hint.__metadata__ if isinstance(meta, msgspec.Meta))
-        yield from (meta.description for meta in metas if meta.description)
-    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
-        for argument in typing.get_args(hint):
-            yield from _descriptions(argument)
-
-
-def _literals(hint: Any) -> Iterable[Any]:
-    """The literal values that a type hint allows; none if it also allows others."""
-    if typing.get_origin(hint) is Literal:
-        yield from typing.get_args(hint)
-    elif typing.get_origin(hint) in (tuple, Annotated, typing.Union, types.UnionType):
-        for argument in typing.get_args(hint):
-            yield from _literals(argument)

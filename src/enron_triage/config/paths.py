@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 
+from enron_triage.config.data import DownloadConfig
 from enron_triage.config.schema import Config
 from enron_triage.config.training import PairsConfig
 from enron_triage.errors import UsageError
@@ -31,6 +32,31 @@ def local_archive(config: Config) -> Path | None:
     """
     source = config.download.source
     return None if source in ("cmu", "demo") or "://" in source else Path(source)
+
+
+def mail_origin(download: DownloadConfig) -> str:
+    """Where ``triage download`` takes the mail from, in words that differ if the mail does.
+
+    Parameters
+    ----------
+    download : DownloadConfig
+        The section ``download``.
+    """
+    if download.source != "demo":
+        return download.source
+    demo = download.demo
+    return f"demo (seed {demo.seed}, {demo.mailboxes} mailboxes, {demo.messages} messages)"
+
+
+def lock_of(path: Path) -> Path:
+    """The lock that a process holds while it writes a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    return path.with_name(f".{path.stem}.lock")
 
 
 def named_checkpoint(config: Config, name: str) -> Path:
@@ -183,26 +209,6 @@ def evaluated_records(config: Config) -> Path:
     """
     name = evaluated_split(config)
     return config.data / f"{name}.json" if name else Path(config.evaluate.split)
-
-
-def evaluation(config: Config) -> Path:
-    """The file that an evaluation is written to.
-
-    Parameters
-    ----------
-    config : Config
-        The whole configuration. If ``evaluate.checkpoint`` is another run's (``RUN/NAME``), so is the folder.
-
-    Returns
-    -------
-    Path
-        ``<data_dir>/eval/[<run>/]<checkpoint>.<split>.json``.
-    """
-    split = evaluated_split(config) or Path(config.evaluate.split).stem
-    name = config.evaluate.checkpoint
-    if "/" in name and not name.endswith(".pt"):
-        return config.data / "eval" / f"{name}.{split}.json"
-    return config.evaluations / f"{evaluated_checkpoint(config).stem}.{split}.json"
 
 
 def relative(path: Path, folder: Path) -> str:

@@ -27,7 +27,7 @@ from enron_triage.config.training import (
 )
 from enron_triage.config.types import DeviceName, RunName, SchedulerAddress, Section, Workers
 
-_SEEDED = ("split", "sft", "reward_model", "dpo", "grpo")  # sections whose seed defaults to the top one
+_SEEDED = ("sft", "reward_model", "dpo", "grpo")  # sections whose seed defaults to the top one
 _NOT_DECISIVE = "resume"  # whether a run resumes an unfinished one does not change its result
 
 
@@ -38,7 +38,8 @@ class Config(Section, frozen=True):
     sections, which their classes describe.
     """
 
-    # The seed of all random numbers; a section with a seed of its own uses that instead.
+    # The seed of every training stage without one of its own. Data (download.demo.seed, split.seed) and evaluations
+    # (evaluate.seed) have theirs, so that runs with other seeds share one test set.
     seed: int = 42
     # Where training and prediction run; "auto" takes a GPU if there is one.
     device: DeviceName = "auto"
@@ -52,6 +53,8 @@ class Config(Section, frozen=True):
     workers: Workers = "auto"
     # The address of a Dask scheduler that runs the data stages, instead of processes on this machine.
     scheduler: SchedulerAddress | None = None
+    # Whether a stage may replace artifacts that were made from other mail, and a policy of other settings.
+    overwrite: bool = False
     # Which stages `triage run` chains.
     pipeline: PipelineConfig = PipelineConfig()
     # Where the raw archive comes from.
@@ -97,16 +100,6 @@ class Config(Section, frozen=True):
     def checkpoints(self) -> Path:
         """The folder of this run's checkpoints."""
         return Path(self.checkpoint_dir, self.run or "")
-
-    @property
-    def evaluations(self) -> Path:
-        """The folder of this run's evaluations."""
-        return Path(self.data_dir, "eval", self.run or "")
-
-    @property
-    def split_seed(self) -> int:
-        """The seed of ``split``: its own, or else the top-level seed."""
-        return self.seed if self.split.seed is None else self.split.seed
 
     def seed_of(self, section: TrainingConfig) -> int:
         """The seed of a training stage.

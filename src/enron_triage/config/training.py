@@ -91,7 +91,7 @@ class TrainingConfig(Section, frozen=True):
     keep_checkpoints: PositiveInt = 3
     # Whether a run that was interrupted continues after its last whole epoch; false starts over.
     resume: bool = True
-    # The seed of the stage; without it, the top-level seed.
+    # The seed of the stage; without it, the top-level `seed`.
     seed: int | None = None
 
 
@@ -236,3 +236,5 @@ class EvaluateConfig(Section, frozen=True):
     split: str = "test"
     # How many bootstrap resamples of the mailboxes the confidence intervals come from.
     bootstrap: PositiveInt = 1000
+    # The seed of the bootstrap and of the baseline that draws at random; a training's `seed` does not touch it.
+    seed: int = 42

@@ -73,7 +73,7 @@ def compare_with_bayes_baseline(
         dataset.mailbox.numpy()[acted],
         costs=config.rewards.costs,
         resamples=config.evaluate.bootstrap,
-        seed=config.seed,
+        seed=config.evaluate.seed,
     )
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from enron_triage.config import paths
+from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
@@ -57,7 +58,7 @@ def run(config: Config) -> Result:
     """
     with stage_run("evaluate", config).track() as counts:
         evaluation = evaluate(config)
-        output = paths.evaluation(config)
+        output = evaluation_file(config)
         artifacts.write_json(output, evaluation)
         title = f"{evaluation.checkpoint} on {paths.evaluated_records(config).stem}"
         with artifacts.atomic_open(output.with_suffix(".png")) as file:
@@ -81,7 +82,7 @@ def stored(config: Config) -> Result:
     UsageError
         If it is missing, damaged, or of an older form.
     """
-    return _result(artifacts.read_json(paths.evaluation(config), Evaluation))
+    return _result(artifacts.read_json(evaluation_file(config), Evaluation))
 
 
 def evaluate(config: Config) -> Evaluation:
@@ -192,7 +193,7 @@ def _baselines(
     predictions = {
         "untrained": predict_logits(untrained, features[acted.to(features.device)]).argmax(dim=1).numpy(),
         "majority": baselines.majority_prediction(shares, len(targets)),
-        "prior": baselines.prior_prediction(shares, len(targets), np.random.default_rng(config.seed)),
+        "prior": baselines.prior_prediction(shares, len(targets), np.random.default_rng(config.evaluate.seed)),
     }
     for name, rule in SCHEMES[dataset.scheme].baselines.items():
         predictions[name] = rule(artifacts.read_records(source, LabeledEmail))

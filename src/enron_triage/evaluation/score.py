@@ -265,5 +265,5 @@ def _intervals(decided: _Decided, config: Config) -> dict[str, Interval | None]:
         "mean_reward": of_confusion(lambda confusions: metrics.mean_reward(confusions, config.rewards.costs)),
         "reply_auc": lambda drawn: bootstrap.weighted_roc_auc(is_reply, reply, drawn[:, group]),
     }
-    generator = np.random.default_rng(config.seed)
+    generator = np.random.default_rng(config.evaluate.seed)
     return bootstrap.bootstrap_intervals(group, statistics, resamples=config.evaluate.bootstrap, generator=generator)

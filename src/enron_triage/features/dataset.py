@@ -25,6 +25,7 @@ from enron_triage.features.groups import configured_groups
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import LabeledEmail, Scheme
 from enron_triage.runtime import artifacts, provenance
+from enron_triage.runtime.code_digest import code_digest
 from enron_triage.runtime.progress import progress_bar
 from enron_triage.runtime.workers import map_ordered
 
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 UNACTED = -1  # the target of a message that got no action
 
 _CHUNK = 1000  # records: some 100 ms of work
-_CACHE_FORMAT = 6  # raise it when a group's extraction or the form of the cache changes
 
 Keep = Callable[[str, int | None], bool]  # takes a record's user and timestamp and tells whether it is wanted
 
@@ -150,7 +150,8 @@ def _cache_key(path: Path, settings: FeaturesConfig, keep_key: str) -> str:
     meta = provenance.read_meta(path)
     content = provenance.file_state(path, meta.artifact if meta else None).sha256
     groups = [f"{name}={group.cache_key(settings)}" for name, group in configured_groups(settings).items()]
-    return hashlib.sha256(" ".join([content, *groups, keep_key, str(_CACHE_FORMAT), __version__]).encode()).hexdigest()
+    decisive = [content, *groups, keep_key, code_digest(__name__), __version__]
+    return hashlib.sha256(" ".join(decisive).encode()).hexdigest()
 
 
 def _read_cache(cached: Path) -> Dataset | None:

@@ -79,7 +79,7 @@ def _assign(columns: Columns, config: Config) -> tuple[IntArray, dict[str, list[
     """The split of each record before copies are dropped, and the cuts in time if it is a split by time."""
     if config.split.by == "time":
         return cut_in_time(columns, config.split.ratios, seconds(config.label.link_window))
-    by_mailbox = assign_mailboxes(len(columns.mailboxes), config.split.ratios, config.split_seed)
+    by_mailbox = assign_mailboxes(len(columns.mailboxes), config.split.ratios, config.split.seed)
     return by_mailbox[columns.mailbox], None
 
 
@@ -107,7 +107,7 @@ def _metadata(
         dropped["before_a_cut"] = {"outcome_beyond_the_cut": int((before == LEFT_OUT).sum()) - undated}
         dropped["undated"] = {"undated": undated}
     return SplitMetadata(
-        seed=config.split_seed,
+        seed=config.split.seed,
         by=config.split.by,
         scheme=columns.scheme,
         ratios=config.split.ratios,

@@ -114,7 +114,7 @@ def sha256_of(file: Path) -> str:
 def _write_demo(config: Config, target: Path) -> Unpacked:
     demo = config.download.demo
     with new_folder(target) as folder:
-        write_demo(folder, config.seed, demo.mailboxes, demo.messages)
+        write_demo(folder, demo.seed, demo.mailboxes, demo.messages)
         files = [path for path in folder.rglob("*") if path.is_file()]
         return Unpacked(len(files), sum(path.stat().st_size for path in files))
 

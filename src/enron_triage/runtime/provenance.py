@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 
 from enron_triage import __version__
-from enron_triage.runtime.file_states import FileState, file_state
+from enron_triage.runtime.file_states import FileState, file_state, is_edited
 from enron_triage.runtime.json_files import write_json
+from enron_triage.runtime.settings import changed_settings
 
 __all__ = [
     "FileState",
     "Meta",
-    "changed_settings",
     "differences",
     "file_state",
     "input_states",
@@ -30,14 +30,7 @@ __all__ = [
 ]
 
 
-# Settings that earlier metadata record under another name.
-_RENAMED = {
-    "scheme": "label.scheme",
-    "link_window": "label.link_window",
-    "costs": "rewards.costs",
-    "bootstrap": "evaluate.bootstrap",
-    "rule": "decision.rule",
-}
+_SHOWN = 3  # of a list of changed modules
 
 
 class Meta(msgspec.Struct, kw_only=True):
@@ -59,6 +52,10 @@ class Meta(msgspec.Struct, kw_only=True):
         What the stage counted, such as records and errors.
     seconds : float
         How long the stage took.
+    code : dict of str to str
+        The digest of each module whose code made the artifact: see `code_digest.module_digests`.
+    origin : str
+        Where the mail came from in the first place, such as ``demo, seed 42`` or the path of an mbox.
     """
 
     stage: str
@@ -68,6 +65,8 @@ class Meta(msgspec.Struct, kw_only=True):
     artifact: FileState
     counts: dict[str, Any]
     seconds: float
+    code: dict[str, str] = {}
+    origin: str = ""
 
 
 def meta_path(path: Path) -> Path:
@@ -94,6 +93,8 @@ def write_meta(
     inputs: dict[str, FileState],
     counts: dict[str, Any],
     seconds: float,
+    code: dict[str, str],
+    origin: str,
 ) -> None:
     """Write the metadata of the artifacts that a stage has made.
 
@@ -111,6 +112,10 @@ def write_meta(
         What the stage counted, such as records and errors.
     seconds : float
         How long the stage took; rounded to milliseconds.
+    code : dict of str to str
+        The digests of the modules that did the work.
+    origin : str
+        Where the mail came from in the first place.
 
     Raises
     ------
@@ -126,6 +131,8 @@ def write_meta(
             artifact=file_state(output),
             counts=counts,
             seconds=round(seconds, 3),
+            code=code,
+            origin=origin,
         )
         write_json(meta_path(output), meta)
 
@@ -170,7 +177,13 @@ def input_states(inputs: Iterable[Path]) -> dict[str, FileState]:
     return states
 
 
-def differences(stage: str, settings: dict[str, Any], inputs: Iterable[Path], outputs: Iterable[Path]) -> list[str]:
+def differences(
+    stage: str,
+    settings: dict[str, Any],
+    inputs: Iterable[Path],
+    outputs: Iterable[Path],
+    code: dict[str, str],
+) -> list[str]:
     """Why a stage would have to run again.
 
     Parameters
@@ -183,12 +196,14 @@ def differences(stage: str, settings: dict[str, Any], inputs: Iterable[Path], ou
         The files and folders that the stage reads.
     outputs : iterable of Path
         The files and folders that the stage writes.
+    code : dict of str to str
+        The present digests of the modules that do the work.
 
     Returns
     -------
     list of str
-        One reason each: a missing file, a changed setting with both values, a changed input, an edited output, another
-        version of the program. Empty if the outputs are up to date.
+        One reason each: a missing file, a changed setting with both values, a changed input, an edited output, other
+        code or another version of the program. Empty if the outputs are up to date.
     """
     inputs = list(inputs)
     found = [f"{path}: is missing" for path in inputs if not path.exists()]
@@ -202,39 +217,19 @@ def differences(stage: str, settings: dict[str, Any], inputs: Iterable[Path], ou
         else:
             if meta.version != __version__:
                 found.append(f"made by version {meta.version}, this is {__version__}")
+            elif meta.code != code:
+                found.append(_changed_code(meta.code, code))
             found += changed_settings(meta.settings, settings)
-            if file_state(output, meta.artifact).sha256 != meta.artifact.sha256:
+            if is_edited(output, meta.artifact):
                 found.append(f"{output}: was edited")
             found += _changed_inputs(meta, states)
     return list(dict.fromkeys(found))  # outputs that were made together have the same reasons
 
 
-def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Compare two sets of settings.
-
-    Parameters
-    ----------
-    before, now : dict
-        The earlier and the present settings, as nested plain values.
-
-    Returns
-    -------
-    list of str
-        The dotted path of each setting that differs, with both values; a setting that is missing counts as None.
-
-    Examples
-    --------
-    >>> changed_settings({"sft": {"epochs": 8, "seed": 1}}, {"sft": {"epochs": 3, "seed": 1}})
-    ['sft.epochs was 8, is 3']
-    """
-    flat_before = {_RENAMED.get(key, key): value for key, value in _flat(before).items()}
-    flat_now = _flat(now)
-    keys = dict.fromkeys([*flat_before, *flat_now])
-    return [
-        f"{key} was {flat_before.get(key)!r}, is {flat_now.get(key)!r}"
-        for key in keys
-        if flat_before.get(key) != flat_now.get(key)
-    ]
+def _changed_code(before: dict[str, str], now: dict[str, str]) -> str:
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return f"the program's code has changed: {', '.join(changed[:_SHOWN])}{more}"
 
 
 def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
@@ -247,14 +242,6 @@ def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
         for (path, state), earlier in zip(states.items(), before, strict=True)
         if state.sha256 != earlier
     ]
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested settings into one level of dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def to_builtins(value: Any) -> Any:

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Write ``docs/configuration.md``: every key of the configuration, its default, what is allowed and what it means.
+
+    python scripts/document_configuration.py
+
+All of it stands in the schema (``src/enron_triage/config/``): in the comment above a key, its type and its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from enron_triage.config.keys import DocumentedKey, documented_sections
+
+PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
+
+
+def page() -> str:
+    """The page in Markdown."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield from (
+        "# Configuration",
+        "",
+        "Made by `scripts/document_configuration.py` from the comments in `src/enron_triage/config/`; edit those.",
+        "",
+        "A key is set in a YAML file (`--config FILE`) or by `--set KEY=VALUE` with the value in YAML. The help of a",
+        "command (`triage sft --help`) shows the keys of its section. An unknown key or a wrong value is refused.",
+    )
+    for section in documented_sections().values():
+        if section.keys:
+            yield from ("", f"## `{section.path}`" if section.path else "## The top level", "", section.meaning, "")
+            yield from ("| key | default | allowed | meaning |", "|---|---|---|---|")
+            yield from map(_row, section.keys)
+    yield ""
+
+
+def _row(key: DocumentedKey) -> str:
+    cells = (f"`{key.path}`", f"`{key.default}`", _escaped(key.allowed), _escaped(key.meaning))
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown sees no markup but code."""
+    parts = text.split("`")
+    parts[::2] = [part.replace("<", "&lt;").replace("*", r"\*").replace("|", r"\|") for part in parts[::2]]
+    return "`".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

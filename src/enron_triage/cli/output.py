@@ -1,0 +1,60 @@
+"""Printing a result: plain text for a pipe or a file; headings and a few words in colour for a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import typer
+
+_TABLE_ROW = re.compile(r"\||.*\S {2,}\S")  # of Markdown, or with columns
+_YAML = re.compile(r"\s*(- )?[\w.]+:( |$)")  # to be copied
+_STYLES = {
+    r"(?<![\w/.])collapsed(?![\w/.])": "bold red",
+    r"\bNOT better\b": "yellow",
+    r"(?<=: )would run\b": "yellow",
+    r"(?<=: )up to date\b": "green",
+    r"(?<![\w/.])best(?![\w/.])": "green",
+}
+
+
+def print_table(table: str) -> None:
+    """Print the result of a command on stdout.
+
+    On a terminal, sentences are wrapped between words; rows of tables and lines of YAML are left as they are.
+
+    Parameters
+    ----------
+    table : str
+        Lines without a newline at the end.
+    """
+    if not sys.stdout.isatty():
+        typer.echo(table)
+        return
+    from rich.console import Console  # takes a moment to import
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False)
+    for line, is_heading in _lines(table, console.width):
+        text = Text(line, style="bold" if is_heading else "")
+        for words, style in _STYLES.items():
+            text.highlight_regex(words, style)
+        console.print(text, soft_wrap=True)
+
+
+def _lines(table: str, width: int) -> Iterator[tuple[str, bool]]:
+    """The lines of a text, sentences wrapped, and whether each is a heading: of Markdown, or of a table's columns."""
+    in_table = False
+    for line in table.splitlines():
+        is_row = _TABLE_ROW.match(line) is not None
+        if is_row or line.startswith("#") or _YAML.match(line) or not line:
+            yield line, line.startswith("#") or (is_row and not in_table)
+        else:
+            indent = line[: len(line) - len(line.lstrip())] + "  "
+            wrapped = textwrap.wrap(
+                line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            )
+            yield from ((part, False) for part in wrapped)
+        in_table = is_row
