@@ -45,7 +45,7 @@ def test_data_that_nobody_knows_the_making_of_are_named_as_the_source(data):
     origin = load_checkpoint(run(data, SFT, "label.link_window=20d", "workers=1")).origin
     assert origin.data_stages == ["parse", "label", "split"]  # what `split` read is still known by its metadata
     (data / "data" / "emails_labeled.json.meta.json").unlink()
-    origin = load_checkpoint(run(data, SFT, "seed=2", "label.link_window=20d", "workers=1")).origin
+    origin = load_checkpoint(run(data, SFT, "seed=2", "label.link_window=20d", "workers=1", "overwrite=true")).origin
     assert origin.data_stages == ["split"]
     assert list(origin.sources) == ["emails_labeled.json"]
 

@@ -18,7 +18,9 @@ def chain(tmp_path):
         path.write_text(f"[{path.name!r}]")
     for stage, source, target in (("parse", *paths[:2]), ("label", *paths[1:])):
         states = provenance.input_states([source])
-        provenance.write_meta([target], stage=stage, settings={stage: 1}, inputs=states, counts={}, seconds=0)
+        provenance.write_meta(
+            [target], stage=stage, settings={stage: 1}, inputs=states, counts={}, seconds=0, code={}, origin=""
+        )
     return folder
 
 
@@ -40,7 +42,9 @@ def test_a_folder_may_have_been_moved(chain, tmp_path):
 def test_metadata_of_another_content_tell_nothing(chain):
     (chain / "b.json").write_text("[]")
     states = provenance.input_states([chain / "a.json"])
-    provenance.write_meta([chain / "b.json"], stage="parse", settings={}, inputs=states, counts={}, seconds=0)
+    provenance.write_meta(
+        [chain / "b.json"], stage="parse", settings={}, inputs=states, counts={}, seconds=0, code={}, origin=""
+    )
     assert of(chain / "c.json") == (["label"], ["b.json"])
     (chain / "c.json").write_text("[1]")
     assert of(chain / "c.json") == ([], ["c.json"])
