@@ -80,7 +80,7 @@ def test_the_version_is_printed(triage):
         (["dpo", "--set", "dpo.label_smoothing=0.5"], "dpo.label_smoothing"),
         (["evaluate"], "best_sft.pt: no such file or folder; run `triage sft` first"),
         (["evaluate", "--set", "evaluate.checkpoint=other.pt"], "other.pt: no such file or folder"),
-        (["sft", "--device", "tpu"], "allowed: auto, cpu, cuda, mps"),
+        (["sft", "--device", "tpu"], "device: must be auto, cpu, cuda, mps, or one of several GPUs such as cuda:1"),
     ],
 )
 def test_wrong_use_is_one_line_and_status_2(triage, arguments, message):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from enron_triage import pipeline
+from enron_triage.cli.clean import clean
 from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
@@ -293,3 +294,36 @@ class TestLocks:
         with pytest.raises(UsageError, match=r"best_sft\.test\.json: process"):
             evaluate()
         evaluate("evaluate.split=val")
+
+
+class TestClean:
+    def clean(self, *overrides, **options):
+        return clean(small(*overrides), **{"caches": False, "every_run": False, "dry_run": False, **options})
+
+    def test_it_removes_the_epochs_of_finished_trainings_and_what_killed_runs_left(self, data):
+        train("run=a", "sft.epochs=2")
+        train("sft.epochs=2")
+        kept = {path: path.read_bytes() for path in Path("checkpoints").glob("*.pt") if "epoch" not in path.name}
+        Path("data/.emails.json.partial").write_text("[")
+        epochs = sorted(str(path) for path in Path("checkpoints").glob("sft_epoch_*.pt"))
+        assert len(epochs) == 2
+        found = self.clean(dry_run=True).data
+        assert found["files"] == [*epochs, "data/.emails.json.partial"]
+        assert all(Path(name).exists() for name in found["files"])
+        assert self.clean().data["files"] == found["files"]
+        assert not any(Path(name).exists() for name in found["files"])
+        assert {path: path.read_bytes() for path in Path("checkpoints").glob("*.pt")} == kept
+        assert pipeline.stage_run("sft", small("sft.epochs=2")).is_up_to_date()
+        assert len(list(Path("checkpoints/a").glob("sft_epoch_*.pt"))) == 2
+        assert len(self.clean(every_run=True).data["files"]) == 2
+
+    def test_an_unfinished_training_and_caches_stay_unless_asked(self, data):
+        train()
+        unfinished = Path("checkpoints/sft_epoch_7.pt")
+        unfinished.write_bytes(b"later than the last")
+        os.utime(unfinished, ns=(0, Path("checkpoints/stage_1.pt").stat().st_mtime_ns + 1))
+        self.clean()
+        assert unfinished.exists()
+        assert list(Path("data/features").iterdir())
+        self.clean(caches=True)
+        assert not list(Path("data/features").iterdir())

@@ -85,6 +85,8 @@ class Result(msgspec.Struct, kw_only=True):
         The name of the stage.
     table : str
         For people: what ``triage <stage>`` prints.
+    verbatim : bool
+        Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
     data : dict
         For programs: what ``--json`` prints.
     """
@@ -92,6 +94,7 @@ class Result(msgspec.Struct, kw_only=True):
     stage: str
     table: str
     data: dict[str, Any]
+    verbatim: bool = False
 
 
 class StageRun:

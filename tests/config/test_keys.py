@@ -90,7 +90,11 @@ def test_sections_hold_their_own_keys_and_a_sentence():
     sections = documented_sections()
     assert list(sections)[:3] == ["", "pipeline", "download"]
     assert [key.path for key in sections["download"].keys] == ["download.source", "download.sha256"]
-    assert [key.path for key in sections["download.demo"].keys] == ["download.demo.mailboxes", "download.demo.messages"]
+    assert [key.path for key in sections["download.demo"].keys] == [
+        "download.demo.seed",
+        "download.demo.mailboxes",
+        "download.demo.messages",
+    ]
     assert sections["sft"].meaning == "Supervised fine-tuning (stage 1)."
     assert all(section.meaning for section in sections.values())
 
@@ -99,6 +103,7 @@ def test_the_keys_below_a_path_are_those_of_a_section_with_its_sections_or_one_k
     assert [key.path for key in keys_below("download")] == [
         "download.source",
         "download.sha256",
+        "download.demo.seed",
         "download.demo.mailboxes",
         "download.demo.messages",
     ]

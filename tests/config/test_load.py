@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from enron_triage.config import paths
 from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.load import check_config, load_config
 from enron_triage.config.schema import Config
+from enron_triage.config.strict_yaml import parse_yaml
 from enron_triage.config.types import seconds
 from enron_triage.errors import UsageError
 
@@ -70,10 +70,10 @@ def test_a_named_run_has_its_own_folders():
         ("sft.dropout=0.1", "sft.dropout: unknown key; did you mean "),
         ("source=x", "source: unknown key; did you mean download.source or parse.source?"),
         ("frobnicate=3", "frobnicate: unknown key; allowed here: seed, "),
-        ("sft.epochs=many", "sft.epochs: Expected int but got str"),
-        ("sft.epochs=0", "sft.epochs: Expected int >= 1"),
+        ("sft.epochs=many", 'sft.epochs: must be a whole number from 1 on, not "many"'),
+        ("sft.epochs=0", "sft.epochs: must be a whole number from 1 on, not 0"),
         ("sft=3", "sft: must be a section"),
-        ("device=tpu", "device: Invalid enum value 'tpu'; allowed: auto, cpu, cuda, mps"),
+        ("device=tpu", "device: must be auto, cpu, cuda, mps, or one of several GPUs such as cuda:1, not"),
         ("features.groups=[telepathy]", "allowed: metadata, history"),
         ("pipeline.stages=[]", "pipeline.stages"),
         ("label.reply_now_within=soon", "label.reply_now_within: must be a duration such as 90s, 30m, 1h or 7d"),
@@ -86,9 +86,19 @@ def test_a_named_run_has_its_own_folders():
         ("workers=0", "workers: must be auto, or a number of processes from 1 on"),
         ("workers=two", "workers: must be auto, or a number of processes from 1 on"),
         ("download.sha256=abc", "download.sha256: must be 64 hexadecimal digits"),
-        ("split.ratios=[0.8, 0.1]", "split.ratios: Expected list of length 3 but got 2"),
+        ("split.ratios=[0.8, 0.1]", "split.ratios: must be a list of 3, each a number above 0, not [0.8, 0.1]"),
         ("split.ratios=[6, 2, 2]", "split.ratios: sum to 10; write shares that sum to 1"),
         ("split.ratios=[0.7, 0.2, 0.09999]", "split.ratios: sum to 0.99999; write"),
+        ("seed=on", 'seed: must be a whole number, not "on"'),
+        ("seed=1:30", 'seed: must be a whole number, not "1:30"'),
+        ("seed=1e3", "seed: must be a whole number, not 1000.0"),
+        ("sft.resume=yes", 'sft.resume: must be true or false, not "yes"'),
+        ("sft.learning_rate=fast", 'sft.learning_rate: must be a number above 0, not "fast"'),
+        ("sft.learning_rate=.inf", "sft.learning_rate: must be finite, not inf"),
+        ("rewards.costs=[[0, .nan]]", "rewards.costs: must be finite, not nan"),
+        ("evaluate.split=2024", """evaluate.split: must be text, not 2024; put it in quotes, as '"2024"' in a shell"""),
+        ("device=cuda:-1", "device: must be auto, cpu, cuda, mps, or one of several GPUs such as cuda:1, not"),
+        ("sft={epochs: &e [*e]}", "an alias within what it stands for"),
         ("noequals", "must read key.path=value"),
         ("sft..epochs=3", "must read key.path=value"),
         ("sft.epochs=[1", "not a YAML value"),
@@ -124,6 +134,51 @@ def test_an_error_in_a_file_is_one_line_with_its_place(tmp_path, text, message):
     with pytest.raises(UsageError, match=rf"a\.yaml: not valid YAML: {message}") as raised:
         load_config([write(tmp_path / "a.yaml", text)])
     assert "\n" not in str(raised.value)
+
+
+def test_numbers_and_words_are_read_as_yaml_1_2_has_them():
+    text = "{a: 012, b: 1:30, c: on, d: yes, e: 1e-3, f: 0o12, g: true, h: ~, i: 1997-01-31, j: -.5E+3}"
+    assert parse_yaml(text) == {
+        "a": 12,
+        "b": "1:30",
+        "c": "on",
+        "d": "yes",
+        "e": 0.001,
+        "f": 10,
+        "g": True,
+        "h": None,
+        "i": datetime.date(1997, 1, 31),
+        "j": -500.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sft:\n  <<: {epochs: 3}\n  seed: 1\n  seed: 2\n", "line 4, column 3: key seed is already in line 3"),
+        ("sft:\n  <<: {seed: 1, seed: 2}\n", "line 2, column 17: key seed is already in line 2"),
+        ("sft: &a\n  epochs: *a\n", "line 1, column .*: an alias within what it stands for"),
+        ("--- {seed: 1}\n--- {seed: 2}\n", "line 2, column 1: .* but found another document"),
+        ("sft: {resume: !!bool maybe}\n", "line 1, column 15: maybe"),
+    ],
+)
+def test_what_yaml_would_let_pass_is_refused(tmp_path, text, message):
+    with pytest.raises(UsageError, match=message) as raised:
+        load_config([write(tmp_path / "a.yaml", text)])
+    assert "\n" not in str(raised.value)
+
+
+def test_an_override_of_one_section_leaves_another_that_shares_its_values_by_an_alias(tmp_path):
+    file = write(tmp_path / "a.yaml", "sft: &short {epochs: 3}\ndpo: *short\n")
+    config = load_config([file], ["sft.epochs=5"])
+    assert (config.sft.epochs, config.dpo.epochs) == (5, 3)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "mps", "cuda:0", "cuda:11"])
+def test_a_gpu_may_be_named_by_its_number_which_does_not_decide_a_result(device):
+    config = load_config([], device=device)
+    assert config.device == device
+    assert config.settings(["device"]) == {"device": device.partition(":")[0]}
 
 
 def test_a_key_overrides_a_merged_value(tmp_path):
@@ -180,7 +235,7 @@ def test_shipped_configurations_are_valid_and_say_why(file):
     assert isinstance(config, Config)
     assert file.read_text().startswith("# ")
     # A file that holds only comments would be the defaults under another name.
-    assert yaml.safe_load(file.read_text())
+    assert parse_yaml(file.read_text())
 
 
 def test_each_shipped_configuration_sets_what_its_name_says():
@@ -227,7 +282,7 @@ def test_the_names_of_a_table_are_read_without_loading_what_it_needs():
         "enron_triage.features.groups:GROUPS",
         "enron_triage.labels.schemes:SCHEMES",
         "enron_triage.mail.sources:SOURCES",
-        "enron_triage.pipeline:STAGES",
+        "enron_triage.pipeline.stages:STAGES",
     )
     done = subprocess.run([sys.executable, "-c", code, *tables], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

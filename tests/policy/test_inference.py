@@ -51,3 +51,19 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch, name):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(UsageError, match=f"--device {name}: not available on this machine; use --device auto"):
         choose_device(name)
+
+
+def test_one_of_several_gpus_is_chosen_by_its_number(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(UsageError, match=r"--device cuda:2: no such GPU on this machine; there are: cuda:0, cuda:1$"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.parametrize("name", ["tpu", "cpu:0", "cuda:", "cuda:x", "mps:1"])
+def test_a_device_that_does_not_exist_is_refused_with_those_that_do(monkeypatch, name):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(UsageError, match=rf"--device {name}: no such device; use auto, cpu, cuda"):
+        choose_device(name)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from enron_triage import pipeline
-from enron_triage.config.load import check_config, load_config
+from enron_triage.config.checking import check_config
+from enron_triage.config.load import load_config
 from enron_triage.policy.checkpoint import load_checkpoint, save_checkpoint
 from enron_triage.policy.origin import decisive_values
 from enron_triage.runtime import invocation

@@ -110,6 +110,11 @@ def test_a_device_without_a_backend_and_more_processes_than_gpus_are_refused(mon
         distributed.process_group(torch.device("mps")),
     ):
         pass
+    with (
+        pytest.raises(UsageError, match="cuda:1: torchrun gives each process a GPU of its own; use --device cuda"),
+        distributed.process_group(torch.device("cuda:1")),
+    ):
+        pass
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(UsageError, match="1 GPUs here"), distributed.process_group(torch.device("cuda")):

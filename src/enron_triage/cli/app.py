@@ -20,6 +20,7 @@ import typer
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enron_triage import pipeline
+from enron_triage.cli.advice import given_options, with_options
 from enron_triage.cli.commands import COMMANDS
 from enron_triage.cli.completion import join_words
 from enron_triage.cli.help import CommandHelp, ProgramHelp
@@ -36,7 +37,7 @@ from enron_triage.cli.options import (
     VersionOption,
 )
 from enron_triage.cli.output import print_table
-from enron_triage.config.load import load_config
+from enron_triage.config.merging import read_sources
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
 from enron_triage.pipeline import STAGES
@@ -59,7 +60,7 @@ def build_app() -> typer.Typer:
     for name, stage in STAGES.items():
         _add(app, name, _run_stage(name), stage.help)
     for name, command in COMMANDS.items():
-        _add(app, name, command.run, inspect.getdoc(command.run))
+        _add(app, name, command.run, inspect.getdoc(command.run), takes_sources=command.takes_sources)
     return app
 
 
@@ -78,8 +79,15 @@ def _run_stage(name: str) -> Callable[[Config], Result]:
     return lambda config: pipeline.run_stage(name, config)
 
 
-def _add(app: typer.Typer, name: str, work: Callable[..., Result | None], help_text: str | None) -> None:
-    """Add a command: the options that all have, then those of `work` besides the configuration.
+def _add(
+    app: typer.Typer,
+    name: str,
+    work: Callable[..., Result | None],
+    help_text: str | None,
+    *,
+    takes_sources: bool = False,
+) -> None:
+    """Add a command: the options that all have, then those of `work` besides the configuration, or its sources.
 
     An option of `work` stands in place of a shared one of the same name: ``inspect`` has a ``--config`` of its own.
     """
@@ -98,14 +106,14 @@ def _add(app: typer.Typer, name: str, work: Callable[..., Result | None], help_t
         **own: Any,
     ) -> None:
         _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-        places = {
-            "data_dir": data_dir,
-            "checkpoint_dir": checkpoint_dir,
-            "device": device,
-            "overwrite": overwrite or None,
-        }
-        loaded = load_config(config or [], overrides or [], **places)
-        _print_result(lambda: work(loaded, **own), as_json)
+        top_level = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
+        sources = read_sources(config or [], overrides or [], **top_level, overwrite=overwrite or None)
+        try:
+            given = sources if takes_sources else sources.load()
+            _print_result(lambda: work(given, **own), as_json)
+        except TriageError as error:
+            error.add_note(given_options(config or [], overrides or [], data_dir, checkpoint_dir))
+            raise
 
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
     *every, _ = inspect.signature(command, eval_str=True).parameters.values()
@@ -135,6 +143,8 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
     if result is not None and ranks.rank() == 0:
         if as_json:
             typer.echo(msgspec.json.encode(result.data).decode())
+        elif result.verbatim:
+            typer.echo(result.table)
         else:
             print_table(result.table)
 
@@ -148,9 +158,9 @@ def main() -> None:
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)
     except ArtifactError as error:
-        _fail(str(pipeline.with_advice(error)), error.exit_status)
+        _fail(with_options(pipeline.with_advice(error), error), error.exit_status)
     except TriageError as error:
-        _fail(str(error), error.exit_status)
+        _fail(with_options(error, error), error.exit_status)
     except BrokenPipeError:  # whoever read the output has had enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
 from enron_triage import pipeline
+from enron_triage.cli import clean, config_commands
 from enron_triage.cli.completion import complete_checkpoint
+from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
-from enron_triage.errors import InterruptedRun
+from enron_triage.errors import InterruptedRun, UsageError
 from enron_triage.stage_run import Result
 
 
@@ -27,6 +29,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     run : callable
         Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
+    takes_sources : bool
+        Whether it takes, in the place of the configuration, its `Sources`, which know where each value comes from.
     example : str
         A call, for the help.
     inputs, outputs : dict of str to str
@@ -36,6 +40,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     run: Callable[..., Result | None]
+    takes_sources: bool = False
     example: str = ""
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
@@ -49,19 +54,80 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Run stages that are 
 
 
 def _run(
-    config: Config,
+    sources: Sources,
     start: FromOption = None,
     force: ForceOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and why; run nothing.")] = False,
 ) -> Result:
     """Run the stages of pipeline.stages, skipping those that are up to date."""
     work = pipeline.status if dry_run else pipeline.run
-    return work(config, start=start, force=force)
+    return work(sources.load(), start=start, force=force, may_fetch=_asks_for_mail(sources))
 
 
-def _status(config: Config, start: FromOption = None, force: ForceOption = False) -> Result:
+def _status(sources: Sources, start: FromOption = None, force: ForceOption = False) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
-    return pipeline.status(config, start=start, force=force)
+    return pipeline.status(sources.load(), start=start, force=force, may_fetch=_asks_for_mail(sources))
+
+
+def _asks_for_mail(sources: Sources) -> bool:
+    """Whether somebody has said where the mail comes from: the default would fetch 423 MB."""
+    return "download.source" in sources.origins()
+
+
+def _config(
+    sources: Sources,
+    section: Annotated[
+        str, typer.Argument(metavar="SECTION", help="Show one section or key only, e.g. sft.", show_default=False)
+    ] = "",
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema instead, for editors.")] = False,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Print instead where two files, or shipped ones, differ.", show_default=False),
+    ] = None,
+) -> Result:
+    """Print the configuration in force as YAML, and where each value comes from.
+
+    What it prints can be given to --config again. --json gives one object of "config" and "origins".
+    """
+    if sum([bool(section), schema, diff is not None]) > 1:
+        raise UsageError("config: give one of SECTION, --schema and --diff")
+    if schema:
+        return config_commands.show_schema()
+    return config_commands.compare(sources, *diff) if diff else config_commands.show(sources, section)
+
+
+def _configs(
+    config: Config,
+    action: Annotated[
+        Literal["list", "show", "copy"], typer.Argument(help="show NAME prints one, copy NAME [TARGET] copies it.")
+    ] = "list",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped file's name.", show_default=False)] = "",
+    target: Annotated[
+        Path | None,
+        typer.Argument(metavar="TARGET", help="Where to copy it, by default NAME.yaml here.", show_default=False),
+    ] = None,
+) -> Result:
+    """List, show or copy the configurations that come with the program; --config takes their names."""
+    if (action == "list" and name) or (action == "show" and target):
+        raise UsageError("configs: write `configs`, `configs show NAME` or `configs copy NAME [TARGET]`")
+    if action == "list":
+        return config_commands.list_shipped()
+    if not name:
+        raise UsageError(f"configs {action}: name a shipped configuration; `triage configs` lists them")
+    return config_commands.copy_shipped(name, target) if action == "copy" else config_commands.show_shipped(name)
+
+
+def _clean(
+    config: Config,
+    caches: Annotated[bool, typer.Option("--caches", help="Remove cached features, too: they are made again.")] = False,
+    all_runs: Annotated[bool, typer.Option("--all-runs", help="Of every run below the checkpoints' folder.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files; remove none.")] = False,
+) -> Result:
+    """Remove the epoch checkpoints of finished trainings, and what killed runs have left.
+
+    Results stay: the policies, evaluations and data. A finished training cannot be extended by more epochs afterwards.
+    """
+    return clean.clean(config, caches=caches, every_run=all_runs, dry_run=dry_run)
 
 
 def _preferences(
@@ -151,13 +217,28 @@ def _predict(
 COMMANDS: dict[str, Command] = {
     "run": Command(
         run=_run,
+        takes_sources=True,
         example="triage run --config configs/demo.yaml",
         settings=("pipeline",),
     ),
     "status": Command(
         run=_status,
+        takes_sources=True,
         example="triage status --config configs/demo.yaml",
         settings=("pipeline",),
+    ),
+    "config": Command(
+        run=_config,
+        takes_sources=True,
+        example="triage config --config sft_weighted --set sft.epochs=3",
+    ),
+    "configs": Command(
+        run=_configs,
+        example="triage configs copy sft_weighted mine.yaml",
+    ),
+    "clean": Command(
+        run=_clean,
+        example="triage clean --all-runs --dry-run",
     ),
     "preferences": Command(
         run=_preferences,

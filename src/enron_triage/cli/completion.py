@@ -14,6 +14,7 @@ import typer
 from enron_triage.config.keys import DocumentedKey, documented_keys
 from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
+from enron_triage.config.shipped import shipped_files
 from enron_triage.errors import TriageError
 
 Completions = list[tuple[str, str]]  # a word, and what it means
@@ -96,7 +97,7 @@ def complete_configuration(incomplete: str) -> Completions:
     """
     folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     files = [file for pattern in ("*.y*ml", "*/*.y*ml") for file in sorted(folder.glob(pattern))]
-    return _completed(incomplete, ((name, "") for name in [*_shipped(), *map(str, files)]), incomplete)
+    return _completed(incomplete, ((name, "") for name in [*shipped_files(), *map(str, files)]), incomplete)
 
 
 def complete_device(incomplete: str) -> Completions:
@@ -146,8 +147,3 @@ def _configuration(context: typer.Context) -> Config:
         return load_config(files, options.get("overrides") or (), checkpoint_dir=options.get("checkpoint_dir"))
     except TriageError:
         return Config(checkpoint_dir=options.get("checkpoint_dir") or Config().checkpoint_dir)
-
-
-def _shipped() -> list[str]:
-    """The names of the shipped configurations."""
-    return sorted(file.stem for file in (Path(__file__).parents[3] / "configs").glob("*.yaml"))

@@ -15,7 +15,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="YAML configuration; repeatable, later files win.",
+        help="YAML file, or a shipped one's name; repeatable, later ones win.",
         autocompletion=complete_configuration,
     ),
 ]
@@ -34,7 +34,7 @@ CheckpointOption = Annotated[
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.", autocompletion=complete_device),
+    typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.", autocompletion=complete_device),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace records of other mail, and a policy of other settings.")

@@ -12,7 +12,7 @@ import msgspec
 
 from enron_triage.config.types import Choices, Dates, Duration, PositiveFloat, PositiveInt, Section, Sha256
 
-StageName = Annotated[str, Choices("enron_triage.pipeline:STAGES")]
+StageName = Annotated[str, Choices("enron_triage.pipeline.stages:STAGES")]
 
 
 class PipelineConfig(Section, frozen=True):

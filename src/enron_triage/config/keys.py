@@ -118,8 +118,15 @@ def yaml_text(value: Any) -> str:
         return "[" + ", ".join(map(yaml_text, value)) + "]"
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT
-        return value if plain else json.dumps(value, ensure_ascii=False)
+        return value if plain else "".join(map(_escaped, json.dumps(value, ensure_ascii=False)))
     return json.dumps(value) if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def _escaped(character: str) -> str:
+    """A character of a text in quotes, as an escape if YAML does not allow it or would take it for a line break."""
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
 
 
 def _sections(section: type, defaults: Section, path: str, meaning: str) -> Iterator[DocumentedSection]:

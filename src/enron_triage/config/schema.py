@@ -128,7 +128,7 @@ class Config(Section, frozen=True):
     def settings(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of some keys, as the metadata of an artifact record them.
 
-        A seed that is not set is replaced by the top-level one, and ``resume`` is left out.
+        A seed that is not set is replaced by the top-level one; ``resume`` and a GPU's number are left out.
 
         Parameters
         ----------
@@ -146,6 +146,7 @@ class Config(Section, frozen=True):
         {'seed': 42, 'label': {'scheme': 'received'}}
         """
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        plain["device"] = self.device.partition(":")[0]  # which of several GPUs does not change a result
         for name in _SEEDED:
             if plain[name]["seed"] is None:
                 plain[name]["seed"] = self.seed

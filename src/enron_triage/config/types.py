@@ -61,7 +61,13 @@ Costs = Annotated[
     tuple[CostRow, CostRow, CostRow, CostRow, CostRow],
     msgspec.Meta(description="5 rows of 5 numbers: what the owner did, by what is predicted"),
 ]
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+DeviceName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(auto|cpu|mps|cuda(:(0|[1-9]\d*))?)$",
+        description="auto, cpu, cuda, mps, or one of several GPUs such as cuda:1",
+    ),
+]
 DecisionStages = Literal["one", "two"]
 SelectionMetric = Literal["macro_f1", "accuracy", "balanced_accuracy", "loss", "mean_reward"]
 

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from enron_triage import __version__
-from enron_triage.config.load import check_config
+from enron_triage.config.checking import check_config
 from enron_triage.config.nested import changed, flatten, merge
 from enron_triage.config.strict_yaml import parse_yaml
 from enron_triage.config.training import EvaluateConfig

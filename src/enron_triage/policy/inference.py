@@ -47,8 +47,9 @@ def choose_device(name: DeviceName) -> torch.device:
 
     Parameters
     ----------
-    name : {"auto", "cpu", "cuda", "mps"}
-        The device; ``auto`` takes a GPU where there is one.
+    name : str
+        ``cpu``, ``cuda``, ``mps``, or one of several GPUs by its number (``cuda:1``); ``auto`` takes a GPU where there
+        is one.
 
     Returns
     -------
@@ -63,6 +64,12 @@ def choose_device(name: DeviceName) -> torch.device:
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(device for device, there in available.items() if there))
-    if not available[name]:
+    kind, colon, number = name.partition(":")
+    if kind not in available or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise UsageError(f"--device {name}: no such device; use auto, cpu, cuda, cuda:1 (a GPU's number) or mps")
+    if not available[kind]:
         raise UsageError(f"--device {name}: not available on this machine; use --device auto")
+    if number and int(number) >= torch.cuda.device_count():
+        there = ", ".join(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+        raise UsageError(f"--device {name}: no such GPU on this machine; there are: {there}")
     return torch.device(name)

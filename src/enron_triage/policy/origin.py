@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from enron_triage.config.load import check_config
+from enron_triage.config.checking import check_config
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.pipeline import STAGES

@@ -86,8 +86,8 @@ class Triage:
         ----------
         path : str or Path
             The checkpoint's file.
-        device : {"cpu", "cuda", "mps", "auto"}
-            Where the policy computes.
+        device : str
+            Where the policy computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
         rule : str, optional
             The decision rule, by default the checkpoint's own.
 

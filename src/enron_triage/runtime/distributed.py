@@ -45,13 +45,15 @@ def process_group(device: torch.device) -> Iterator[None]:
     Raises
     ------
     UsageError
-        If this machine has fewer GPUs than processes, or `device` is neither ``cpu`` nor ``cuda``.
+        If this machine has fewer GPUs than processes, or `device` is neither ``cpu`` nor ``cuda`` (without a number).
     TriageError
         If another process has ended before the block does.
     """
     if ranks.world_size() == 1:
         yield
         return
+    if device.index is not None:
+        raise UsageError(f"--device {device}: torchrun gives each process a GPU of its own; use --device cuda")
     if device.type == "cuda":
         if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) > torch.cuda.device_count():
             raise UsageError(f"{torch.cuda.device_count()} GPUs here; give torchrun no more with --nproc-per-node")

@@ -116,7 +116,7 @@ def run_fingerprint(stage: StageRun, device: torch.device) -> str:
         Where it computes.
     """
     states = provenance.input_states(stage.inputs.values()).values()
-    content = [stage.settings, [state.sha256 for state in states], __version__, str(device)]
+    content = [stage.settings, [state.sha256 for state in states], __version__, device.type]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 

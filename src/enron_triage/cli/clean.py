@@ -1,0 +1,56 @@
+"""``triage clean``: what only a later run could use, and what interrupted ones have left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from enron_triage.config.schema import Config
+from enron_triage.pipeline import STAGES
+from enron_triage.runtime import artifacts
+from enron_triage.stage_run import Result
+
+_EPOCH = re.compile(r"(?P<stage>[a-z]+)_epoch_\d+\.pt")
+
+
+def clean(config: Config, *, caches: bool, every_run: bool, dry_run: bool) -> Result:
+    """Remove files that no result needs.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration: its folders.
+    caches : bool
+        Whether to remove cached features and fitted parts, too; a later run makes them again.
+    every_run : bool
+        Whether to go through the folders of all runs below ``checkpoint_dir``, not only this one's.
+    dry_run : bool
+        Whether to list the files without removing them.
+    """
+    checkpoints = Path(config.checkpoint_dir)
+    folders = [path for path in checkpoints.rglob("*") if path.is_dir()] if every_run else []
+    found = [path for folder in {config.checkpoints, *folders} for path in _epochs_of_finished(folder)]
+    found += [path for folder in (config.data, checkpoints) for path in folder.rglob(".*.partial")]
+    if caches:
+        found += [path for path in (config.data / "features").rglob("*") if path.is_file()]
+    found = sorted(set(found))
+    size = sum(path.stat().st_size for path in found if path.is_file())
+    if not dry_run:
+        for path in found:
+            artifacts.remove(path)
+    listed = [str(path) for path in found]
+    summary = f"{len(found)} files, {size:,} bytes {'would be removed' if dry_run else 'removed'}"
+    data = {"files": listed, "bytes": size, "removed": not dry_run}
+    return Result(stage="clean", table="\n".join([*listed, summary]), data=data)
+
+
+def _epochs_of_finished(folder: Path) -> Iterator[Path]:
+    """The epoch checkpoints of stages that have finished since; an unfinished run goes on from its own."""
+    for path in folder.glob("*_epoch_*.pt"):
+        epoch = _EPOCH.fullmatch(path.name)
+        stage = STAGES.get(epoch["stage"]) if epoch else None
+        if stage is not None and stage.number is not None:
+            last = folder / f"stage_{stage.number}.pt"
+            if last.exists() and last.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+                yield path

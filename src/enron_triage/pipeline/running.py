@@ -1,0 +1,150 @@
+"""Running stages: one, or those of a pipeline in order; which have to run, why, and what is refused."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from enron_triage.config import evaluations
+from enron_triage.config.schema import Config
+from enron_triage.errors import UsageError
+from enron_triage.pipeline.stages import STAGES, stage_run
+from enron_triage.stage_run import Result, StageRun
+
+logger = logging.getLogger(__name__)
+
+
+def run_stage(name: str, config: Config) -> Result:
+    """Run one stage, whether it is up to date or not.
+
+    Parameters
+    ----------
+    name : str
+        A key of `STAGES`.
+    config : Config
+        The whole configuration.
+    """
+    return _function(STAGES[name].run)(config)
+
+
+def run(config: Config, *, start: str | None = None, force: bool = False, may_fetch: bool = True) -> Result:
+    """Run the stages of ``pipeline.stages`` in order, skipping those that are up to date.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    start : str, optional
+        The stage to begin with: those before it are taken as they are.
+    force : bool
+        Whether stages run that are up to date.
+    may_fetch : bool
+        Whether the Enron archive, 423 MB, may be fetched.
+
+    Raises
+    ------
+    TriageError
+        Whatever a stage raises; the work of the stages before it is kept. What must not be replaced is refused before
+        anything runs.
+    """
+    steps = _steps(config, start)
+    for step in steps:
+        if force or not step.is_up_to_date():
+            _refuse(step, may_fetch)
+    done: dict[str, Any] = {}
+    evaluations: list[dict[str, Any]] = []
+    table = ""
+    for number, step in enumerate(steps, 1):
+        result = _run_or_read(step, force)
+        if step.name == "evaluate":
+            evaluations.append(result.data)
+        if number < len(steps) and result.table:  # the last one's is the result
+            logger.info("%s", result.table if step.name != "evaluate" else _summary(result.data))
+        done[step.name], table = result.data or "up to date", result.table
+    return Result(stage="run", table=table, data={"stages": done, "evaluations": evaluations})
+
+
+def status(config: Config, *, start: str | None = None, force: bool = False, may_fetch: bool = True) -> Result:
+    """What `run` would do, stage by stage, and why; nothing is run.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    start : str, optional
+        As for `run`.
+    force : bool
+        As for `run`.
+    may_fetch : bool
+        As for `run`.
+    """
+    stages: dict[str, Any] = {}
+    lines: list[str] = []
+    made_again: dict[Path, str] = {}  # by the stages before
+    for step in _steps(config, start):
+        after = sorted({made_again[path] for path in step.inputs.values() if path in made_again})
+        reasons = ["--force"] if force else step.reasons_to_run()
+        if reasons or after:
+            made_again |= dict.fromkeys(step.outputs.values(), step.name)
+        stages[step.title] = {"up_to_date": not reasons, "reasons": reasons, "after": after}
+        unless = f", unless {', '.join(after)} changes its input" if after else ""
+        lines += [f"{step.title}: would run"] if reasons else [f"{step.title}: up to date{unless}"]
+        lines += [f"  {reason}" for reason in reasons]
+        try:
+            if reasons:
+                _refuse(step, may_fetch)
+        except UsageError as error:
+            stages[step.title]["refused"] = str(error)
+            lines.append(f"  but it would refuse: {error}")
+    return Result(stage="status", table="\n".join(lines), data={"stages": stages})
+
+
+def _steps(config: Config, start: str | None) -> list[StageRun]:
+    """The stages to run, in order; ``evaluate`` once for every policy that the run makes, on val and on test."""
+    names = config.pipeline.stages
+    if start is not None and start not in names:
+        raise UsageError(f"--from {start}: not a stage of this pipeline, which has {', '.join(names)}")
+    policies = [f"best_{name}" for name in names if STAGES[name].policy]
+    steps = []
+    for name in names[names.index(start) if start else 0 :]:
+        configs = evaluations.of_run(config, policies) if name == "evaluate" else [config]
+        steps += [stage_run(name, each) for each in configs]
+    return steps
+
+
+def _refuse(step: StageRun, may_fetch: bool) -> None:
+    """Refuse to replace what somebody may still want, and to fetch hundreds of megabytes that nobody asked for."""
+    step.refuse_to_replace()
+    if step.name == "download" and step.config.download.source == "cmu" and not may_fetch:
+        raise UsageError(
+            "download: no configuration says where the mail comes from; --config enron fetches the Enron archive "
+            "(423 MB), --config demo writes a demo corpus, --set download.source=PATH takes an archive on disk"
+        )
+
+
+def _run_or_read(step: StageRun, force: bool) -> Result:
+    """Run a stage; or, where it is up to date, read what it found."""
+    if force or not step.is_up_to_date():
+        logger.info("%s: running", step.title)
+        return _function(step.stage.run)(step.config)
+    logger.info("%s: up to date", step.title)
+    if step.stage.stored is not None:
+        return _function(step.stage.stored)(step.config)
+    return Result(stage=step.name, table=f"{step.title}: up to date", data={})
+
+
+def _summary(evaluation: dict[str, Any]) -> str:
+    return (
+        f"{evaluation['checkpoint']} on {evaluation['split']}: {evaluation['count']:,} messages, "
+        f"accuracy {evaluation['accuracy']:.4f}, macro-F1 {evaluation['macro_f1']:.4f}"
+    )
+
+
+def _function(reference: str) -> Callable[[Config], Result]:
+    """The function that a row names as ``module:function``."""
+    module, _, name = reference.partition(":")
+    function: Callable[[Config], Result] = getattr(importlib.import_module(module), name)
+    return function
