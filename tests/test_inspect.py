@@ -149,6 +149,24 @@ def test_what_began_with_a_policy_of_other_settings_says_what_it_needs(made, tmp
 
 
 @pytest.mark.slow
+def test_an_extended_training_says_how_to_repeat_it(made, tmp_path):
+    for name in ("first/best_sft", "second/best_dpo"):
+        checkpoint = load_checkpoint(made / "policies" / f"{name}.pt")
+        origin = msgspec.structs.replace(checkpoint.origin, extended_from=[1])
+        if origin.parents:
+            begun = msgspec.structs.replace(origin.parents["init"], extended_from=[1])
+            origin = msgspec.structs.replace(origin, parents={"init": begun})
+        path = tmp_path / f"{checkpoint.stage}.pt"
+        save_checkpoint(path, msgspec.structs.replace(checkpoint, origin=origin))
+        needs = reproduction(Facts.of(path)).needs
+        assert (
+            f"The training of {checkpoint.stage} was extended: run with --set {checkpoint.stage}.epochs=1"
+            in needs[0 if "sft" in name else -2]
+        )
+        assert ("its training was extended, from 1 epochs" in needs[0]) == ("dpo" in name)
+
+
+@pytest.mark.slow
 def test_the_text_fits_80_columns_and_tells_data_settings_and_beginnings(made, triage):
     status, text, _ = triage("inspect", "second/best_dpo", "--checkpoint-dir", str(made / "policies"))
     assert status == 0

@@ -145,6 +145,9 @@ def _add(origin: Origin, chain: _Chain) -> None:
             chain.digests[parent.stage] = file.sha256
             _add(parent, chain)
     chain.stages.append(origin.stage)
+    if origin.extended_from:
+        first = " and again with ".join(f"--set {section_of(origin.stage)}.epochs={n}" for n in origin.extended_from)
+        chain.needs.append(f"The training of {origin.stage} was extended: run with {first}, then without.")
     for name, file in origin.data.items():
         if name not in origin.parents and name not in ("train", "val"):
             chain.needs.append(
@@ -156,6 +159,8 @@ def _why_apart(parent: Origin, sha256: str, chain: _Chain) -> str:
     """Why a training cannot be part of the same configuration; empty if it can."""
     if not parent.stage:
         return "it does not tell how it was made"
+    if parent.extended_from:
+        return f"its training was extended, from {', '.join(map(str, parent.extended_from))} epochs"
     if chain.digests.get(parent.stage, sha256) != sha256:
         return f"one configuration trains {parent.stage} only once"
     if any(parent.data[name].sha256 != chain.last.data[name].sha256 for name in ("train", "val")):

@@ -117,6 +117,8 @@ def _what(facts: Facts) -> Iterator[str]:
     checkpoint, model = facts.checkpoint, facts.checkpoint.model
     epochs = f" of {facts.epochs}" if facts.epochs else ""
     yield from _row("trained by", f"triage {checkpoint.stage}, after epoch {checkpoint.epoch}{epochs}")
+    if facts.origin.extended_from:
+        yield from _row("extended", f"from {', '.join(map(str, facts.origin.extended_from))} epochs")
     if facts.origin.run:
         yield from _row("run", facts.origin.run)
     yield from _row("label scheme", checkpoint.scheme)

@@ -56,6 +56,8 @@ class Origin(msgspec.Struct, kw_only=True, frozen=True):
         Of the program, its libraries and the machine: see `invocation.versions`.
     processes : int
         How many processes trained together.
+    extended_from : list of int
+        The numbers of epochs that the training was for before it was extended, in order; empty if it was not.
     config : dict
         The full configuration as nested plain values, its seeds and its device resolved, without what decides no
         result. The settings of the data, and of what training began with, are those that they were made with.
@@ -75,6 +77,7 @@ class Origin(msgspec.Struct, kw_only=True, frozen=True):
     commit: str | None = None
     versions: dict[str, str] = {}
     processes: int = 1
+    extended_from: list[int] = []
     config: dict[str, Any] = {}
     data_stages: list[str] = []
     sources: dict[str, InputFile] = {}
