@@ -131,6 +131,8 @@ def new_transform(inputs: int, **fields: Any) -> Any:
 
 def checkpoint_fields(inputs: int, **fields: Any) -> dict[str, Any]:
     """The fields of a checkpoint for a policy on some metadata features, apart from its model and weights."""
+    from enron_triage.policy.origin import Origin
+
     return {
         "stage": "sft",
         "init": "",
@@ -143,5 +145,6 @@ def checkpoint_fields(inputs: int, **fields: Any) -> dict[str, Any]:
         "calibration": new_calibration(),
         "decision": new_decision(),
         "metrics": None,
+        "origin": Origin(),
         "resume": {},
     } | fields

@@ -11,7 +11,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -86,7 +87,10 @@ def _add(
     *,
     takes_sources: bool = False,
 ) -> None:
-    """Add a command: the options that all have, then those of `work` besides the configuration, or its sources."""
+    """Add a command: the options that all have, then those of `work` besides the configuration, or its sources.
+
+    An option of `work` stands in place of a shared one of the same name: ``inspect`` has a ``--config`` of its own.
+    """
 
     def command(
         context: typer.Context,
@@ -116,11 +120,19 @@ def _add(
             raise
 
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
-    *shared, _ = inspect.signature(command, eval_str=True).parameters.values()
+    *every, _ = inspect.signature(command, eval_str=True).parameters.values()
+    replaced = {name for option in own_options for name in _option_names(option)}
+    shared = [option for option in every if not replaced.intersection(_option_names(option))]
     # Keyword-only, since those without a default may come after those with one.
     keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
     command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
     app.command(name, cls=CommandHelp, help=help_text)(command)
+
+
+def _option_names(parameter: inspect.Parameter) -> Collection[str]:
+    """The names that a parameter's option has on the command line, as far as they are given."""
+    found = (getattr(meta, "param_decls", None) for meta in typing.get_args(parameter.annotation)[1:])
+    return [name for names in found for name in names or ()]
 
 
 def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:

@@ -177,6 +177,30 @@ def _report(
     return comparison.run(config, log=log, sort=sort, runs=runs or ())
 
 
+def _inspect(
+    config: Config,
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A name below --checkpoint-dir, RUN/NAME, a run, or a path.",
+            autocompletion=complete_checkpoint,
+        ),
+    ],
+    as_config: Annotated[
+        bool, typer.Option("--config", help="Print a YAML configuration that makes the checkpoint again.")
+    ] = False,
+    card: Annotated[bool, typer.Option("--card", help="Print a model card in Markdown.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to a new file instead of printing.")
+    ] = None,
+) -> Result:
+    """Tell what a checkpoint is: how it was made, its data, settings, metrics."""
+    from enron_triage.inspection import command
+
+    return command.run(config, checkpoint, as_config=as_config, card=card, output=output)
+
+
 def _predict(
     config: Config,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
@@ -257,6 +281,11 @@ COMMANDS: dict[str, Command] = {
         example="triage report --log",
         inputs={"data/eval/": "the evaluations", "checkpoints/": "how each training went"},
         outputs={"data/eval/report.md": "tables", "data/eval/report.html": "tables and pictures"},
+    ),
+    "inspect": Command(
+        run=_inspect,
+        example="triage inspect best_sft",
+        inputs={"checkpoints/best_sft.pt": "the checkpoint", "data/eval/": "for --card: its evaluations"},
     ),
     "predict": Command(
         run=_predict,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import os
 from pathlib import Path
 
 from enron_triage.config.data import DownloadConfig
 from enron_triage.config.schema import Config
 from enron_triage.config.training import PairsConfig
+from enron_triage.errors import UsageError
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 
@@ -62,13 +67,17 @@ def named_checkpoint(config: Config, name: str) -> Path:
     config : Config
         The whole configuration.
     name : str
-        A name in the run's folder (``best_sft``), another run and a name in its folder (``RUN/best_sft``), or a path
-        that ends in ``.pt``.
+        As for `checkpoint_file`.
 
     Returns
     -------
     Path
         The checkpoint, whether or not it exists.
+
+    Raises
+    ------
+    UsageError
+        If the name is a run's, which has several policies.
     """
     return checkpoint_file(name, run_folder=config.checkpoints, all_runs=Path(config.checkpoint_dir))
 
@@ -79,15 +88,46 @@ def checkpoint_file(name: str, *, run_folder: Path, all_runs: Path) -> Path:
     Parameters
     ----------
     name : str
-        As for `named_checkpoint`.
+        A name in the run's folder (``best_sft``); another run and a name in its folder (``RUN/best_sft``); a path,
+        which may lack its ``.pt``; or, where there is no such file, a run or a folder with one policy (``RUN``).
     run_folder : Path
         The folder of the run, for a bare name.
     all_runs : Path
         The folder that holds the folders of all runs, for a name with the run before it.
+
+    Returns
+    -------
+    Path
+        The checkpoint, whether or not it exists.
+
+    Raises
+    ------
+    UsageError
+        If the name is a run's, which has several policies.
     """
     if name.endswith(".pt"):
         return Path(name)
-    return (all_runs if "/" in name else run_folder) / f"{name}.pt"
+    is_path, name = "/" in name, name.rstrip("/")
+    named = (all_runs if "/" in name else run_folder) / f"{name}.pt"
+    if named.exists() or not name:
+        return named
+    if is_path and Path(f"{name}.pt").exists():
+        return Path(f"{name}.pt")
+    for folder in (all_runs / name, *([Path(name)] if is_path else [])):
+        policies = sorted({*folder.glob("best_*.pt")} - {folder / "best_reward.pt"})  # rewards are no policy
+        if len(policies) > 1:
+            found = ", ".join(f"{name}/{path.stem}" for path in policies)
+            raise UsageError(f"checkpoint {name}: is a folder of {len(policies)} policies; name one of them: {found}")
+        if policies:
+            _log_choice(name, policies[0])
+            return policies[0]
+    return named
+
+
+@functools.cache
+def _log_choice(name: str, path: Path) -> None:
+    """Say, once, which checkpoint a run's name was taken for."""
+    logger.info("checkpoint %s: taking %s", name, path)
 
 
 def preference_file(section: PairsConfig) -> Path | None:

@@ -95,8 +95,9 @@ def supervised_ancestor(path: Path, checkpoint: Checkpoint) -> tuple[Path, Check
     for _ in range(_MAX_ANCESTORS):
         if checkpoint.stage == "sft":
             return path, checkpoint
-        path, digest = _init_path(path, checkpoint.init), checkpoint.init_digest
+        digest = checkpoint.init_digest
         try:
+            path = _init_path(path, checkpoint.init)
             checkpoint = load_checkpoint(path)
         except ArtifactError as error:
             logger.warning("no comparison with the policy that this one was refined from: %s", with_advice(error))
@@ -117,7 +118,9 @@ def _init_path(path: Path, init: str) -> Path:
     The configuration cannot tell: it may name another run, and a folder of checkpoints may have been moved.
     """
     own_folder = path.parent
-    is_below = (own_folder / f"{init}.pt").exists()  # then this checkpoint belongs to the unnamed run
+    is_below = (own_folder / f"{init}.pt").exists() or (
+        own_folder / init
+    ).is_dir()  # then this checkpoint belongs to the unnamed run
     return checkpoint_file(init, run_folder=own_folder, all_runs=own_folder if is_below else own_folder.parent)
 
 

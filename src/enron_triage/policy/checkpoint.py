@@ -22,11 +22,12 @@ from enron_triage.labels.schemes import SCHEMES
 from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.decisions import RULES, Decision
 from enron_triage.policy.network import Policy, PolicySpec, new_policy
+from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics
 from enron_triage.records import ACTIONS, Scheme
 from enron_triage.runtime import artifacts
 
-_FORMAT = "enron_triage checkpoint 4"
+_FORMAT = "enron_triage checkpoint 5"
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -60,6 +61,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
         The decision rules, fitted on validation.
     metrics : EpochMetrics or None
         The metrics of the epoch, without its seconds.
+    origin : Origin
+        How it was made.
     resume : dict
         What the trainer needs to continue exactly; empty in a finished checkpoint.
     """
@@ -77,6 +80,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     calibration: Calibration
     decision: Decision
     metrics: EpochMetrics | None
+    origin: Origin
     resume: dict[str, Any]
 
     def policy(self, device: torch.device) -> Policy:
@@ -112,7 +116,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     TriageError
         If the file cannot be written.
     """
-    content = msgspec.to_builtins(checkpoint, builtin_types=(Tensor,))
+    content = _with_shared_strings(msgspec.to_builtins(checkpoint, builtin_types=(Tensor,)), {})
     with artifacts.atomic_open(path) as file:
         torch.save({"format": _FORMAT, "version": __version__, **content}, file)
 
@@ -209,6 +213,17 @@ def check_features(path: Path, checkpoint: Checkpoint, columns: int) -> None:
             f"{path}: expects {checkpoint.model.inputs} features, this version extracts {columns} for "
             f"{', '.join(checkpoint.features.settings.groups)}; train again with `triage sft`"
         )
+
+
+def _with_shared_strings(value: Any, known: dict[str, str]) -> Any:
+    """The value, in which equal strings are one object: pickle writes a repeated object otherwise than an equal one."""
+    if isinstance(value, str):
+        return known.setdefault(value, value)
+    if isinstance(value, dict):
+        return {_with_shared_strings(key, known): _with_shared_strings(item, known) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_with_shared_strings(item, known) for item in value)
+    return value
 
 
 def _as_tensor(kind: type, value: object) -> object:

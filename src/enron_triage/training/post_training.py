@@ -17,6 +17,7 @@ from torch import Tensor
 from enron_triage.config.schema import Config
 from enron_triage.config.training import PostTrainingConfig
 from enron_triage.policy.checkpoint import Checkpoint
+from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
 from enron_triage.stage_run import Result, StageRun
 from enron_triage.training.policy_gradient import entropy, kl_divergence
@@ -59,6 +60,7 @@ class PostTrainingObjective(Objective):
         self.seed = config.seed_of(settings)
         self.init = settings.init
         self.setup = setup
+        self.train, self.val = setup.train, setup.val
         self.policy = setup.policy
         self.device = setup.features.device
 
@@ -102,6 +104,7 @@ class PostTrainingObjective(Objective):
             calibration=metrics.validation.calibration,
             decision=metrics.validation.decision,
             metrics=metrics,
+            origin=Origin(),
             resume={},
         )
 

@@ -13,6 +13,7 @@ import torch
 from enron_triage.errors import UsageError
 from enron_triage.policy.checkpoint import load_checkpoint, save_checkpoint
 from enron_triage.policy.network import Policy
+from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics
 from enron_triage.runtime import artifacts
 from enron_triage.training.files import TrainingFiles
@@ -181,7 +182,7 @@ def prune(files: TrainingFiles, state: TrainingState, keep: int) -> None:
             artifacts.remove(files.epoch(number))
 
 
-def finish(files: TrainingFiles, state: TrainingState) -> None:
+def finish(files: TrainingFiles, state: TrainingState, origin: Origin) -> None:
     """Write the last and the best policy, without what only resuming needs; remove the epochs of older runs.
 
     Parameters
@@ -190,9 +191,12 @@ def finish(files: TrainingFiles, state: TrainingState) -> None:
         The stage's files.
     state : TrainingState
         How far the run has come.
+    origin : Origin
+        How the policies were made, the epochs before an interruption included.
     """
     for target, epoch in ((files.last, state.epoch), (files.best, state.best_epoch)):
-        save_checkpoint(target, msgspec.structs.replace(load_checkpoint(files.epoch(epoch)), resume={}))
+        checkpoint = load_checkpoint(files.epoch(epoch))
+        save_checkpoint(target, msgspec.structs.replace(checkpoint, origin=origin, resume={}))
     for number, path in files.epochs().items():
         if number > state.epoch:
             artifacts.remove(path)

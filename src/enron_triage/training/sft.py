@@ -24,6 +24,7 @@ from enron_triage.features.transform import FeatureTransform
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.network import PolicySpec, new_policy
+from enron_triage.policy.origin import Origin
 from enron_triage.policy.trees import fit_trees
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
 from enron_triage.records import ACTIONS
@@ -167,6 +168,7 @@ class SftObjective(Objective):
             calibration=metrics.validation.calibration,
             decision=metrics.validation.decision,
             metrics=metrics,
+            origin=Origin(),
             resume={},
         )
 

@@ -20,8 +20,10 @@ from torch import Tensor
 from enron_triage.config.training import TrainingConfig
 from enron_triage.config.types import SelectionMetric
 from enron_triage.errors import TriageError
+from enron_triage.features.dataset import Dataset
 from enron_triage.policy.checkpoint import Checkpoint, save_checkpoint
 from enron_triage.policy.network import Policy
+from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics
 from enron_triage.runtime import distributed, ranks
 from enron_triage.runtime.progress import progress
@@ -42,6 +44,8 @@ class Objective(ABC):
         What is trained, on its device.
     sample_weights : Tensor, shape (examples,), or None
         How much each example counts in a batch's loss, which is a weighted mean; None if all count the same.
+    train, val : Dataset
+        The messages that the policy is trained and validated on.
     steps_per_batch : int
         How many losses a batch yields.
     sizes : dict of str to int
@@ -49,6 +53,8 @@ class Objective(ABC):
     """
 
     policy: Policy
+    train: Dataset
+    val: Dataset
     sample_weights: Tensor | None = None
     steps_per_batch: int = 1
     sizes: dict[str, int]
@@ -84,7 +90,7 @@ class Objective(ABC):
 
     @abstractmethod
     def checkpoint(self, metrics: EpochMetrics) -> Checkpoint:
-        """The policy as it is now, with all that prediction and later stages need.
+        """The policy as it is now, with all that prediction and later stages need; the trainer adds its origin.
 
         Parameters
         ----------
@@ -115,6 +121,8 @@ class Trainer:
         Seeds the order of the examples, dropout and what the objective draws.
     run_fingerprint : str
         Equal for runs that would do the same: only their epochs are resumed from.
+    origin : Origin, optional
+        How the checkpoints are made.
     loggers : sequence of MetricLogger
         Where the metrics of each epoch go.
     """
@@ -127,6 +135,7 @@ class Trainer:
         *,
         seed: int,
         run_fingerprint: str,
+        origin: Origin | None = None,
         loggers: Sequence[MetricLogger] = (),
     ) -> None:
         self.objective = objective
@@ -134,6 +143,7 @@ class Trainer:
         self.files = files
         self.seed = seed
         self.run_fingerprint = run_fingerprint
+        self.origin = origin or Origin()
         self.loggers = loggers
         self.device = next(objective.policy.parameters()).device
         trained = [parameter for parameter in objective.policy.parameters() if parameter.requires_grad]
@@ -166,7 +176,7 @@ class Trainer:
             while self.state.epoch < self.settings.epochs and self.state.stale_epochs < self.settings.patience:
                 self._epoch()
         if ranks.rank() == 0:
-            resuming.finish(self.files, self.state)
+            resuming.finish(self.files, self.state, self.origin)
         return self.state.history
 
     def _epoch(self) -> None:
@@ -189,7 +199,7 @@ class Trainer:
         timed = msgspec.structs.replace(metrics, seconds=round(time.perf_counter() - started, 3))
         self.state.history.append(timed)
         if ranks.rank() == 0:
-            checkpoint = self.objective.checkpoint(metrics)
+            checkpoint = msgspec.structs.replace(self.objective.checkpoint(metrics), origin=self.origin)
             state = resuming.state_of(self.run_fingerprint, self.state, self.optimizer, self.random)
             save_checkpoint(self.files.epoch(self.state.epoch), msgspec.structs.replace(checkpoint, resume=state))
             resuming.prune(self.files, self.state, self.settings.keep_checkpoints)

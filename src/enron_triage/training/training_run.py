@@ -24,6 +24,7 @@ from enron_triage.runtime import distributed, provenance
 from enron_triage.stage_run import StageRun
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import LOGGERS
+from enron_triage.training.origins import origin_of
 from enron_triage.training.trainer import Objective, Trainer
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,9 @@ def run_training(
     seed = config.seed_of(settings)
     with distributed.process_group(device), stage.track() as counts:
         fingerprint = run_fingerprint(stage, device)  # before the data are read, which takes a while
+        states = provenance.input_states(stage.inputs.values())
         objective = build(stage, device)
+        datasets = {"train": objective.train, "val": objective.val}
         before = distributed.broadcast_from_rank0(objective.validate) if starts_trained else None
         trainer = Trainer(
             objective,
@@ -103,6 +106,7 @@ def run_training(
             files,
             seed=seed,
             run_fingerprint=fingerprint,
+            origin=distributed.broadcast_from_rank0(lambda: origin_of(stage, states, datasets, device)),
             loggers=[make(files, settings) for make in LOGGERS.values()],
         )
         resume = distributed.broadcast_from_rank0(lambda: settings.resume and not stage.is_up_to_date())
