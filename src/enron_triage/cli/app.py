@@ -119,14 +119,20 @@ def _add(
             error.add_note(given_options(sources))
             raise
 
+    command.__signature__ = _signature(command, work)  # type: ignore[attr-defined]
+    app.command(name, cls=CommandHelp, help=help_text)(command)
+
+
+def _signature(command: Callable[..., None], work: Callable[..., Result | None]) -> inspect.Signature:
+    """The parameters of a command: the shared ones that `work` does not replace, then its own but for the first."""
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
     *every, _ = inspect.signature(command, eval_str=True).parameters.values()
     replaced = {name for option in own_options for name in _option_names(option)}
     shared = [option for option in every if not replaced.intersection(_option_names(option))]
     # Keyword-only, since those without a default may come after those with one.
-    keywords = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
-    command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-    app.command(name, cls=CommandHelp, help=help_text)(command)
+    return inspect.Signature(
+        [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
+    )
 
 
 def _option_names(parameter: inspect.Parameter) -> Collection[str]:

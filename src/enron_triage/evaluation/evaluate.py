@@ -119,7 +119,7 @@ def evaluate(config: Config) -> Evaluation:
     note = sample_note(scores.count, scores.mailboxes)
     return Evaluation(
         **msgspec.structs.asdict(scores),
-        source=_source(config, path, source),
+        source=_source(config, path, source, checkpoint),
         bayes_baseline=compare_with_bayes_baseline(config, path, checkpoint, dataset, features, logits),
         baselines=_baselines(config, checkpoint, dataset, features, source),
         messages_per_second=round(len(dataset) / seconds),
@@ -127,19 +127,18 @@ def evaluate(config: Config) -> Evaluation:
     )
 
 
-def _source(config: Config, checkpoint: Path, records: Path) -> EvaluationSource:
+def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -> EvaluationSource:
     """Of which files and settings the evaluation is."""
-    trained = provenance.read_meta(checkpoint)
-    states = provenance.input_states([checkpoint, records])
-    inside = paths.in_folder(checkpoint, Path(config.checkpoint_dir))
+    states = provenance.input_states([path, records])
+    inside = paths.in_folder(path, Path(config.checkpoint_dir))
     return EvaluationSource(
-        checkpoint=paths.relative(checkpoint, config.data),
-        checkpoint_sha256=states[str(checkpoint)].sha256,
+        checkpoint=paths.relative(path, config.data),
+        checkpoint_sha256=states[str(path)].sha256,
         run=inside.parent.as_posix() if inside is not None and len(inside.parts) > 1 else None,
         records=paths.relative(records, config.data),
         records_sha256=states[str(records)].sha256,
         settings=stage_run("evaluate", config).settings,
-        training=trained.settings if trained else {},
+        training=checkpoint.origin.settings() if checkpoint.origin.stage else {},
     )
 
 

@@ -12,12 +12,11 @@ import msgspec
 
 from enron_triage.config.nested import changed, flatten, merge
 from enron_triage.config.schema import Config
+from enron_triage.labels.sample_size import sample_note
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint
 from enron_triage.policy.origin import Origin, section_of, stage_settings
 from enron_triage.runtime.file_states import file_state
-
-_FEW_MESSAGES = 200  # with fewer, an accuracy may be off by 7 percentage points or more
 
 
 class Facts(msgspec.Struct, kw_only=True):
@@ -88,7 +87,7 @@ class Facts(msgspec.Struct, kw_only=True):
         notes = [SCHEMES[self.checkpoint.scheme].leak_note or ""]
         validation = self.origin.data.get("val")
         if validation is not None and validation.messages is not None:
-            notes.append(_small_sample_note(validation.messages))
+            notes.append(sample_note(validation.messages) or "")
         if self.checkpoint.metrics is not None and self.checkpoint.metrics.validation.collapsed:
             notes.append("The policy has collapsed: nearly all its decisions are one action.")
         return list(filter(None, notes))
@@ -155,8 +154,3 @@ def _in_order(values: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
         key: _in_order(value, like[key]) if isinstance(value, dict) and isinstance(like.get(key), dict) else value
         for key, value in ordered.items()
     }
-
-
-def _small_sample_note(messages: int) -> str:
-    """What to say of figures from few messages; empty if they are enough."""
-    return f"Validation has only {messages:,} messages: its figures are rough." if messages < _FEW_MESSAGES else ""

@@ -26,14 +26,18 @@ _NOT_DECISIVE = (
     "config",
     "errors",
     "pipeline",
+    "policy.origin",
     "runtime.code_digest",
     "runtime.file_states",
+    "runtime.invocation",
+    "runtime.lineage",
     "runtime.locks",
     "runtime.progress",
     "runtime.provenance",
     "runtime.settings",
     "stage_run",
     "training.loggers",
+    "training.origins",
     "training.trackers",
 )
 
