@@ -85,7 +85,7 @@ def _config(arguments: argparse.Namespace, files: list[str], seed: int, settings
     start = "_".join([*(name for name in files if name.startswith("sft")), f"refined_{seed}"])
     return load_config(
         [*arguments.config, *(CONFIGS / f"{name}.yaml" for name in files)],
-        [f"seed={seed}", "split.seed=42", *arguments.overrides, *settings, f"run={start}"],
+        [f"seed={seed}", "overwrite=true", *arguments.overrides, *settings, f"run={start}"],
         data_dir=arguments.data_dir,
         checkpoint_dir=arguments.checkpoint_dir,
     )

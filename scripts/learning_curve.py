@@ -62,7 +62,7 @@ def main() -> None:
 
 def _row(config: Config, count: int, split: str) -> str:
     folder = config.data / "learning_curve" / str(count)
-    mailboxes, messages = _write_subset(config.data, folder, count, config.split_seed)
+    mailboxes, messages = _write_subset(config.data, folder, count, config.split.seed)
     subset = msgspec.structs.replace(
         config,
         data_dir=str(folder),

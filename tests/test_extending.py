@@ -54,7 +54,7 @@ def test_a_loss(splits, monkeypatch):
         load_config([], ["sft.loss=toy"])
     monkeypatch.setitem(losses.LOSSES, "toy", lambda settings: poly_loss)
     plain = pipeline.run_stage("sft", load_config([], SMALL)).data
-    poly = pipeline.run_stage("sft", load_config([], [*SMALL, "sft.loss=toy"])).data
+    poly = pipeline.run_stage("sft", load_config([], [*SMALL, "sft.loss=toy", "run=toy"])).data
     assert poly["validation"]["train_loss"] > plain["validation"]["train_loss"]
 
 

@@ -42,8 +42,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         What it reads and writes, by the names under which its code asks for them.
     settings : tuple of Setting
         The keys of the configuration that decide the outputs; those of a section are all of its keys.
-    lock : Place
-        The lock that a process holds while it writes the outputs.
+    lock : Place, optional
+        The lock that a process holds while it writes the outputs; by default that of the folder of the run for a
+        training stage, that of the data's folder for another one.
     number : int, optional
         The number in the names of a training stage's files, such as ``stage_1.pt``.
     policy : bool
@@ -66,7 +67,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, Place]
     outputs: dict[str, Place]
     settings: tuple[Setting, ...]
-    lock: Place
+    lock: Place | None = None
     number: int | None = None
     policy: bool = False
     origin: Callable[[Config], str | None] | None = None
@@ -208,7 +209,8 @@ class StageRun:
         if ranks.rank() > 0:
             yield
             return
-        lock = _places({"lock": self.stage.lock}, self.config)["lock"]
+        usual = "{checkpoints}/.lock" if self.stage.number else "{data}/.lock"
+        lock = _places({"lock": self.stage.lock or usual}, self.config)["lock"]
         option = "--set run=NAME" if self.stage.number else "--data-dir DIR"
         with locked(lock, next(iter(self.outputs.values())), f"work in another folder ({option})"):
             yield

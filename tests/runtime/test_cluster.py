@@ -113,4 +113,6 @@ def test_a_scheduler_without_workers_is_named_with_the_command_that_starts_one(m
 def test_a_scheduler_without_a_protocol_is_refused_before_any_work():
     with pytest.raises(UsageError) as refused:
         load_config([], ["scheduler=localhost"])
-    assert str(refused.value) == "configuration: scheduler: must be an address such as tcp://host:8786"
+    assert str(refused.value) == (
+        'configuration: scheduler: must be an address such as tcp://host:8786, or null, not "localhost"'
+    )

@@ -88,6 +88,7 @@ def config_of(folder, *overrides):
         data_dir=str(folder / "data"),
         checkpoint_dir=str(folder / "checkpoints"),
         device="cpu",
+        overwrite=True,  # several variants in one folder
     )
 
 

@@ -215,6 +215,7 @@ def config_of(folder, *overrides, run=None):
         data_dir=str(folder / "data"),
         checkpoint_dir=str(folder / "checkpoints"),
         device="cpu",
+        overwrite=True,  # several variants in one folder
     )
 
 

@@ -103,6 +103,7 @@ def config_of(folder, *overrides, checkpoints="checkpoints"):
         checkpoint_dir=str(folder / checkpoints),
         device="cpu",
         workers=1,
+        overwrite=True,  # several variants in one folder
     )
 
 
@@ -431,7 +432,7 @@ def test_the_stage_trains_with_the_settings_of_its_section(folder, monkeypatch):
 
 def test_checkpoints_that_cannot_be_written_are_one_clear_line(folder):
     (folder / "checkpoints").write_text("a file where a folder belongs")
-    with pytest.raises(TriageError, match=r"sft_epoch_1\.pt: cannot be written: ") as error:
+    with pytest.raises(TriageError, match=r"stage_1\.pt: cannot be written: ") as error:
         sft.run(config_of(folder))
     assert error.value.exit_status == 1
 

@@ -61,7 +61,7 @@ def run(config: Config, *, start: str | None = None, force: bool = False, may_fe
         result = _run_or_read(step, force)
         if step.name == "evaluate":
             evaluations.append(result.data)
-        if number < len(steps) and result.table:  # the last one's is the result
+        if number < len(steps) and result.data:  # the last one's is the result
             logger.info("%s", result.table if step.name != "evaluate" else _summary(result.data))
         done[step.name], table = result.data or "up to date", result.table
     return Result(stage="run", table=table, data={"stages": done, "evaluations": evaluations})

@@ -22,9 +22,6 @@ logger = logging.getLogger(__name__)
 SPLIT_FILES: dict[str, Place] = {name: f"{{data}}/{name}.json" for name in paths.SPLITS}
 TRAINED_ON: dict[str, Place] = {name: SPLIT_FILES[name] for name in ("train", "val")}
 
-DATA_LOCK: Place = "{data}/.lock"
-RUN_LOCK: Place = "{checkpoints}/.lock"
-
 STAGES: dict[str, Stage] = {
     "download": Stage(
         help="Fetch the raw archive (or write the demo corpus) and unpack it to data/maildir.",
@@ -33,7 +30,6 @@ STAGES: dict[str, Stage] = {
         inputs={"archive": paths.local_archive},
         outputs={"mail": "{data}/maildir"},
         settings=("download",),
-        lock=DATA_LOCK,
         origin=lambda config: paths.mail_origin(config.download),
         # An archive is what it is, whatever code fetches it.
         code=lambda config: "enron_triage.mail.download" if config.download.source == "demo" else None,
@@ -45,7 +41,6 @@ STAGES: dict[str, Stage] = {
         inputs={"mail": lambda config: config.mail},
         outputs={"emails": "{data}/emails.json", "errors": "{data}/parse_errors.json"},
         settings=("parse",),
-        lock=DATA_LOCK,
         origin=lambda config: config.parse.source,
     ),
     "label": Stage(
@@ -55,7 +50,6 @@ STAGES: dict[str, Stage] = {
         inputs={"emails": "{data}/emails.json"},
         outputs={"labeled": "{data}/emails_labeled.json", "unacted": "{data}/emails_unacted.json"},
         settings=("label",),
-        lock=DATA_LOCK,
     ),
     "split": Stage(
         help="Split the labelled messages into train, val and test.",
@@ -68,7 +62,6 @@ STAGES: dict[str, Stage] = {
             "label.scheme",
             lambda config: "label.link_window" if config.split.by == "time" else None,
         ),
-        lock=DATA_LOCK,
     ),
     "sft": Stage(
         help="Train the policy by supervised fine-tuning: checkpoints/best_sft.pt.",
@@ -79,7 +72,6 @@ STAGES: dict[str, Stage] = {
         outputs={"last": "{checkpoints}/stage_1.pt", "best": "{checkpoints}/best_sft.pt"},
         settings=("sft", "model", "features", "decision", "rewards.costs", "label.scheme", "device"),
         policy=True,
-        lock=RUN_LOCK,
         distributed=True,
     ),
     "reward": Stage(
@@ -94,7 +86,6 @@ STAGES: dict[str, Stage] = {
         },
         outputs={"last": "{checkpoints}/stage_2.pt", "best": "{checkpoints}/best_reward.pt"},
         settings=("reward_model", "rewards", "decision", "label.scheme", "device"),
-        lock=RUN_LOCK,
         distributed=True,
     ),
     "dpo": Stage(
@@ -110,7 +101,6 @@ STAGES: dict[str, Stage] = {
         outputs={"last": "{checkpoints}/stage_4.pt", "best": "{checkpoints}/best_dpo.pt"},
         settings=("dpo", "rewards", "decision", "label.scheme", "device"),
         policy=True,
-        lock=RUN_LOCK,
         distributed=True,
     ),
     "grpo": Stage(
@@ -126,7 +116,6 @@ STAGES: dict[str, Stage] = {
         outputs={"last": "{checkpoints}/stage_3.pt", "best": "{checkpoints}/best_grpo.pt"},
         settings=("grpo", "rewards", "decision", "label.scheme", "label.reply_now_within", "device"),
         policy=True,
-        lock=RUN_LOCK,
         distributed=True,
     ),
     "evaluate": Stage(
