@@ -28,6 +28,7 @@ from enron_triage.training.origins import origin_of
 from enron_triage.training.trainer import Objective, Trainer
 
 logger = logging.getLogger(__name__)
+TRAINING_SECTIONS = {"sft", "reward_model", "dpo", "grpo"}
 
 # Takes the stage and the device; gives what is to be optimised.
 BuildObjective = Callable[[StageRun, torch.device], Objective]
@@ -131,7 +132,9 @@ def warn_of_few_messages(name: str, messages: int) -> None:
 
 
 def run_fingerprint(stage: StageRun, device: torch.device) -> str:
-    """A digest of all that decides a run: settings, contents of the inputs, version, device.
+    """A digest of all that decides a run but its number of epochs: settings, inputs, code, version, device.
+
+    A run may be extended to more epochs; how many it was for is in its `TrainingState`.
 
     Parameters
     ----------
@@ -140,8 +143,11 @@ def run_fingerprint(stage: StageRun, device: torch.device) -> str:
     device : torch.device
         Where it computes.
     """
+    settings = {**stage.settings}
+    for name in TRAINING_SECTIONS & settings.keys():
+        settings[name] = {key: value for key, value in settings[name].items() if key != "epochs"}
     states = provenance.input_states(stage.inputs.values()).values()
-    content = [stage.settings, [state.sha256 for state in states], __version__, device.type]
+    content = [settings, [state.sha256 for state in states], stage.code, __version__, device.type]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
