@@ -313,8 +313,8 @@ def test_a_warm_start_goes_on_from_a_trained_policy_on_other_data(folder, labell
     assert abs(result.data["before"]["accuracy"] - (logits.argmax(dim=1) == val.targets).float().mean()) < 0.3
     assert "macro-F1" in result.table
     assert "->" in result.table
-    assert stage_run("sft", config_of(folder, "sft.epochs=2", f"sft.init={init}", checkpoints="warm")).is_up_to_date()
-    assert not stage_run("sft", config_of(folder, "sft.epochs=2", checkpoints="warm")).is_up_to_date()
+    assert stage_run("sft", config_of(folder, *changed, checkpoints="warm")).is_up_to_date()
+    assert not stage_run("sft", config_of(folder, *changed[:-1], checkpoints="warm")).is_up_to_date()
 
 
 def test_a_warm_start_that_was_killed_is_resumed_to_the_same_bytes(folder, labelled, monkeypatch):

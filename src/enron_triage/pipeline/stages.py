@@ -77,12 +77,7 @@ STAGES: dict[str, Stage] = {
         number=1,
         inputs={**TRAINED_ON, "init": paths.sft_init},
         outputs={"last": "{checkpoints}/stage_1.pt", "best": "{checkpoints}/best_sft.pt"},
-        settings=(
-            "sft",
-            lambda config: "model" if config.sft.init is None else None,  # a policy to go on from brings its own
-            lambda config: "features" if config.sft.init is None else None,
-            *("decision", "rewards.costs", "label.scheme", "device"),
-        ),
+        settings=("sft", "model", "features", "decision", "rewards.costs", "label.scheme", "device"),
         policy=True,
         lock=RUN_LOCK,
         distributed=True,
