@@ -25,6 +25,7 @@ from enron_triage.config.types import (
 
 FeatureGroupName = Annotated[str, Choices("enron_triage.features.groups:GROUPS")]
 RuleName = Annotated[str, Choices("enron_triage.policy.decisions:RULES")]
+TrackerName = Annotated[str, Choices("enron_triage.training.trackers:TRACKERS", functions=True)]
 
 
 class TextConfig(Section, frozen=True):

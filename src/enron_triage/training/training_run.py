@@ -25,9 +25,11 @@ from enron_triage.stage_run import StageRun
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import LOGGERS
 from enron_triage.training.origins import origin_of
+from enron_triage.training.trackers import Tracking
 from enron_triage.training.trainer import Objective, Trainer
 
 logger = logging.getLogger(__name__)
+
 TRAINING_SECTIONS = {"sft", "reward_model", "dpo", "grpo"}
 
 # Takes the stage and the device; gives what is to be optimised.
@@ -87,15 +89,16 @@ def run_training(
     Raises
     ------
     UsageError
-        If an input is missing or damaged, or does not fit the others.
+        If an input is missing or damaged, or does not fit the others; or if a tracker cannot be had.
     TriageError
         If the loss became NaN or infinite.
     """
     stage = stage_run(name, config)
+    tracking = Tracking(config, name)
     device = choose_device(config.device)
     files = TrainingFiles.of_stage(name, config)
     seed = config.seed_of(settings)
-    with distributed.process_group(device), stage.track() as counts:
+    with distributed.process_group(device), stage.track() as counts, tracking:
         fingerprint = run_fingerprint(stage, device)  # before the data are read, which takes a while
         states = provenance.input_states(stage.inputs.values())
         objective = build(stage, device)
@@ -108,10 +111,11 @@ def run_training(
             seed=seed,
             run_fingerprint=fingerprint,
             origin=distributed.broadcast_from_rank0(lambda: origin_of(stage, states, datasets, device)),
-            loggers=[make(files, settings) for make in LOGGERS.values()],
+            loggers=[*(make(files, settings) for make in LOGGERS.values()), tracking],
         )
         resume = distributed.broadcast_from_rank0(lambda: settings.resume and not stage.is_up_to_date())
         history = trainer.train(resume=resume)
+        tracking.finish(history, files.best)
         counts.update(objective.sizes, epochs=len(history), best_epoch=history[-1].best_epoch)
     return TrainingOutcome(counts=counts, history=history, before=before, checkpoint=files.best)
 
