@@ -16,6 +16,7 @@ from enron_triage.policy.checkpoint import Checkpoint, check_fit, load_checkpoin
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.network import Policy
 from enron_triage.runtime import distributed, provenance
+from enron_triage.training.fitted_parts import train_features
 from enron_triage.training.training_run import load_split
 
 
@@ -70,7 +71,9 @@ def load_initial_policy(config: Config, init: Path, device: torch.device) -> Ini
         digest=provenance.file_state(init).sha256,
         train=train,
         val=val,
-        features=distributed.broadcast_from_rank0(lambda: transform.transform_train(train)).to(device),
+        features=distributed.broadcast_from_rank0(
+            lambda: train_features(transform, train, cache=config.data / "features")
+        ).to(device),
         val_features=transform.transform(val).to(device),
     )
 

@@ -24,18 +24,17 @@ from enron_triage.config import paths
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.features.dataset import Dataset
-from enron_triage.features.transform import FeatureTransform
 from enron_triage.policy.adapters import CalibrationLayer
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.network import Policy, PolicySpec, new_policy
 from enron_triage.policy.origin import Origin
-from enron_triage.policy.trees import fit_trees
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import distributed
 from enron_triage.stage_run import Result, StageRun
 from enron_triage.training.files import TrainingFiles
+from enron_triage.training.fitted_parts import fitted_transform, fitted_trees
 from enron_triage.training.losses import LOSSES
 from enron_triage.training.post_training import compared_result
 from enron_triage.training.setup import InitialPolicy, load_initial_policy
@@ -136,11 +135,12 @@ class SftObjective(Objective):
         """Fit the features on train."""
         settings = self.config.sft
         self.transform, features = distributed.broadcast_from_rank0(
-            lambda: FeatureTransform.fit_transform(
+            lambda: fitted_transform(
                 self.train,
                 self.config.features,
                 mailbox_weights_power=settings.mailbox_weights_power,
                 seed=self.config.seed_of(settings),
+                cache=self.config.data / "features",
             )
         )
         self.features, self.val_features = features.to(device), self.transform.transform(self.val).to(device)
@@ -158,7 +158,10 @@ class SftObjective(Objective):
         policy = new_policy(spec, seed=seed)
         if model.boosting:
             arrays = self.features.cpu().numpy(), self.train.targets.numpy(), weights.numpy()
-            trees = distributed.broadcast_from_rank0(lambda: fit_trees(*arrays, iterations=model.boosting, seed=seed))
+            cache = self.config.data / "features"
+            trees = distributed.broadcast_from_rank0(
+                lambda: fitted_trees(*arrays, iterations=model.boosting, seed=seed, cache=cache)
+            )
             policy.set_trees(trees)
         return policy
 
