@@ -161,8 +161,9 @@ def test_cached_trees_are_the_fitted_ones_bit_for_bit(tmp_path, fits):
 SMALL = ["model.hidden=[4]", "model.ensemble=1", "model.boosting=2", "workers=1", "sft.epochs=2", "dpo.epochs=1"]
 
 
-def run(name, run, *overrides):
-    config = load_config([], [*SMALL, *overrides], device="cpu", run=run)
+def run(name, checkpoints, *overrides):
+    """The bytes of the stage's files; a folder of its own in place of a name, which would be in them."""
+    config = load_config([], [*SMALL, *overrides], device="cpu", checkpoint_dir=checkpoints)
     pipeline.run_stage(name, config)
     return [path.read_bytes() for path in sorted(config.checkpoints.glob("*.pt")) if "epoch" not in path.name]
 
