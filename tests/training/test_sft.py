@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 
@@ -15,7 +16,7 @@ from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.records import ACTION_NAMES, ACTIONS, Action
 from enron_triage.runtime import artifacts
-from enron_triage.training import losses, sft, trainer
+from enron_triage.training import dpo, losses, reward, sft, trainer
 
 pytestmark = pytest.mark.slow  # trains, or draws
 
@@ -224,7 +225,7 @@ def test_an_unfinished_run_with_another_setting_is_not_resumed(folder, monkeypat
         sft.run(config_of(folder))
     with caplog.at_level(logging.INFO):
         sft.run(config_of(folder, change))
-    assert "resuming" not in caplog.text
+    assert "resuming after" not in caplog.text
     assert files_of(folder) == files_of(folder, "fresh")
 
 
@@ -236,7 +237,7 @@ def test_an_unfinished_run_on_other_mail_is_not_resumed(folder, monkeypatch, cap
     with caplog.at_level(logging.INFO):
         sft.run(config_of(folder))
     sft.run(config_of(folder, checkpoints="fresh"))
-    assert "resuming" not in caplog.text
+    assert "resuming after" not in caplog.text
     assert files_of(folder) == files_of(folder, "fresh")
 
 
@@ -246,7 +247,7 @@ def test_resume_false_starts_over(folder, monkeypatch, caplog):
         sft.run(config_of(folder))
     with caplog.at_level(logging.INFO):
         sft.run(config_of(folder, "sft.resume=false"))
-    assert "resuming" not in caplog.text
+    assert "resuming after" not in caplog.text
     assert len(epochs_of(folder)) == 4
 
 
@@ -269,6 +270,99 @@ def test_a_finished_run_is_up_to_date_until_its_inputs_or_settings_change(folder
     assert stage_run("sft", config_of(folder, "sft.resume=false")).is_up_to_date()  # changes nothing in the outcome
     write(folder / "data" / "val.json", labelled(40, 9))
     assert not stage_run("sft", config).is_up_to_date()
+
+
+def test_a_finished_run_is_extended_if_only_its_epochs_differ(folder, caplog):
+    sft.run(config_of(folder))
+    with caplog.at_level(logging.INFO):
+        result = sft.run(config_of(folder, "sft.epochs=6"))
+    assert "extending a finished run of 4 epochs to 6" in caplog.text
+    assert (result.data["epochs"], len(epochs_of(folder))) == (6, 6)
+    assert stage_run("sft", config_of(folder, "sft.epochs=6")).is_up_to_date()
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        sft.run(config_of(folder, "sft.epochs=8", "features.text.epochs=2"))
+    assert "extending" not in caplog.text
+
+
+def other_people(folder, labelled):
+    """The same task in other mailboxes."""
+    write(folder / "data" / "train.json", labelled(90, 5, user="owner-d"))
+    write(folder / "data" / "val.json", labelled(40, 6, user="owner-e"))
+
+
+def test_a_warm_start_goes_on_from_a_trained_policy_on_other_data(folder, labelled, caplog):
+    sft.run(config_of(folder, "sft.epochs=10", "model.boosting=3"))
+    init = folder / "checkpoints" / "best_sft.pt"
+    old = load_checkpoint(init)
+    other_people(folder, labelled)
+    changed = ("model.hidden=[3]", "features.groups=[history]", "sft.epochs=2", f"sft.init={init}")
+    with caplog.at_level(logging.INFO):
+        result = sft.run(config_of(folder, *changed, checkpoints="warm"))
+    assert f"going on from {init}: features (metadata, history, text), networks (1, dropout 0.2)" in caplog.text
+    new = load_checkpoint(folder / "warm" / "best_sft.pt")
+    assert (new.init, new.init_digest) == (str(init), hashlib.sha256(init.read_bytes()).hexdigest())
+    assert new.model == old.model
+    assert new.features.is_same_as(old.features)
+    assert all(torch.equal(new.weights[name], old.weights[name]) for name in old.weights if "trees" in name)
+    assert not torch.equal(new.weights["members.0.0.weight"], old.weights["members.0.0.weight"])
+    assert result.data["train"] == 90
+    # What it began with is the old policy, on the validation split of now.
+    val = load_dataset(folder / "data" / "val.json", old.features.settings, cache=folder / "elsewhere", workers=1)
+    logits = predict_logits(old.policy(torch.device("cpu")), old.features.transform(val))
+    assert result.data["before"]["reply_auc"] is not None
+    assert abs(result.data["before"]["accuracy"] - (logits.argmax(dim=1) == val.targets).float().mean()) < 0.3
+    assert "macro-F1" in result.table
+    assert "->" in result.table
+    assert stage_run("sft", config_of(folder, *changed, checkpoints="warm")).is_up_to_date()
+    assert not stage_run("sft", config_of(folder, *changed[:-1], checkpoints="warm")).is_up_to_date()
+
+
+def test_a_warm_start_that_was_killed_is_resumed_to_the_same_bytes(folder, labelled, monkeypatch):
+    sft.run(config_of(folder))
+    other_people(folder, labelled)
+    init = f"sft.init={folder / 'checkpoints' / 'best_sft.pt'}"
+    sft.run(config_of(folder, init, checkpoints="whole"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, 3)
+        sft.run(config_of(folder, init, checkpoints="killed"))
+    sft.run(config_of(folder, init, checkpoints="killed"))
+    assert files_of(folder, "killed") == files_of(folder, "whole")
+
+
+def test_a_warm_start_refuses_what_it_cannot_go_on_from(folder, labelled):
+    small = ("sft.epochs=1", "dpo.epochs=1", "reward_model.epochs=1")
+    sft.run(config_of(folder, *small))
+    with pytest.raises(
+        UsageError, match=r"best_sft\.pt would be replaced by this run; write elsewhere, with --set run="
+    ):
+        sft.run(config_of(folder, "sft.init=best_sft"))
+    with pytest.raises(UsageError, match=r"sft_epoch_1\.pt would be replaced"):
+        sft.run(config_of(folder, f"sft.init={folder / 'checkpoints' / 'sft_epoch_1.pt'}"))
+    reward.run(config_of(folder, *small))
+    dpo.run(config_of(folder, *small, "dpo.train=residual"))
+    init = folder / "checkpoints"
+    with pytest.raises(UsageError, match=r"best_reward\.pt: a reward model"):
+        sft.run(config_of(folder, f"sft.init={init / 'best_reward.pt'}", checkpoints="warm"))
+    with pytest.raises(UsageError, match=r"best_dpo\.pt: a policy with a residual"):
+        sft.run(config_of(folder, f"sft.init={init / 'best_dpo.pt'}", checkpoints="warm"))
+    with pytest.raises(UsageError, match=r"no such file"):
+        sft.run(config_of(folder, "sft.init=missing.pt", checkpoints="warm"))
+    for name in ("train", "val"):
+        write(folder / "data" / f"{name}.json", labelled(40, 1, scheme="folder", history=None))
+    with pytest.raises(UsageError, match=r"trained on scheme received|scheme has no history|history"):
+        sft.run(config_of(folder, f"sft.init={init / 'best_sft.pt'}", "label.scheme=folder", checkpoints="warm"))
+
+
+def test_a_warm_start_takes_back_what_post_training_folded_in(folder, labelled):
+    sft.run(config_of(folder, "sft.epochs=1"))
+    dpo.run(config_of(folder, "dpo.epochs=1"))
+    init = folder / "checkpoints" / "best_dpo.pt"
+    assert bool(load_checkpoint(init).weights["calibration.scale"] != 1)
+    sft.run(config_of(folder, "sft.epochs=1", f"sft.init={init}", checkpoints="warm"))
+    weights = load_checkpoint(folder / "warm" / "best_sft.pt").weights
+    assert weights["calibration.scale"] == 1
+    assert not weights["calibration.shift"].any()
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal"])

@@ -236,7 +236,7 @@ def test_a_run_with_other_settings_is_not_resumed(tmp_path, caplog):
     interrupted_in(3, tmp_path / "killed", run_fingerprint="a")
     with caplog.at_level(logging.INFO):
         history, again = run(tmp_path / "killed", Sign(), run_fingerprint="b")
-    assert "resuming" not in caplog.text
+    assert "resuming after" not in caplog.text
     assert timeless(history) == timeless(fresh)
     assert again.last.read_bytes() == files.last.read_bytes()
 
@@ -246,8 +246,74 @@ def test_starting_over_ignores_an_unfinished_run(tmp_path, caplog):
     interrupted_in(3, tmp_path / "killed")
     with caplog.at_level(logging.INFO):
         history, _ = run(tmp_path / "killed", Sign(), seed=6, resume=False)
-    assert "resuming" not in caplog.text
+    assert "resuming after" not in caplog.text
     assert timeless(history) == timeless(fresh)
+
+
+def test_a_finished_run_is_extended_to_more_epochs(tmp_path, caplog):
+    _, short = run(tmp_path, Sign(), epochs=3)
+    before = load_checkpoint(short.last)
+    with caplog.at_level(logging.INFO):
+        history, files = run(tmp_path, Sign(), epochs=5)
+    assert "extending a finished run of 3 epochs to 5" in caplog.text
+    assert "the learning rate of the first 3 followed the schedule of 3 epochs" in caplog.text
+    assert "resuming after" not in caplog.text
+    assert [epoch["epoch"] for epoch in history] == [1, 2, 3, 4, 5]
+    rates = [0.01 * learning_rate_factor(5 * epoch - 1, 25, 0.05) for epoch in (4, 5)]
+    assert [epoch["learning_rate"] for epoch in history[3:]] == pytest.approx(rates)
+    after = load_checkpoint(files.last)
+    assert (before.epoch, before.origin.extended_from, after.epoch, after.origin.extended_from) == (3, [], 5, [3])
+    assert not same_weights(before.weights, after.weights)
+
+
+def test_the_best_policy_says_so_too_if_its_epoch_came_before_the_extension(tmp_path):
+    scores = [new_validation(score) for score in (0.2, 0.9, 0.3, 0.4, 0.5)]
+    run(tmp_path, Sign(scores[:3]), epochs=3)
+    _, files = run(tmp_path, Sign(scores[3:]), epochs=5)
+    best = load_checkpoint(files.best)
+    assert (best.epoch, best.origin.extended_from) == (2, [3])
+
+
+def test_an_extended_run_that_was_killed_is_resumed_as_if_it_had_not_been(tmp_path):
+    for folder in ("whole", "killed"):
+        run(tmp_path / folder, Sign(), epochs=2)
+        run(tmp_path / folder, Sign(), epochs=4)
+    whole, files = run(tmp_path / "whole", Sign(), epochs=7)
+    interrupted_in(2, tmp_path / "killed", epochs=7)
+    resumed, again = run(tmp_path / "killed", Sign(), epochs=7)
+    assert timeless(resumed) == timeless(whole)
+    assert again.last.read_bytes() == files.last.read_bytes()
+    assert load_checkpoint(again.best).origin.extended_from == [2, 4]
+
+
+def test_more_epochs_change_nothing_where_a_run_had_stopped_early(tmp_path, caplog):
+    scores = [new_validation(score) for score in (0.5, 0.4, 0.3)]
+    run(tmp_path, Sign(scores), patience=2, epochs=5)
+    history, files = run(tmp_path, Sign([]), patience=2, epochs=8)
+    assert len(history) == 3
+    assert "had stopped early after epoch 3 (patience 2): more epochs change nothing" in caplog.text
+    assert load_checkpoint(files.best).origin.extended_from == [5]
+
+
+@pytest.mark.parametrize("epochs", [3, 8])
+def test_an_unfinished_run_is_not_continued_with_another_number_of_epochs(tmp_path, epochs, caplog):
+    fresh, files = run(tmp_path / "fresh", Sign(), epochs=epochs)
+    interrupted_in(3, tmp_path / "killed")
+    with caplog.at_level(logging.INFO):
+        history, again = run(tmp_path / "killed", Sign(), epochs=epochs)
+    assert f"training anew for {epochs} epochs: there is an unfinished run of 6" in caplog.text
+    assert timeless(history) == timeless(fresh)
+    assert again.last.read_bytes() == files.last.read_bytes()
+
+
+def test_fewer_epochs_than_before_train_anew(tmp_path, caplog):
+    fresh, files = run(tmp_path / "fresh", Sign(), epochs=4)
+    run(tmp_path / "longer", Sign(), epochs=6)
+    with caplog.at_level(logging.INFO):
+        history, again = run(tmp_path / "longer", Sign(), epochs=4)
+    assert "training anew for 4 epochs: there is a run of 6" in caplog.text
+    assert timeless(history) == timeless(fresh)
+    assert again.last.read_bytes() == files.last.read_bytes()
 
 
 def test_a_damaged_epoch_is_passed_over_for_the_one_before(tmp_path, caplog):

@@ -41,7 +41,7 @@ from enron_triage.config.schema import Config
 from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
 from enron_triage.pipeline import STAGES
-from enron_triage.runtime import ranks
+from enron_triage.runtime import ranks, threads
 from enron_triage.stage_run import Result
 
 logger = logging.getLogger("enron_triage")
@@ -163,6 +163,7 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of ``triage``; turns every failure into one line and an exit status."""
+    threads.sleep_while_waiting()  # before torch is imported
     signal.signal(signal.SIGTERM, _interrupt)  # so that a polite kill leaves nothing half-made either
     try:
         join_words()

@@ -16,7 +16,7 @@ from enron_triage.config.data import LabelConfig
 from enron_triage.config.hints import choices_of, names_in, table
 from enron_triage.config.keys import documented_keys, yaml_text
 from enron_triage.config.schema import Config
-from enron_triage.config.types import Choices, Section
+from enron_triage.config.types import FUNCTION_PATTERN, Choices, Section
 from enron_triage.errors import UsageError
 
 _ROUNDING = 1e-6  # how far from 1 shares that are written with six decimals may sum
@@ -99,10 +99,12 @@ def _refuse_unknown_names(section: Section, default: Section, path: tuple[str, .
 
 
 def _refuse_unknown_name(value: str | tuple[str, ...], choices: Choices, key: str) -> None:
-    allowed = [*choices.also, *names_in(choices.table)]
+    names = [*choices.also, *names_in(choices.table)]
+    allowed = [*names, "module:function"] if choices.functions else names
     for name in [value] if isinstance(value, str) else value:
-        if name not in allowed:
-            meant = difflib.get_close_matches(name, allowed, n=1)
+        is_function = choices.functions and re.fullmatch(FUNCTION_PATTERN, name)
+        if name not in names and not is_function:
+            meant = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {meant[0]}? " if meant else ""
             raise UsageError(f"configuration: {key}: unknown name {name!r}; {hint}allowed: {', '.join(allowed)}")
 

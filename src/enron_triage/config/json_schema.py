@@ -11,7 +11,7 @@ import msgspec
 from enron_triage.config.hints import choices_of, names_in
 from enron_triage.config.keys import documented_keys, documented_sections
 from enron_triage.config.schema import Config
-from enron_triage.config.types import Section
+from enron_triage.config.types import FUNCTION_PATTERN, Section
 
 
 def configuration_schema() -> dict[str, Any]:
@@ -58,4 +58,6 @@ def _add_names(schema: dict[str, Any], hint: Any) -> None:
     elif typing.get_origin(hint) is Annotated:
         for choices in choices_of(hint) if hint.__origin__ is str else ():
             schema["enum"] = [*choices.also, *names_in(choices.table)]
+            if choices.functions:
+                schema["anyOf"] = [{"enum": schema.pop("enum")}, {"pattern": f"^{FUNCTION_PATTERN}$"}]
         _add_names(schema, hint.__origin__)

@@ -162,7 +162,7 @@ def _key(path: str, hint: Any, default: Any, meaning: str) -> DocumentedKey:
 def _names(hint: Any) -> Iterator[str]:
     """The values with names: those of a table, literal ones, true and false."""
     for choices in choices_of(hint):
-        yield from (*choices.also, *names_in(choices.table))
+        yield from (*choices.also, *names_in(choices.table), *(["module:function"] if choices.functions else []))
     yield from (str(value) for value in literals_of(hint))
     if hint is bool:
         yield from ("true", "false")

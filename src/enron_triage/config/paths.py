@@ -130,6 +130,22 @@ def _log_choice(name: str, path: Path) -> None:
     logger.info("checkpoint %s: taking %s", name, path)
 
 
+def sft_init(config: Config) -> Path | None:
+    """The checkpoint of the policy that ``sft`` goes on from.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+
+    Returns
+    -------
+    Path or None
+        None if training begins with random weights.
+    """
+    return None if config.sft.init is None else named_checkpoint(config, config.sft.init)
+
+
 def preference_file(section: PairsConfig) -> Path | None:
     """The file of judged pairs that a stage trains on.
 

@@ -23,6 +23,7 @@ from enron_triage.config.training import (
     RewardModelConfig,
     RewardsConfig,
     SftConfig,
+    TrackerName,
     TrainingConfig,
 )
 from enron_triage.config.types import DeviceName, RunName, SchedulerAddress, Section, Workers
@@ -51,6 +52,9 @@ class Config(Section, frozen=True):
     run: RunName | None = None
     # The number of processes of the data stages; "auto" takes as many as there are processors.
     workers: Workers = "auto"
+    # Where the metrics of training go, besides the console and stage_N_metrics.jsonl; the names are also the extras to
+    # install. Or module:function, a function of one's own: see `training.trackers.functions`.
+    tracking: tuple[TrackerName, ...] = ()
     # The address of a Dask scheduler that runs the data stages, instead of processes on this machine.
     scheduler: SchedulerAddress | None = None
     # Whether a stage may replace artifacts that were made from other mail, and a policy of other settings.

@@ -25,6 +25,7 @@ from enron_triage.config.types import (
 
 FeatureGroupName = Annotated[str, Choices("enron_triage.features.groups:GROUPS")]
 RuleName = Annotated[str, Choices("enron_triage.policy.decisions:RULES")]
+TrackerName = Annotated[str, Choices("enron_triage.training.trackers:TRACKERS", functions=True)]
 
 
 class TextConfig(Section, frozen=True):
@@ -103,6 +104,10 @@ class SftConfig(TrainingConfig, frozen=True):
     reference log.
     """
 
+    # A policy to go on from (warm start): NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends
+    # in .pt. Its features, its form and its trees stay as they are, and features.* and model.* are not used. Without
+    # it, training begins with random weights.
+    init: str | None = None
     # The loss.
     loss: Annotated[str, Choices("enron_triage.training.losses:LOSSES")] = "cross_entropy"
     # For the focal loss: the exponent that discounts examples already predicted well; 0 gives cross-entropy.

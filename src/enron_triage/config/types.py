@@ -12,6 +12,9 @@ class Section(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     """A section of the configuration; it refuses keys that it does not know."""
 
 
+FUNCTION_PATTERN = r"[\w.]+:\w+"  # module:function
+
+
 class Choices(msgspec.Struct, frozen=True):
     """Marks a key whose values are the names in a table of another package.
 
@@ -24,10 +27,13 @@ class Choices(msgspec.Struct, frozen=True):
         The place of the table, a mapping by name: ``module:NAME``.
     also : tuple of str
         Values that are allowed besides the names, such as ``auto``.
+    functions : bool
+        Whether ``module:function``, a function of the user's own, is allowed besides them.
     """
 
     table: str
     also: tuple[str, ...] = ()
+    functions: bool = False
 
 
 Duration = Annotated[

@@ -7,6 +7,7 @@ that sentence-transformers finds. Nothing is sent anywhere.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from enron_triage.records import Email, LabeledEmail
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 _MAX_CHARACTERS = 2000  # of the new text: models cut at some hundred words anyway
 
@@ -75,6 +78,7 @@ def _load(model: str | None) -> Any:
         raise UsageError(
             "the feature group embedding needs the extra embed; run `pip install -e '.[embed]' -c constraints.txt`"
         ) from None
+    logger.info("loading the embedding model %s", model)
     try:
         return SentenceTransformer(model)
     except Exception as error:  # whatever a missing or damaged model makes it raise

@@ -9,16 +9,23 @@ from such scores would trust them too far on new people.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 import msgspec
 import torch
 from torch import Tensor
 from torch.nn import functional
+from tqdm import tqdm
 
 from enron_triage.config.training import TextConfig
 from enron_triage.features.feature_group import TrainContext
 from enron_triage.features.normalization import fit_standardization, standardize
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
+from enron_triage.runtime.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 4096  # messages scored at once: bounds the memory
 _MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
@@ -137,7 +144,8 @@ def fit_text_model(bags: TokenBags, context: TrainContext) -> tuple[TextModel, T
     """
     scores = cross_fitted_scores(bags, context)
     generator = torch.Generator().manual_seed(context.seed)
-    model = _fit(bags, context.targets, context.sample_weight, context.settings.text, generator)
+    with _bar(len(bags), context.settings.text.epochs, "text model") as bar:
+        model = _fit(bags, context.targets, context.sample_weight, context.settings.text, generator, bar.update)
     model.mean, model.std = fit_standardization(scores)
     return model, model.normalised(scores)
 
@@ -161,12 +169,19 @@ def cross_fitted_scores(bags: TokenBags, context: TrainContext) -> Tensor:
     generator = torch.Generator().manual_seed(context.seed)
     fold = _folds(context.mailbox, settings.folds, generator)
     scores = torch.zeros(len(bags), len(ACTIONS))
+    logger.info("fitting the text model on %s messages and %d folds of them", f"{len(bags):,}", settings.folds)
     for number in range(settings.folds):
         unseen, seen = (fold == number).nonzero().flatten(), (fold != number).nonzero().flatten()
         if len(unseen) and len(seen):
-            partial = _fit(bags[seen], context.targets[seen], context.sample_weight[seen], settings, generator)
+            data = bags[seen], context.targets[seen], context.sample_weight[seen]
+            with _bar(len(seen), settings.epochs, f"text model, fold {number + 1}/{settings.folds}") as bar:
+                partial = _fit(*data, settings, generator, bar.update)
             scores[unseen] = partial.scores(bags[unseen])
     return scores
+
+
+def _bar(messages: int, epochs: int, description: str) -> tqdm[None]:
+    return progress_bar(description=description, total=messages * epochs, unit=" messages")
 
 
 def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -178,9 +193,17 @@ def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def _fit(
-    bags: TokenBags, targets: Tensor, sample_weight: Tensor, settings: TextConfig, generator: torch.Generator
+    bags: TokenBags,
+    targets: Tensor,
+    sample_weight: Tensor,
+    settings: TextConfig,
+    generator: torch.Generator,
+    done: Callable[[int], object],
 ) -> TextModel:
-    """AdamW with a cosine decay to zero, without warm-up: a convex problem that starts at zero needs none."""
+    """AdamW with a cosine decay to zero, without warm-up: a convex problem that starts at zero needs none.
+
+    `done` is told the size of each batch.
+    """
     frequency = torch.bincount(bags.buckets, minlength=bags.num_buckets)
     idf = torch.log((len(bags) + 1) / (frequency + 1)) + 1  # smoothed as in scikit-learn's TfidfTransformer
     idf = torch.where(frequency < settings.min_messages, 0.0, idf)
@@ -197,6 +220,7 @@ def _fit(
             (losses * sample_weight[rows]).mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
+            done(len(rows))
     # The scores' mean and standard deviation come from models of other folds.
     return TextModel(idf, table.detach(), bias.detach(), torch.zeros(len(ACTIONS)), torch.ones(len(ACTIONS)))
 

@@ -46,6 +46,26 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
     fitted_on: str
 
     @classmethod
+    def unfitted(
+        cls, train: Dataset, settings: FeaturesConfig, *, mailbox_weights_power: float, seed: int
+    ) -> FeatureTransform:
+        """A transform that knows what it is to be fitted on, without the groups' states.
+
+        Parameters
+        ----------
+        train, settings, mailbox_weights_power, seed
+            As for `fit_transform`.
+        """
+        return cls(
+            settings=settings,
+            seed=seed,
+            mailbox_weights_power=mailbox_weights_power,
+            class_prior=torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train),
+            states={},
+            fitted_on=dataset_digest(train),
+        )
+
+    @classmethod
     def fit_transform(
         cls, train: Dataset, settings: FeaturesConfig, *, mailbox_weights_power: float, seed: int
     ) -> tuple[FeatureTransform, Tensor]:
@@ -70,14 +90,7 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
             Train's own, to train a policy on. They are not what `transform` would give: the scores of the text are
             cross-fitted, see `text_model`.
         """
-        transform = cls(
-            settings=settings,
-            seed=seed,
-            mailbox_weights_power=mailbox_weights_power,
-            class_prior=torch.bincount(train.targets, minlength=len(ACTIONS)) / len(train),
-            states={},
-            fitted_on=_digest(train),
-        )
+        transform = cls.unfitted(train, settings, mailbox_weights_power=mailbox_weights_power, seed=seed)
         context = transform._context(train)
         parts = []
         for name, group in configured_groups(settings).items():
@@ -118,7 +131,7 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
             If the transform was fitted on just these messages, the second value of `fit_transform` again: it must
             not judge messages that it has seen by what it learned from them. Otherwise the same as `transform`.
         """
-        if self.fitted_on != _digest(train):
+        if self.fitted_on != dataset_digest(train):
             return self.transform(train)
         context = self._context(train)
         parts = [
@@ -174,8 +187,14 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
         )
 
 
-def _digest(dataset: Dataset) -> str:
-    """Identifies the messages of a dataset by their raw features and labels."""
+def dataset_digest(dataset: Dataset) -> str:
+    """Identifies the messages of a dataset by their raw features and labels.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The messages.
+    """
     digest = hashlib.sha256()
     for values in (dataset.targets, dataset.mailbox, *dataset.raw.values()):
         for tensor in (values.buckets, values.offsets) if isinstance(values, TokenBags) else (values,):

@@ -68,7 +68,7 @@ STAGES: dict[str, Stage] = {
         example="triage sft --config configs/sft_weighted.yaml --set sft.epochs=5",
         run="enron_triage.training.sft:run",
         number=1,
-        inputs=TRAINED_ON,
+        inputs={**TRAINED_ON, "init": paths.sft_init},
         outputs={"last": "{checkpoints}/stage_1.pt", "best": "{checkpoints}/best_sft.pt"},
         settings=("sft", "model", "features", "decision", "rewards.costs", "label.scheme", "device"),
         policy=True,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enron_triage.labels.sample_size import FEW_MAILBOXES
+from enron_triage.runtime.progress import progress
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ def bootstrap_intervals(
     drawn = generator.multinomial(count, np.full(count, 1 / count), size=resamples)
     tail = (1 - level) / 2
     intervals: dict[str, list[float] | None] = {}
-    for name, statistic in statistics.items():
+    for name, statistic in progress(statistics.items(), description="confidence intervals", unit=" metrics"):
         values = statistic(drawn)
         values = values[~np.isnan(values)]
         intervals[name] = [float(q) for q in np.quantile(values, [tail, 1 - tail])] if len(values) else None

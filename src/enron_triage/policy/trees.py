@@ -6,12 +6,17 @@ checkpoint holds tensors only and the policy runs as one module on any device.
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from enron_triage.records import ACTIONS
+from enron_triage.runtime.progress import progress
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 512  # messages at a time: the intermediate tensors then stay in the processor's cache
 _ABSENT_CLASS_LOGIT = -20.0  # the logit of an action that train lacks: a probability of some 1e-9
@@ -65,7 +70,8 @@ class Trees(nn.Module):
         Tensor of float32, shape (batch, actions)
             The sum of the trees' values for each action, and its base value.
         """
-        return torch.cat([self._logits(batch) for batch in torch.split(features, _BATCH)])
+        batches = progress(torch.split(features, _BATCH), description="boosted trees", unit=" batches")
+        return torch.cat([self._logits(batch) for batch in batches])
 
     def _logits(self, features: Tensor) -> Tensor:
         node = self.root.expand(len(features), -1)
@@ -108,6 +114,7 @@ def fit_trees(
     present = np.unique(targets)
     if len(present) < 2:
         return _constant(present)
+    logger.info("fitting %d rounds of boosted trees on %s messages", iterations, f"{len(targets):,}")
     model = HistGradientBoostingClassifier(
         learning_rate=_LEARNING_RATE,
         max_iter=iterations,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from enron_triage.config.schema import Config
-from enron_triage.config.training import PostTrainingConfig
+from enron_triage.config.training import PostTrainingConfig, TrainingConfig
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
@@ -178,10 +178,21 @@ def run_post_training(
         return build(setup)
 
     outcome = run_training(name, config, settings, build_objective, starts_trained=True)
-    return _result(name, settings, outcome)
+    return compared_result(name, settings, outcome)
 
 
-def _result(name: str, settings: PostTrainingConfig, outcome: TrainingOutcome) -> Result:
+def compared_result(name: str, settings: TrainingConfig, outcome: TrainingOutcome) -> Result:
+    """The result of a stage beside that of the policy that it began with.
+
+    Parameters
+    ----------
+    name : str
+        The stage.
+    settings : TrainingConfig
+        Its section of the configuration.
+    outcome : TrainingOutcome
+        What it came to; with the metrics from before the first epoch.
+    """
     assert outcome.before is not None
     best, select_by = outcome.best, settings.select_by
     improved = selection_score(best.validation, select_by) > selection_score(outcome.before, select_by)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import torch
 
+from enron_triage.config.training import TrainingConfig
 from enron_triage.errors import UsageError
 from enron_triage.policy.checkpoint import load_checkpoint, save_checkpoint
 from enron_triage.policy.network import Policy
@@ -34,6 +35,10 @@ class TrainingState(msgspec.Struct, kw_only=True):
         Its selection score.
     history : list of EpochMetrics
         The metrics of every epoch.
+    planned_epochs : int
+        For how many epochs the run is configured; the learning rate follows from it.
+    extended_from : list of int
+        For how many it was configured before it was extended, in order.
     """
 
     epoch: int = 0
@@ -41,6 +46,8 @@ class TrainingState(msgspec.Struct, kw_only=True):
     best_epoch: int = 0
     best_score: float = -math.inf
     history: list[EpochMetrics] = msgspec.field(default_factory=list)
+    planned_epochs: int = 0
+    extended_from: list[int] = msgspec.field(default_factory=list)
 
     @property
     def stale_epochs(self) -> int:
@@ -57,6 +64,47 @@ class TrainingState(msgspec.Struct, kw_only=True):
         """
         if not self.best_epoch or score > self.best_score:
             self.best_epoch, self.best_score = self.epoch, score
+
+    def is_complete(self, patience: int) -> bool:
+        """Whether all epochs are done, or the run has stopped early.
+
+        Parameters
+        ----------
+        patience : int
+            After how many epochs without an improvement it stops.
+        """
+        return self.epoch >= self.planned_epochs or self.stale_epochs >= patience
+
+    def extend(self, epochs: int, patience: int) -> None:
+        """Go on to more epochs than the run was configured for, and say so; nothing if it was for just as many.
+
+        Parameters
+        ----------
+        epochs : int
+            For how many epochs the run is configured now.
+        patience : int
+            After how many epochs without an improvement it stops.
+        """
+        if epochs == self.planned_epochs:
+            return
+        if self.stale_epochs >= patience:
+            logger.warning(
+                "the run of %d epochs had stopped early after epoch %d (patience %d): more epochs change nothing",
+                self.planned_epochs,
+                self.epoch,
+                patience,
+            )
+        else:
+            logger.info(
+                "extending a finished run of %d epochs to %d; the learning rate of the first %d followed the schedule "
+                "of %d epochs",
+                self.planned_epochs,
+                epochs,
+                self.epoch,
+                self.planned_epochs,
+            )
+        self.extended_from.append(self.planned_epochs)
+        self.planned_epochs = epochs
 
 
 class RandomState:
@@ -117,8 +165,10 @@ def state_of(
     }
 
 
-def latest(files: TrainingFiles, run_fingerprint: str) -> Path | None:
-    """The latest epoch checkpoint of an unfinished run; None if there is none to resume from.
+def latest(files: TrainingFiles, run_fingerprint: str, settings: TrainingConfig) -> Path | None:
+    """The latest epoch checkpoint of a run to go on with; None if there is none.
+
+    A run for as many epochs is resumed; one for fewer is extended, once it is finished.
 
     Parameters
     ----------
@@ -126,6 +176,8 @@ def latest(files: TrainingFiles, run_fingerprint: str) -> Path | None:
         The stage's files.
     run_fingerprint : str
         What the run must have done; its best epoch must still be there, too.
+    settings : TrainingConfig
+        The stage's section of the configuration.
     """
     for path in reversed(files.epochs().values()):
         try:
@@ -133,10 +185,24 @@ def latest(files: TrainingFiles, run_fingerprint: str) -> Path | None:
         except UsageError as error:
             logger.warning("%s", error)
             continue
-        is_same_run = resume.get("run_fingerprint") == run_fingerprint
-        if is_same_run and files.epoch(resume["progress"]["best_epoch"]).exists():
-            return path
+        if resume.get("run_fingerprint") != run_fingerprint:
+            continue
+        state = msgspec.convert(resume["progress"], TrainingState)
+        if files.epoch(state.best_epoch).exists():
+            return path if _goes_on(state, settings) else None
     return None
+
+
+def _goes_on(state: TrainingState, settings: TrainingConfig) -> bool:
+    """Whether a run that differs in its number of epochs at most is resumed or extended; if not, say why."""
+    if settings.epochs == state.planned_epochs:
+        return True
+    if settings.epochs > state.planned_epochs and state.is_complete(settings.patience):
+        return True
+    done = "a run" if state.is_complete(settings.patience) else "an unfinished run"
+    advice = "" if settings.epochs < state.planned_epochs else ", which can be extended only when it is finished"
+    logger.info("training anew for %d epochs: there is %s of %d%s", settings.epochs, done, state.planned_epochs, advice)
+    return False
 
 
 def restore(path: Path, policy: Policy, optimizer: torch.optim.Optimizer, random: RandomState) -> TrainingState:
@@ -185,6 +251,8 @@ def prune(files: TrainingFiles, state: TrainingState, keep: int) -> None:
 def finish(files: TrainingFiles, state: TrainingState, origin: Origin) -> None:
     """Write the last and the best policy, without what only resuming needs; remove the epochs of older runs.
 
+    The best epoch may be one from before the run was extended; the policy says of it, too, that the run was.
+
     Parameters
     ----------
     files : TrainingFiles
@@ -196,7 +264,8 @@ def finish(files: TrainingFiles, state: TrainingState, origin: Origin) -> None:
     """
     for target, epoch in ((files.last, state.epoch), (files.best, state.best_epoch)):
         checkpoint = load_checkpoint(files.epoch(epoch))
-        save_checkpoint(target, msgspec.structs.replace(checkpoint, origin=origin, resume={}))
+        extended = msgspec.structs.replace(origin, extended_from=state.extended_from)
+        save_checkpoint(target, msgspec.structs.replace(checkpoint, origin=extended, resume={}))
     for number, path in files.epochs().items():
         if number > state.epoch:
             artifacts.remove(path)

@@ -16,7 +16,66 @@ from enron_triage.policy.checkpoint import Checkpoint, check_fit, load_checkpoin
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.network import Policy
 from enron_triage.runtime import distributed, provenance
+from enron_triage.training.fitted_parts import train_features
 from enron_triage.training.training_run import load_split
+
+
+class InitialPolicy(msgspec.Struct, kw_only=True):
+    """A trained policy to go on from, and the data as it was trained to see them.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint
+        The trained policy as it was saved.
+    digest : str
+        The SHA-256 of its file.
+    train, val : Dataset
+        The messages to train and validate on.
+    features, val_features : Tensor, shape (messages, features)
+        The policy's inputs for them, on the device.
+    """
+
+    checkpoint: Checkpoint
+    digest: str
+    train: Dataset
+    val: Dataset
+    features: Tensor
+    val_features: Tensor
+
+
+def load_initial_policy(config: Config, init: Path, device: torch.device) -> InitialPolicy:
+    """Load a policy, and the data as it was trained to see them: settings of features come from its checkpoint.
+
+    Parameters
+    ----------
+    config : Config
+        Where the data are and who extracts features.
+    init : Path
+        The checkpoint to begin with.
+    device : torch.device
+        Where the features go.
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint or a split is missing, damaged, or does not fit the other.
+    """
+    checkpoint = load_checkpoint(init)
+    transform = checkpoint.features
+    paths = {name: config.data / f"{name}.json" for name in ("train", "val")}
+    with distributed.rank0_first():
+        train, val = (load_split(config, path, transform.settings) for path in paths.values())
+    check_fit(init, checkpoint, train.scheme, len(transform.columns), paths["train"])
+    return InitialPolicy(
+        checkpoint=checkpoint,
+        digest=provenance.file_state(init).sha256,
+        train=train,
+        val=val,
+        features=distributed.broadcast_from_rank0(
+            lambda: train_features(transform, train, cache=config.data / "features")
+        ).to(device),
+        val_features=transform.transform(val).to(device),
+    )
 
 
 class PostTrainingSetup(msgspec.Struct, kw_only=True):
@@ -101,7 +160,7 @@ class PostTrainingSetup(msgspec.Struct, kw_only=True):
 def load_setup(
     config: Config, init: Path, device: torch.device, settings: PostTrainingConfig | None = None
 ) -> PostTrainingSetup:
-    """Load a policy, and the data as it was trained to see them: settings of features come from its checkpoint.
+    """Load a policy, the frozen reference that it is, and the data: see `load_initial_policy`.
 
     Parameters
     ----------
@@ -120,14 +179,8 @@ def load_setup(
         If the checkpoint or a split is missing, damaged, or does not fit the other.
     """
     settings = settings or PostTrainingConfig()
-    checkpoint = load_checkpoint(init)
-    transform = checkpoint.features
-    paths = {name: config.data / f"{name}.json" for name in ("train", "val")}
-    with distributed.rank0_first():
-        train, val = (load_split(config, path, transform.settings) for path in paths.values())
-    check_fit(init, checkpoint, train.scheme, len(transform.columns), paths["train"])
-    features = distributed.broadcast_from_rank0(lambda: transform.transform_train(train)).to(device)
-    val_features = transform.transform(val).to(device)
+    start = load_initial_policy(config, init, device)
+    checkpoint, features, val_features = start.checkpoint, start.features, start.val_features
     spec = msgspec.structs.replace(checkpoint.model, dropout=settings.dropout)
     policy = msgspec.structs.replace(checkpoint, model=spec).policy(device)
     policy.fold_calibration(checkpoint.calibration.shift, checkpoint.calibration.temperature)
@@ -141,16 +194,16 @@ def load_setup(
         residual = _add_residual(policy, settings, config.seed_of(settings))
     return PostTrainingSetup(
         checkpoint=checkpoint,
-        init_digest=provenance.file_state(init).sha256,
+        init_digest=start.digest,
         policy=policy,
         residual=residual,
-        train=train,
-        val=val,
+        train=start.train,
+        val=start.val,
         features=features,
         val_features=val_features,
         tree_log_probs=trees,
         val_tree_log_probs=val_trees,
-        sample_weights=train.sample_weight(transform.mailbox_weights_power).to(device),
+        sample_weights=start.train.sample_weight(checkpoint.features.mailbox_weights_power).to(device),
         reference=reference,
         val_reference=val_reference,
     )

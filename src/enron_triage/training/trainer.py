@@ -149,7 +149,7 @@ class Trainer:
         trained = [parameter for parameter in objective.policy.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.random = RandomState(torch.Generator().manual_seed(seed), self.device)
-        self.state = TrainingState()
+        self.state = TrainingState(planned_epochs=settings.epochs)
 
     def train(self, *, resume: bool) -> list[EpochMetrics]:
         """Train to the end.
@@ -157,7 +157,7 @@ class Trainer:
         Parameters
         ----------
         resume : bool
-            Whether to continue an unfinished run of the same fingerprint, where there is one.
+            Whether to continue a run of the same fingerprint that is unfinished, or was for fewer epochs.
 
         Returns
         -------
@@ -173,7 +173,7 @@ class Trainer:
             torch.manual_seed(self.seed)
             if resume:
                 self._resume()
-            while self.state.epoch < self.settings.epochs and self.state.stale_epochs < self.settings.patience:
+            while not self.state.is_complete(self.settings.patience):
                 self._epoch()
         if ranks.rank() == 0:
             resuming.finish(self.files, self.state, self.origin)
@@ -199,9 +199,12 @@ class Trainer:
         timed = msgspec.structs.replace(metrics, seconds=round(time.perf_counter() - started, 3))
         self.state.history.append(timed)
         if ranks.rank() == 0:
-            checkpoint = msgspec.structs.replace(self.objective.checkpoint(metrics), origin=self.origin)
-            state = resuming.state_of(self.run_fingerprint, self.state, self.optimizer, self.random)
-            save_checkpoint(self.files.epoch(self.state.epoch), msgspec.structs.replace(checkpoint, resume=state))
+            checkpoint = msgspec.structs.replace(
+                self.objective.checkpoint(metrics),
+                origin=msgspec.structs.replace(self.origin, extended_from=self.state.extended_from),
+                resume=resuming.state_of(self.run_fingerprint, self.state, self.optimizer, self.random),
+            )
+            save_checkpoint(self.files.epoch(self.state.epoch), checkpoint)
             resuming.prune(self.files, self.state, self.settings.keep_checkpoints)
             for metric_logger in self.loggers:
                 metric_logger.log(timed, self.state.history)
@@ -236,11 +239,15 @@ class Trainer:
         self.state.step += 1
 
     def _resume(self) -> None:
-        """Continue after the latest epoch of an unfinished run of the same fingerprint, if there is one."""
-        path = distributed.broadcast_from_rank0(lambda: resuming.latest(self.files, self.run_fingerprint))
+        """Continue after the latest epoch of a run of the same fingerprint, if there is one: see `resuming.latest`."""
+        path = distributed.broadcast_from_rank0(
+            lambda: resuming.latest(self.files, self.run_fingerprint, self.settings)
+        )
         if path is not None:
             self.state = resuming.restore(path, self.objective.policy, self.optimizer, self.random)
-            logger.info("resuming after epoch %d of an unfinished run (%s)", self.state.epoch, path)
+            if not self.state.is_complete(self.settings.patience):
+                logger.info("resuming after epoch %d of an unfinished run (%s)", self.state.epoch, path)
+            self.state.extend(self.settings.epochs, self.settings.patience)
 
 
 def selection_score(metrics: ValidationMetrics, select_by: SelectionMetric) -> float:

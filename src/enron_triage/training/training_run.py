@@ -25,9 +25,12 @@ from enron_triage.stage_run import StageRun
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import LOGGERS
 from enron_triage.training.origins import origin_of
+from enron_triage.training.trackers import Tracking
 from enron_triage.training.trainer import Objective, Trainer
 
 logger = logging.getLogger(__name__)
+
+TRAINING_SECTIONS = {"sft", "reward_model", "dpo", "grpo"}
 
 # Takes the stage and the device; gives what is to be optimised.
 BuildObjective = Callable[[StageRun, torch.device], Objective]
@@ -86,15 +89,16 @@ def run_training(
     Raises
     ------
     UsageError
-        If an input is missing or damaged, or does not fit the others.
+        If an input is missing or damaged, or does not fit the others; or if a tracker cannot be had.
     TriageError
         If the loss became NaN or infinite.
     """
     stage = stage_run(name, config)
+    tracking = Tracking(config, name)
     device = choose_device(config.device)
     files = TrainingFiles.of_stage(name, config)
     seed = config.seed_of(settings)
-    with distributed.process_group(device), stage.track() as counts:
+    with distributed.process_group(device), stage.track() as counts, tracking:
         fingerprint = run_fingerprint(stage, device)  # before the data are read, which takes a while
         states = provenance.input_states(stage.inputs.values())
         objective = build(stage, device)
@@ -107,10 +111,11 @@ def run_training(
             seed=seed,
             run_fingerprint=fingerprint,
             origin=distributed.broadcast_from_rank0(lambda: origin_of(stage, states, datasets, device)),
-            loggers=[make(files, settings) for make in LOGGERS.values()],
+            loggers=[*(make(files, settings) for make in LOGGERS.values()), tracking],
         )
         resume = distributed.broadcast_from_rank0(lambda: settings.resume and not stage.is_up_to_date())
         history = trainer.train(resume=resume)
+        tracking.finish(history, files.best)
         counts.update(objective.sizes, epochs=len(history), best_epoch=history[-1].best_epoch)
     return TrainingOutcome(counts=counts, history=history, before=before, checkpoint=files.best)
 
@@ -131,7 +136,9 @@ def warn_of_few_messages(name: str, messages: int) -> None:
 
 
 def run_fingerprint(stage: StageRun, device: torch.device) -> str:
-    """A digest of all that decides a run: settings, contents of the inputs, version, device.
+    """A digest of all that decides a run but its number of epochs: settings, inputs, code, version, device.
+
+    A run may be extended to more epochs; how many it was for is in its `TrainingState`.
 
     Parameters
     ----------
@@ -140,8 +147,11 @@ def run_fingerprint(stage: StageRun, device: torch.device) -> str:
     device : torch.device
         Where it computes.
     """
+    settings = {**stage.settings}
+    for name in TRAINING_SECTIONS & settings.keys():
+        settings[name] = {key: value for key, value in settings[name].items() if key != "epochs"}
     states = provenance.input_states(stage.inputs.values()).values()
-    content = [stage.settings, [state.sha256 for state in states], __version__, device.type]
+    content = [settings, [state.sha256 for state in states], stage.code, __version__, device.type]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
