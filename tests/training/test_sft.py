@@ -276,7 +276,7 @@ def test_a_finished_run_is_extended_if_only_its_epochs_differ(folder, caplog):
     sft.run(config_of(folder))
     with caplog.at_level(logging.INFO):
         result = sft.run(config_of(folder, "sft.epochs=6"))
-    assert "extending a finished run of 4 epochs to 6" in caplog.text
+    assert "extending a finished run from 4 to 6 epochs" in caplog.text
     assert (result.data["epochs"], len(epochs_of(folder))) == (6, 6)
     assert stage_run("sft", config_of(folder, "sft.epochs=6")).is_up_to_date()
     caplog.clear()

@@ -255,7 +255,7 @@ def test_a_finished_run_is_extended_to_more_epochs(tmp_path, caplog):
     before = load_checkpoint(short.last)
     with caplog.at_level(logging.INFO):
         history, files = run(tmp_path, Sign(), epochs=5)
-    assert "extending a finished run of 3 epochs to 5" in caplog.text
+    assert "extending a finished run from 3 to 5 epochs" in caplog.text
     assert "the learning rate of the first 3 followed the schedule of 3 epochs" in caplog.text
     assert "resuming after" not in caplog.text
     assert [epoch["epoch"] for epoch in history] == [1, 2, 3, 4, 5]

@@ -96,8 +96,8 @@ class TrainingState(msgspec.Struct, kw_only=True):
             )
         else:
             logger.info(
-                "extending a finished run of %d epochs to %d; the learning rate of the first %d followed the schedule "
-                "of %d epochs",
+                "extending a finished run from %d to %d epochs; the learning rate of the first %d followed the "
+                "schedule of %d epochs",
                 self.planned_epochs,
                 epochs,
                 self.epoch,
