@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from enron_triage.runtime import threads
+
 if TYPE_CHECKING:
     from enron_triage.config.load import load_config
     from enron_triage.config.schema import Config
@@ -40,6 +42,7 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    threads.sleep_while_waiting()  # before torch is loaded
     value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
     return value
 

@@ -13,6 +13,9 @@ _RENAMED = {
     "rule": "decision.rule",
 }
 
+# More epochs extend a run; all of these are of training stages.
+_EXTENDED_BY = ("sft.epochs", "reward_model.epochs", "dpo.epochs", "grpo.epochs")
+
 
 def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Compare two sets of settings.
@@ -65,7 +68,7 @@ def replaced_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     kept = {
         key: value
         for key, value in flat_now.items()
-        if key != "device" and not (key.endswith(".epochs") and value > flat_before.get(key, value))
+        if key != "device" and not (key in _EXTENDED_BY and value > flat_before.get(key, value))
     }
     known = {_RENAMED.get(key, key): value for key, value in flat_before.items()}
     return changed_settings(
