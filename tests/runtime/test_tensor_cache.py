@@ -28,7 +28,7 @@ def get(path, make, keep=5):
 
 def test_a_value_is_made_once_and_read_from_then_on(tmp_path, caplog):
     make, path = Maker(), tmp_path / "features" / "numbers-1.pt"
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG, "enron_triage"):
         assert torch.equal(get(path, make), VALUE["numbers"])
         assert not caplog.records
         assert torch.equal(get(path, make), VALUE["numbers"])

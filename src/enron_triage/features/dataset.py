@@ -24,7 +24,7 @@ from enron_triage.features.feature_group import TokenArrays
 from enron_triage.features.groups import configured_groups
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import LabeledEmail, Scheme
-from enron_triage.runtime import artifacts, provenance
+from enron_triage.runtime import artifacts, provenance, tensor_cache
 from enron_triage.runtime.code_digest import code_digest
 from enron_triage.runtime.progress import progress_bar
 from enron_triage.runtime.workers import map_ordered
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 UNACTED = -1  # the target of a message that got no action
 
 _CHUNK = 1000  # records: some 100 ms of work
+_KEPT = 20  # cached datasets of a split
 
 Keep = Callable[[str, int | None], bool]  # takes a record's user and timestamp and tells whether it is wanted
 
@@ -119,12 +120,13 @@ def load_dataset(
     with artifacts.open_input(path):
         pass
     cached = cache / f"{path.stem}-{_cache_key(path, settings, keep_key)[:16]}.pt"
-    dataset = _read_cache(cached)
-    if dataset is None:
-        dataset = _extract(path, settings, workers, keep)
-        with artifacts.atomic_open(cached) as file:
-            torch.save(_to_plain(dataset), file)
-    return dataset
+    return tensor_cache.cached(
+        cached,
+        lambda: _to_plain(_extract(path, settings, workers, keep)),
+        _from_plain,
+        what=f"the features of {path.name}",
+        keep=_KEPT,
+    )
 
 
 def extract_dataset(records: Sequence[LabeledEmail], settings: FeaturesConfig) -> Dataset:
@@ -152,16 +154,6 @@ def _cache_key(path: Path, settings: FeaturesConfig, keep_key: str) -> str:
     groups = [f"{name}={group.cache_key(settings)}" for name, group in configured_groups(settings).items()]
     decisive = [content, *groups, keep_key, code_digest(__name__), __version__]
     return hashlib.sha256(" ".join(decisive).encode()).hexdigest()
-
-
-def _read_cache(cached: Path) -> Dataset | None:
-    try:
-        return _from_plain(torch.load(cached, weights_only=True))
-    except FileNotFoundError:
-        return None
-    except Exception as error:  # whatever is wrong with a cache, the answer is to make it again
-        logger.warning("%s: cannot be used (%s); extracting again", cached, type(error).__name__)
-        return None
 
 
 def _to_plain(dataset: Dataset) -> dict[str, Any]:

@@ -35,6 +35,8 @@ _NOT_DECISIVE = (
     "runtime.progress",
     "runtime.provenance",
     "runtime.settings",
+    "runtime.tensor_cache",
+    "runtime.threads",
     "stage_run",
     "training.loggers",
     "training.origins",

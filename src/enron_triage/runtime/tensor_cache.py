@@ -83,7 +83,7 @@ def read(path: Path, restore: Callable[[dict[str, Any]], Value], *, what: str, w
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # it was used last
-    logger.info("%s: from the cache (%s)", what, path)
+    logger.debug("%s: from the cache (%s)", what, path)
     return value
 
 
