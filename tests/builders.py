@@ -145,6 +145,7 @@ def checkpoint_fields(inputs: int, **fields: Any) -> dict[str, Any]:
         "calibration": new_calibration(),
         "decision": new_decision(),
         "metrics": None,
+        "class_prior": [0.2] * 5,
         "origin": Origin(),
         "resume": {},
     } | fields

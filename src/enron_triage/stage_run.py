@@ -175,9 +175,11 @@ class StageRun:
         meta, is_training = provenance.read_meta(path), self.stage.number is not None
         if meta is None and path.is_dir() and any(path.iterdir()):
             return f"is there already, and `triage {self.name}` did not make it"
+        if meta is None and is_training and path.exists() and not any(path.parent.glob(f"{self.name}_epoch_*.pt")):
+            return "is there already, and nothing tells that it was trained here"
         if meta is None or meta.stage != self.name or not path.exists():
             return None
-        if (is_training or self.stage.origin) and meta.origin and self.origin not in ("", meta.origin):
+        if (is_training or self.stage.origin) and not _is_same_origin(meta.origin, self.origin):
             return f"made from {meta.origin}, not from {self.origin}"
         changed = replaced_settings(meta.settings, self.settings) if is_training else []
         return f"trained with other settings ({'; '.join(changed[:3])})" if changed else None
@@ -201,6 +203,7 @@ class StageRun:
                 raise advised(missing, self.stages)
         self.refuse_to_replace()
         with self._locked():
+            self.refuse_to_replace()  # another process may have written in the meantime
             yield from self._tracked()
 
     @contextmanager
@@ -217,7 +220,7 @@ class StageRun:
 
     def _tracked(self) -> Iterator[dict[str, Any]]:
         started = time.perf_counter()
-        states = provenance.input_states(self.inputs.values())
+        states, code = provenance.input_states(self.inputs.values()), self.code
         for path in self.inputs.values():
             self._warn_of_other_settings(path, states[str(path)])
         counts: dict[str, Any] = {}
@@ -234,7 +237,7 @@ class StageRun:
             inputs=states,
             counts=counts,
             seconds=time.perf_counter() - started,
-            code=self.code,
+            code=code,
             origin=self.origin,
         )
 
@@ -269,6 +272,13 @@ def advised(error: ArtifactError, stages: Mapping[str, Stage]) -> ArtifactError:
         if any(isinstance(place, str) and Path(place).name == error.path.name for place in stage.outputs.values()):
             return error.with_command(f"run `triage {name}`")
     return error
+
+
+def _is_same_origin(before: str, now: str) -> bool:
+    """Whether two descriptions of where mail comes from are of the same mail; a path may be spelled in two ways."""
+    if not before or not now or before == now:
+        return True
+    return Path(before).exists() and Path(now).exists() and Path(before).samefile(now)
 
 
 def _places(places: dict[str, Place], config: Config) -> dict[str, Path]:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from enron_triage.config.schema import Config
+from enron_triage.errors import UsageError
 from enron_triage.pipeline import STAGES
 from enron_triage.runtime import artifacts
+from enron_triage.runtime.locks import locked
 from enron_triage.stage_run import Result
 
-_EPOCH = re.compile(r"(?P<stage>[a-z]+)_epoch_\d+\.pt")
+_EPOCH = re.compile(r"[a-z]+_epoch_\d+\.pt")
 
 
 def clean(config: Config, *, caches: bool, every_run: bool, dry_run: bool) -> Result:
@@ -31,7 +33,8 @@ def clean(config: Config, *, caches: bool, every_run: bool, dry_run: bool) -> Re
     checkpoints = Path(config.checkpoint_dir)
     folders = [path for path in checkpoints.rglob("*") if path.is_dir()] if every_run else []
     found = [path for folder in {config.checkpoints, *folders} for path in _epochs_of_finished(folder)]
-    found += [path for folder in (config.data, checkpoints) for path in folder.rglob(".*.partial")]
+    found += [path for root in (config.data, checkpoints) for path in root.rglob(".*.partial")]
+    found = [path for path in found if not _is_at_work(path.parent)]
     if caches:
         found += [path for path in (config.data / "features").rglob("*") if path.is_file()]
     found = sorted(set(found))
@@ -47,10 +50,23 @@ def clean(config: Config, *, caches: bool, every_run: bool, dry_run: bool) -> Re
 
 def _epochs_of_finished(folder: Path) -> Iterator[Path]:
     """The epoch checkpoints of stages that have finished since; an unfinished run goes on from its own."""
-    for path in folder.glob("*_epoch_*.pt"):
-        epoch = _EPOCH.fullmatch(path.name)
-        stage = STAGES.get(epoch["stage"]) if epoch else None
-        if stage is not None and stage.number is not None:
-            last = folder / f"stage_{stage.number}.pt"
-            if last.exists() and last.stat().st_mtime_ns >= path.stat().st_mtime_ns:
-                yield path
+    for name, stage in STAGES.items():
+        last = folder / f"stage_{stage.number}.pt"
+        epochs = [path for path in folder.glob(f"{name}_epoch_*.pt") if _EPOCH.fullmatch(path.name)]
+        if stage.number and last.exists():
+            finished = last.stat().st_mtime_ns
+            if all(path.stat().st_mtime_ns <= finished for path in epochs):  # else a run goes on from them
+                yield from epochs
+
+
+def _is_at_work(folder: Path) -> bool:
+    """Whether another process writes in a folder."""
+    if not any(folder.glob(".*lock")):
+        return False
+    for lock in folder.glob(".*lock"):
+        try:
+            with locked(lock, folder, ""):
+                pass
+        except UsageError:
+            return True
+    return False

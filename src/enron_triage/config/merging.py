@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from enron_triage.config.checking import check_config
+from enron_triage.config.nested import flatten, merge
 from enron_triage.config.schema import Config
 from enron_triage.config.shipped import find_config
 from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
@@ -56,12 +57,12 @@ class Sources(msgspec.Struct, frozen=True):
         """
         merged: dict[str, Any] = {}
         for layer in (*self.files, *self.options):
-            _merge(merged, layer.values)
+            merge(merged, layer.values)
         return check_config(merged)
 
     def origins(self) -> dict[str, str]:
         """Where each value that was given comes from, by the key's dotted path, such as ``sft.epochs``."""
-        return {key: layer.origin for layer in (*self.files, *self.options) for key in _leaves(layer.values)}
+        return {key: layer.origin for layer in (*self.files, *self.options) for key in flatten(layer.values)}
 
     def with_file(self, name: str | Path) -> Sources:
         """The same with one more file, which wins over the other files.
@@ -132,26 +133,3 @@ def _parse_override(override: str) -> dict[str, Any]:
     for part in reversed(key.split(".")):
         value = {part: value}
     return typing.cast("dict[str, Any]", value)
-
-
-def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> None:
-    """Put the values of `top` over those of `base`; no dictionary of `top` becomes part of `base`.
-
-    With YAML's aliases one dictionary may be the value of two sections: a change of one must leave the other.
-    """
-    for key, value in top.items():
-        if isinstance(value, dict):
-            if not isinstance(base.get(key), dict):
-                base[key] = {}
-            _merge(base[key], value)
-        else:
-            base[key] = value
-
-
-def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
-    """The dotted paths of all values that are not sections."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*path, str(key)))
-        else:
-            yield ".".join((*path, str(key)))

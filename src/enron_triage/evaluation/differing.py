@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from enron_triage.config.nested import flatten
 from enron_triage.evaluation.record_sets import RecordSet
 from enron_triage.evaluation.result import Evaluation
 
@@ -49,14 +50,6 @@ def in_words(value: Any) -> str:
 def _settings_of(evaluation: Evaluation) -> dict[str, Any]:
     source = evaluation.source
     settings = {"stage": evaluation.stage, "decision rule": evaluation.decision_rule}
-    settings |= _flat(source.training) | _flat(source.settings, _EVALUATION)
+    settings |= flatten(source.training) | flatten(source.settings, _EVALUATION)
     settings.pop(f"{_EVALUATION}decision.rule", None)  # null where the policy's own rule decided
     return settings
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested settings into one level of dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

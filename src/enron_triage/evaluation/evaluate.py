@@ -123,8 +123,14 @@ def evaluate(config: Config) -> Evaluation:
         bayes_baseline=compare_with_bayes_baseline(config, path, checkpoint, dataset, features, logits),
         baselines=_baselines(config, checkpoint, dataset, features, source),
         messages_per_second=round(len(dataset) / seconds),
-        notes=[note] if note else [],
+        notes=[*([note] if note else []), *_extended(checkpoint)],
     )
+
+
+def _extended(checkpoint: Checkpoint) -> list[str]:
+    """What sets the policy apart from one that was trained for as many epochs at once."""
+    before = ", ".join(map(str, checkpoint.origin.extended_from))
+    return [f"the training was extended, from {before} epochs"] if before else []
 
 
 def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -> EvaluationSource:
@@ -139,6 +145,7 @@ def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -
         records_sha256=states[str(records)].sha256,
         settings=stage_run("evaluate", config).settings,
         training=checkpoint.origin.settings() if checkpoint.origin.stage else {},
+        extended_from=checkpoint.origin.extended_from,
     )
 
 
@@ -190,7 +197,7 @@ def _baselines(
     """What to compare the policy with; under a scheme whose labels leak, also the rule that shows it."""
     acted = dataset.targets != UNACTED
     targets = dataset.targets[acted].numpy()
-    shares = checkpoint.features.class_prior.double().numpy()
+    shares = np.array(checkpoint.class_prior)
     untrained = new_policy(checkpoint.model, seed=checkpoint.seed).to(features.device)
     predictions = {
         "untrained": predict_logits(untrained, features[acted.to(features.device)]).argmax(dim=1).numpy(),

@@ -102,6 +102,8 @@ def policy_notes(evaluation: Evaluation, validation: Evaluation | None) -> list[
         if each is not None and each.collapsed:
             shares = each.predicted_share
             notes.append(f"**collapsed** to `{max(shares, key=shares.__getitem__)}` on {each.split}")
+    if evaluation.source.extended_from:
+        notes.append(f"training extended from {', '.join(map(str, evaluation.source.extended_from))} epochs")
     baseline = refined_from(evaluation)
     if baseline is not None:
         than = f"{baseline.checkpoint} with the rule expected_reward"

@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 
 from enron_triage.errors import ArtifactError, UsageError
-from enron_triage.evaluation.result import Evaluation
+from enron_triage.evaluation.result import Evaluation, EvaluationSource
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.pipeline import STAGES
 from enron_triage.runtime import artifacts, provenance
+from enron_triage.runtime.file_states import file_state
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +124,9 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
         if evaluation.scheme not in SCHEMES:
             logger.warning("left out: %s: of the label scheme %s, which this version lacks", path, evaluation.scheme)
             continue
+        if _is_of_an_earlier_training(folder.parent, evaluation.source):
+            logger.warning("left out: %s: of an earlier training of its checkpoint; run `triage evaluate` again", path)
+            continue
         by_place = (path.parent.relative_to(folder) / _checkpoint_name(path, evaluation)).as_posix()
         run = evaluation.source.run
         name = by_place if run is None else f"{run}/{evaluation.checkpoint}"
@@ -134,6 +138,15 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
             continue
         evaluations[evaluation.split] = evaluation
     return sorted(found.values(), key=_stage_and_name)
+
+
+def _is_of_an_earlier_training(data: Path, source: EvaluationSource) -> bool:
+    """Whether the checkpoint is not any more what was evaluated; not if it is gone."""
+    checkpoint = data / source.checkpoint
+    if not checkpoint.is_file():
+        return False
+    meta = provenance.read_meta(checkpoint)
+    return file_state(checkpoint, meta.artifact if meta else None).sha256 != source.checkpoint_sha256
 
 
 def _checkpoint_name(path: Path, evaluation: Evaluation) -> str:

@@ -230,6 +230,8 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
         The settings that decide the evaluation besides the checkpoint and the records, as nested plain values.
     training : dict
         The settings by which the policy was trained, as nested plain values; empty if they are not known.
+    extended_from : list of int
+        For how many epochs the training was before it was extended, in order; empty if it was not.
     """
 
     checkpoint: str
@@ -239,6 +241,7 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
     records_sha256: str
     settings: dict[str, Any]
     training: dict[str, Any]
+    extended_from: list[int] = []
 
     @property
     def costs(self) -> list[list[float]] | None:

@@ -119,10 +119,17 @@ def load_dataset(
     """
     with artifacts.open_input(path):
         pass
-    cached = cache / f"{path.stem}-{_cache_key(path, settings, keep_key)[:16]}.pt"
+    key = _cache_key(path, settings, keep_key)
+
+    def extract() -> dict[str, Any]:
+        dataset = _extract(path, settings, workers, keep)
+        if _cache_key(path, settings, keep_key) != key:
+            raise UsageError(f"{path}: was written while it was read; run the same command again")
+        return _to_plain(dataset)
+
     return tensor_cache.cached(
-        cached,
-        lambda: _to_plain(_extract(path, settings, workers, keep)),
+        cache / f"{path.stem}-{key[:16]}.pt",
+        extract,
         _from_plain,
         what=f"the features of {path.name}",
         keep=_KEPT,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from enron_triage.features.dense import QuantileNormalizedGroup
 from enron_triage.features.feature_group import FloatArray
 from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email, LabeledEmail
+from enron_triage.runtime.file_states import file_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +39,9 @@ class EmbeddingGroup(QuantileNormalizedGroup):
     in_main_process = True
 
     def cache_key(self, settings: FeaturesConfig) -> str:
-        """The model."""
-        return settings.embedding_model or ""
+        """The model: of a folder, its files, too."""
+        name = settings.embedding_model or ""
+        return f"{name} {file_state(Path(name)).sha256}" if name and Path(name).exists() else name
 
     def extract(
         self, records: Sequence[LabeledEmail], bodies: Sequence[BodyParts], settings: FeaturesConfig

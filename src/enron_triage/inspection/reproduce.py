@@ -163,6 +163,8 @@ def _why_apart(parent: Origin, sha256: str, chain: _Chain) -> str:
         return f"its training was extended, from {', '.join(map(str, parent.extended_from))} epochs"
     if chain.digests.get(parent.stage, sha256) != sha256:
         return f"one configuration trains {parent.stage} only once"
+    if parent.processes != chain.last.processes:
+        return f"it was trained by {parent.processes} processes, not {chain.last.processes}"
     if any(parent.data[name].sha256 != chain.last.data[name].sha256 for name in ("train", "val")):
         return "it was trained on other data"
     other = flatten(changed(parent.settings(), chain.last.config))

@@ -27,9 +27,7 @@ def run_stage(name: str, config: Config) -> Result:
     config : Config
         The whole configuration.
     """
-    step = stage_run(name, config)
-    logger.info("%s: running", step.title)  # before its module is imported: torch takes seconds to load
-    return _function(step.stage.run)(config)
+    return _function(STAGES[name].run)(config)
 
 
 def run(config: Config, *, start: str | None = None, force: bool = False, may_fetch: bool = True) -> Result:
@@ -130,6 +128,7 @@ def _refuse(step: StageRun, may_fetch: bool) -> None:
 def _run_or_read(step: StageRun, force: bool) -> Result:
     """Run a stage; or, where it is up to date, read what it found."""
     if force or not step.is_up_to_date():
+        logger.info("%s: running", step.title)
         return run_stage(step.name, step.config)
     logger.info("%s: up to date", step.title)
     if step.stage.stored is not None:

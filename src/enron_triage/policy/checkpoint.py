@@ -61,6 +61,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
         The decision rules, fitted on validation.
     metrics : EpochMetrics or None
         The metrics of the epoch, without its seconds.
+    class_prior : list of float, length 5
+        The share of each action in the train split.
     origin : Origin
         How it was made.
     resume : dict
@@ -80,6 +82,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     calibration: Calibration
     decision: Decision
     metrics: EpochMetrics | None
+    class_prior: list[float]
     origin: Origin
     resume: dict[str, Any]
 

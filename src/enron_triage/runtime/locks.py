@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
+import logging
 import os
 import shlex
 import sys
@@ -20,6 +22,9 @@ import msgspec
 from enron_triage.errors import UsageError
 from enron_triage.runtime.atomic import not_written
 
+logger = logging.getLogger(__name__)
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system without locks answers
 _SHOWN_CHARACTERS = 120  # of a command
 
 
@@ -68,8 +73,12 @@ def locked(lock: Path, written: Path, instead: str) -> Iterator[None]:
         handle.acquire()
     except filelock.Timeout:
         raise UsageError(f"{written}: {_described(holder)} is writing it; wait for that, or {instead}") from None
-    except OSError as error:
-        raise not_written(written, error) from error
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise not_written(written, error) from error
+        logger.warning("%s: this file system has no locks: let no other process write there", written)
+        yield
+        return
     try:
         now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
         command = " ".join(shlex.join(sys.orig_argv).split())

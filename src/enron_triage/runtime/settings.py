@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from enron_triage.config.nested import flatten
+
 # Settings that earlier metadata record under another name.
 _RENAMED = {
     "scheme": "label.scheme",
@@ -35,8 +37,8 @@ def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     >>> changed_settings({"sft": {"epochs": 8, "seed": 1}}, {"sft": {"epochs": 3, "seed": 1}})
     ['sft.epochs was 8, is 3']
     """
-    flat_before = {_RENAMED.get(key, key): value for key, value in _flat(before).items()}
-    flat_now = _flat(now)
+    flat_before = {_RENAMED.get(key, key): value for key, value in flatten(before).items()}
+    flat_now = flatten(now)
     keys = dict.fromkeys([*flat_before, *flat_now])
     return [
         f"{key} was {flat_before.get(key)!r}, is {flat_now.get(key)!r}"
@@ -64,7 +66,7 @@ def replaced_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     >>> replaced_settings({"sft": {"epochs": 8, "seed": 1}}, {"sft": {"epochs": 9, "seed": 2}})
     ['sft.seed was 1, is 2']
     """
-    flat_before, flat_now = _flat(before), _flat(now)
+    flat_before, flat_now = flatten(before), flatten(now)
     kept = {
         key: value
         for key, value in flat_now.items()
@@ -75,11 +77,3 @@ def replaced_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         {key: value for key, value in known.items() if key in kept},
         {key: value for key, value in kept.items() if key in known},
     )
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested settings into one level of dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

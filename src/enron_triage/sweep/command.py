@@ -150,7 +150,7 @@ class Sweep:
         self._refuse_missing_inputs(todo)
         self._extract_features(todo)
         rest = iter(todo)
-        if self.pool != 1 and len(todo) == len(trials) > 1:
+        if self.pool != 1 and len(todo) == len(self.results.trials) > 1:
             # What it computes for all of them is there, then.
             logger.info("%s: training first, by itself", todo[0].run)
             self._train_together(list(islice(rest, 1)))
@@ -209,7 +209,8 @@ def _update_data(plan: Plan) -> None:
     stages = tuple(name for name in plan.base.pipeline.stages if name in DATA_STAGES)
     if stages:
         chained = msgspec.structs.replace(plan.base.pipeline, stages=stages)
-        pipeline.run(msgspec.structs.replace(plan.base, pipeline=chained))
+        may_fetch = "download.source" in plan.sources.read().origins()
+        pipeline.run(msgspec.structs.replace(plan.base, pipeline=chained), may_fetch=may_fetch)
 
 
 def _cores() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from enron_triage.config.types import Section
 from enron_triage.errors import UsageError
 from enron_triage.pipeline import stage_run
 from enron_triage.runtime import provenance
+from enron_triage.runtime.settings import changed_settings
 from enron_triage.sweep.names import run_name, written
 from enron_triage.sweep.search_space import Choice, Range, Values
 from enron_triage.sweep.sweep_file import METRICS, SweepFile
@@ -95,12 +97,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """
         trained = {"model", "features", *(_SECTIONS.get(stage, stage) for stage in self.file.stages)}
         wanted = {"evaluate.checkpoint": f"best_{self.file.stages[-1]}", "evaluate.split": "test"}
-        words = ["triage evaluate", *(f"--config {file}" for file in self.sources.files)]
+        words = ["triage", "evaluate", *(word for file in self.sources.files for word in ("--config", str(file)))]
         kept = [override for override in self.sources.overrides if re.split(r"[.=]", override)[0] not in trained]
         kept += [f"{key}={value}" for key, value in wanted.items() if _value(self.base, key) != value]
-        words += [f"--set {_quoted(override)}" for override in (*kept, f"run={run}")]
-        options = {key: value for key, value in self.sources.top_level.items() if value is not None}
-        return " ".join([*words, *(f"--{key.replace('_', '-')} {_quoted(value)}" for key, value in options.items())])
+        words += [word for override in (*kept, f"run={run}") for word in ("--set", override)]
+        for key in ("data_dir", "checkpoint_dir", "device"):
+            value = self.sources.top_level.get(key)
+            words += [f"--{key.replace('_', '-')}", value] if value else []
+        return shlex.join(words)
 
 
 def make_plan(file: SweepFile, given: ConfigSources) -> Plan:
@@ -147,11 +151,20 @@ def refuse_other_settings(trials: Sequence[Trial], plan: Plan) -> None:
     UsageError
         If there is one; the message says what differs.
     """
+    if plan.base.overwrite:
+        return
     for trial in trials:
         for name in plan.file.stages:
             stage = stage_run(name, trial.config)
-            if not stage.is_up_to_date():
-                stage.refuse_to_replace()
+            stage.refuse_to_replace()
+            for path in stage.outputs.values():
+                meta = provenance.read_meta(path) if path.exists() else None
+                changed = changed_settings(meta.settings, stage.settings) if meta else []
+                if changed:  # more epochs, too: an extended trial cannot be compared with the others
+                    raise UsageError(
+                        f"{path}: trained with other settings ({'; '.join(changed[:3])}); rename the sweep file, "
+                        "or remove the runs of the earlier sweep"
+                    )
 
 
 def _refuse_keys_given_twice(file: SweepFile, given: ConfigSources) -> None:
@@ -232,10 +245,6 @@ def _leaves(key: str, value: Any) -> Iterable[str]:
             yield from _leaves(f"{key}.{name}", inner)
     else:
         yield key
-
-
-def _quoted(text: str) -> str:
-    return text if re.fullmatch(r"[\w.,:/=@%+-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def missing_input(trial: Trial, stages: Sequence[str]) -> Path | None:

@@ -43,7 +43,7 @@ def origin_of(
         Without timings and places on this machine, so that equal runs write equal files.
     """
     config = stage.config
-    made = lineage(stage.inputs["train"], states[str(stage.inputs["train"])])
+    made, made_val = (lineage(stage.inputs[name], states[str(stage.inputs[name])]) for name in ("train", "val"))
     checkpoints = {name: path for name, path in stage.inputs.items() if path.suffix == ".pt"}
     parents = {name: load_checkpoint(path).origin for name, path in checkpoints.items()}
     values = decisive_values(config)
@@ -58,12 +58,15 @@ def origin_of(
         run=config.run,
         command=invocation.command_line(),
         commit=invocation.code_commit(),
-        versions=invocation.versions() | ({"device": device_name} if device.type == "cuda" else {}),
+        versions=invocation.versions()
+        | {"threads": str(torch.get_num_threads())}
+        | ({"device": device_name} if device.type == "cuda" else {}),
         processes=ranks.world_size(),
         config={**values, "device": device.type},
         data_stages=list(made.stages),
         sources={
-            _shown(Path(name), config): _input_file(Path(name), state, config) for name, state in made.sources.items()
+            _shown(Path(name), config): _input_file(Path(name), state, config)
+            for name, state in (made.sources | made_val.sources).items()
         },
         data={
             name: _input_file(path, states[str(path)], config, datasets.get(name))

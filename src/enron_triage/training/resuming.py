@@ -179,6 +179,7 @@ def latest(files: TrainingFiles, run_fingerprint: str, settings: TrainingConfig)
     settings : TrainingConfig
         The stage's section of the configuration.
     """
+    others: list[TrainingState] = []
     for path in reversed(files.epochs().values()):
         try:
             resume = load_checkpoint(path).resume
@@ -188,21 +189,39 @@ def latest(files: TrainingFiles, run_fingerprint: str, settings: TrainingConfig)
         if resume.get("run_fingerprint") != run_fingerprint:
             continue
         state = msgspec.convert(resume["progress"], TrainingState)
-        if files.epoch(state.best_epoch).exists():
-            return path if _goes_on(state, settings) else None
+        if _has_its_best(files, run_fingerprint, state):
+            if _goes_on(state, settings):
+                return path
+            others.append(state)
+    if others:
+        _say_why_not(others[0], settings)
     return None
 
 
+def _has_its_best(files: TrainingFiles, run_fingerprint: str, state: TrainingState) -> bool:
+    """Whether the best epoch of a run is there, and not another run's of the same number."""
+    try:
+        resume = load_checkpoint(files.epoch(state.best_epoch)).resume
+    except UsageError:
+        return False
+    if resume.get("run_fingerprint") != run_fingerprint:
+        return False
+    best = msgspec.convert(resume["progress"], TrainingState)
+    return best.planned_epochs in (state.planned_epochs, *state.extended_from)
+
+
 def _goes_on(state: TrainingState, settings: TrainingConfig) -> bool:
-    """Whether a run that differs in its number of epochs at most is resumed or extended; if not, say why."""
+    """Whether a run that differs in its number of epochs at most is resumed or extended."""
     if settings.epochs == state.planned_epochs:
         return True
-    if settings.epochs > state.planned_epochs and state.is_complete(settings.patience):
-        return True
+    return settings.epochs > state.planned_epochs and state.is_complete(settings.patience)
+
+
+def _say_why_not(state: TrainingState, settings: TrainingConfig) -> None:
+    """Say why a run of another number of epochs is not gone on with."""
     done = "a run" if state.is_complete(settings.patience) else "an unfinished run"
     advice = "" if settings.epochs < state.planned_epochs else ", which can be extended only when it is finished"
     logger.info("training anew for %d epochs: there is %s of %d%s", settings.epochs, done, state.planned_epochs, advice)
-    return False
 
 
 def restore(path: Path, policy: Policy, optimizer: torch.optim.Optimizer, random: RandomState) -> TrainingState:

@@ -27,6 +27,7 @@ from enron_triage.features.dataset import Dataset
 from enron_triage.policy.adapters import CalibrationLayer
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.inference import predict_logits
+from enron_triage.policy.metrics import FloatArray
 from enron_triage.policy.network import Policy, PolicySpec, new_policy
 from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
@@ -183,12 +184,17 @@ class SftObjective(Objective):
 
     def validate(self) -> ValidationMetrics:
         """Of the whole policy, its probabilities corrected for class weights and sampling unless they should stay."""
-        logits = predict_logits(self.policy, self.val_features, self.val_tree_log_probs)
-        keep = self.config.decision.keep_class_weights
+        return self._validate(None if self.config.decision.keep_class_weights else self.logit_adjustment)
+
+    def validate_start(self) -> ValidationMetrics:
+        """Of the policy to go on from, which neither class weights nor sampling have touched yet."""
+        return self._validate(None)
+
+    def _validate(self, logit_adjustment: FloatArray | None) -> ValidationMetrics:
         return validate(
-            logits,
+            predict_logits(self.policy, self.val_features, self.val_tree_log_probs),
             self.val.targets,
-            None if keep else self.logit_adjustment,
+            logit_adjustment,
             self.config.decision,
             self.config.rewards.costs,
             self.class_prior,
@@ -210,6 +216,7 @@ class SftObjective(Objective):
             calibration=metrics.validation.calibration,
             decision=metrics.validation.decision,
             metrics=metrics,
+            class_prior=self.class_prior.tolist(),
             origin=Origin(),
             resume={},
         )

@@ -88,6 +88,10 @@ class Objective(ABC):
     def validate(self) -> ValidationMetrics:
         """The metrics of the policy as it is now, on validation."""
 
+    def validate_start(self) -> ValidationMetrics:
+        """The metrics of the policy before the first epoch, on validation."""
+        return self.validate()
+
     @abstractmethod
     def checkpoint(self, metrics: EpochMetrics) -> Checkpoint:
         """The policy as it is now, with all that prediction and later stages need; the trainer adds its origin.

@@ -103,7 +103,7 @@ def run_training(
         states = provenance.input_states(stage.inputs.values())
         objective = build(stage, device)
         datasets = {"train": objective.train, "val": objective.val}
-        before = distributed.broadcast_from_rank0(objective.validate) if starts_trained else None
+        before = distributed.broadcast_from_rank0(objective.validate_start) if starts_trained else None
         trainer = Trainer(
             objective,
             settings,
