@@ -179,3 +179,50 @@ def test_the_digests_of_the_code_are_of_files_that_are_read_once(data):
     misses = code_digest._parsed.cache_info().misses
     code_digest.module_digests("enron_triage.labels.split")
     assert code_digest._parsed.cache_info().misses == misses
+
+
+def test_the_place_of_an_evaluation_is_that_of_the_run_whatever_folder_the_options_name(data):
+    train("run=a")
+    pipeline.run_stage("evaluate", small("run=a"))
+    pipeline.run_stage("evaluate", small(checkpoint_dir="checkpoints/a"))
+    assert [path.relative_to("data/eval").as_posix() for path in Path("data/eval").rglob("*.test.json")] == [
+        "a/best_sft.test.json"
+    ]
+
+
+def test_two_checkpoints_never_share_the_name_of_an_evaluation_on_different_splits(data):
+    train(checkpoint_dir="one")
+    train(checkpoint_dir="two")
+    pipeline.run_stage("evaluate", small(checkpoint_dir="one"))
+    pipeline.run_stage("evaluate", small("evaluate.split=val", checkpoint_dir="two"))
+    found = {policy.name: list(policy.evaluations) for policy in read_evaluations(data / "eval")}
+    assert found.pop("best_sft") == ["test"]
+    assert list(found.values()) == [["val"]]
+
+
+def test_more_epochs_without_the_earlier_ones_need_a_word(data):
+    train("sft.epochs=2")
+    assert "cannot be extended" in clean(small(), caches=False, every_run=False, dry_run=False).table
+    with pytest.raises(UsageError, match=r"trained with other settings \(sft\.epochs was 2, is 3\)"):
+        train("sft.epochs=3")
+
+
+def test_a_missing_checkpoint_is_answered_with_those_there_are(data):
+    train("run=weighted")
+    with pytest.raises(UsageError, match=r"wieghted/best_sft\.pt: no such file; did you mean weighted/best_sft\?"):
+        train("run=mine", "sft.init=wieghted/best_sft")
+    with pytest.raises(UsageError, match=r"checkpoints/best_sft\.pt: no such file; there are weighted/best_sft"):
+        pipeline.run_stage("evaluate", small())
+
+
+def test_a_newer_policy_of_a_run_is_named_where_that_of_no_run_is_evaluated(data, caplog):
+    train()
+    train("run=weighted")
+    with caplog.at_level(logging.INFO, "enron_triage"):
+        pipeline.run_stage("evaluate", small())
+    assert "that of the run weighted is newer: --set run=weighted" in caplog.text
+
+
+def test_other_settings_are_not_blamed_on_the_code(data):
+    found = pipeline.stage_run("parse", small("parse.limit=3")).reasons_to_run()
+    assert not any("code" in reason for reason in found)

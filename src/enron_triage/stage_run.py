@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from enron_triage.config.paths import other_checkpoints
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, UsageError
 from enron_triage.runtime import provenance, ranks
@@ -179,9 +180,12 @@ class StageRun:
             return "is there already, and nothing tells that it was trained here"
         if meta is None or meta.stage != self.name or not path.exists():
             return None
-        if (is_training or self.stage.origin) and not _is_same_origin(meta.origin, self.origin):
+        if (is_training or self.stage.origin) and not provenance.is_same_origin(meta.origin, self.origin):
             return f"made from {meta.origin}, not from {self.origin}"
-        changed = replaced_settings(meta.settings, self.settings) if is_training else []
+        if not is_training:
+            return None
+        can_extend = any(path.parent.glob(f"{self.name}_epoch_*.pt"))
+        changed = replaced_settings(meta.settings, self.settings, can_extend=can_extend)
         return f"trained with other settings ({'; '.join(changed[:3])})" if changed else None
 
     @contextmanager
@@ -199,12 +203,18 @@ class StageRun:
         """
         for path in self.inputs.values():
             if not path.exists():
-                missing = ArtifactError(path, "no such file or folder", remedy="{command} first")
-                raise advised(missing, self.stages)
+                raise self._missing(path)
         self.refuse_to_replace()
         with self._locked():
             self.refuse_to_replace()  # another process may have written in the meantime
             yield from self._tracked()
+
+    def _missing(self, path: Path) -> UsageError:
+        others = other_checkpoints(path, Path(self.config.checkpoint_dir)) if path.suffix == ".pt" else ""
+        if others:
+            return UsageError(f"{path}: no such file; {others}")
+        missing = ArtifactError(path, "no such file or folder", remedy="{command} first")
+        return advised(missing, self.stages, but=self.name)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -239,6 +249,7 @@ class StageRun:
             seconds=time.perf_counter() - started,
             code=code,
             origin=self.origin,
+            run=self.config.run or "",
         )
 
     def _warn_of_other_settings(self, path: Path, state: provenance.FileState) -> None:
@@ -258,7 +269,7 @@ class StageRun:
             )
 
 
-def advised(error: ArtifactError, stages: Mapping[str, Stage]) -> ArtifactError:
+def advised(error: ArtifactError, stages: Mapping[str, Stage], but: str = "") -> ArtifactError:
     """The error with the command that makes its artifact, where a stage does.
 
     Parameters
@@ -267,18 +278,15 @@ def advised(error: ArtifactError, stages: Mapping[str, Stage]) -> ArtifactError:
         What is wrong with which artifact.
     stages : mapping of str to Stage
         The table of the stages.
+    but : str
+        A stage that cannot make it: the one that needs it.
     """
     for name, stage in stages.items():
-        if any(isinstance(place, str) and Path(place).name == error.path.name for place in stage.outputs.values()):
+        if name != but and any(
+            isinstance(place, str) and Path(place).name == error.path.name for place in stage.outputs.values()
+        ):
             return error.with_command(f"run `triage {name}`")
     return error
-
-
-def _is_same_origin(before: str, now: str) -> bool:
-    """Whether two descriptions of where mail comes from are of the same mail; a path may be spelled in two ways."""
-    if not before or not now or before == now:
-        return True
-    return Path(before).exists() and Path(now).exists() and Path(before).samefile(now)
 
 
 def _places(places: dict[str, Place], config: Config) -> dict[str, Path]:

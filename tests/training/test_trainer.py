@@ -370,7 +370,7 @@ def test_each_epoch_is_shown_and_a_collapse_named(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         run(tmp_path, Sign(validations), epochs=2)
     shown = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch 1/2:")]
-    assert "val loss 1.2500, accuracy 0.5000, macro-F1 0.5000 (best) | predicted: reply_now 20%" in shown[0]
+    assert "val loss 1.2500, accuracy 0.5000, macro-F1 0.5000 (best by macro_f1) | predicted: reply_now 20%" in shown[0]
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == ["epoch 2: the policy has collapsed to archive"]
 

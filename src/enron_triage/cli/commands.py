@@ -6,7 +6,6 @@ The parameters of the function, but for the first, are the command's own options
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,38 +14,13 @@ import typer
 
 from enron_triage import pipeline
 from enron_triage.cli import clean, config_commands
+from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
 from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import InterruptedRun, UsageError
 from enron_triage.stage_run import Result
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """One command beside the stages.
-
-    Attributes
-    ----------
-    run : callable
-        Takes the configuration and the command's own options; gives what is printed, if it has not printed it itself.
-    takes_sources : bool
-        Whether it takes, in the place of the configuration, the `ConfigSources` that it is loaded from.
-    example : str
-        A call, for the help.
-    inputs, outputs : dict of str to str
-        For the help: what the command reads and writes, with the default configuration, and what that is.
-    settings : tuple of str
-        The sections, or keys, that the help describes.
-    """
-
-    run: Callable[..., Result | None]
-    takes_sources: bool = False
-    example: str = ""
-    inputs: dict[str, str] = {}
-    outputs: dict[str, str] = {}
-    settings: tuple[str, ...] = ()
-
 
 FromOption = Annotated[
     str | None, typer.Option("--from", metavar="STAGE", help="Begin with this stage; take what is before as it is.")
@@ -187,6 +161,7 @@ def _inspect(
             autocompletion=complete_checkpoint,
         ),
     ],
+    file: Annotated[str, typer.Argument(hidden=True)] = "",
     as_config: Annotated[
         bool, typer.Option("--config", help="Print a YAML configuration that makes the checkpoint again.")
     ] = False,
@@ -196,6 +171,11 @@ def _inspect(
     ] = None,
 ) -> Result:
     """Tell what a checkpoint is: how it was made, its data, settings, metrics."""
+    if file:
+        raise UsageError(
+            "inspect: --config takes no file here, it prints a configuration; name the folder with "
+            "--checkpoint-dir, or give the path of the checkpoint"
+        )
     from enron_triage.inspection import command
 
     return command.run(config, checkpoint, as_config=as_config, card=card, output=output)

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 import typer
 
 _TABLE_ROW = re.compile(r"\||.*\S {2,}\S")  # of Markdown, or with columns
+_INDENTED = re.compile(r" {1,4}\S")  # a row that belongs to the line above
 _YAML = re.compile(r"\s*(- )?[\w.]+:( |$)")  # to be copied
 _STYLES = {
     r"(?<![\w/.])collapsed(?![\w/.])": "bold red",
-    r"\bNOT better\b": "yellow",
     r"(?<=: )would run\b": "yellow",
     r"(?<=: )up to date\b": "green",
-    r"(?<![\w/.])best(?![\w/.])": "green",
 }
 
 
@@ -50,7 +49,7 @@ def _lines(table: str, width: int) -> Iterator[tuple[str, bool]]:
     for line in table.splitlines():
         is_row = _TABLE_ROW.match(line) is not None
         if is_row or line.startswith("#") or _YAML.match(line) or not line:
-            yield line, line.startswith("#") or (is_row and not in_table)
+            yield line, line.startswith("#") or (is_row and not in_table and not _INDENTED.match(line))
         else:
             indent = line[: len(line) - len(line.lstrip())] + "  "
             wrapped = textwrap.wrap(

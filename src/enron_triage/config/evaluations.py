@@ -61,20 +61,25 @@ def evaluation_file(config: Config) -> Path:
     Returns
     -------
     Path
-        ``<data_dir>/eval/[<run>/]<checkpoint>.<split>.json``, where the run is the checkpoint's folder below
-        ``checkpoint_dir``. A checkpoint from elsewhere that is named as those of a run, other records of the name of a
-        split, and a place that another checkpoint or other records have taken get a name with a digest of their paths.
+        ``<data_dir>/eval/[<run>/]<checkpoint>.<split>.json``, where the run is that which trained the checkpoint; if
+        nothing tells it, the checkpoint's folder below ``checkpoint_dir``. A checkpoint from elsewhere that is named as
+        those of a run, other records of the name of a split, and a place that another checkpoint or other records have
+        taken get a name with a digest of their paths.
     """
     checkpoint, records = evaluated_checkpoint(config), evaluated_records(config)
     split = evaluated_split(config)
     inside = in_folder(checkpoint, Path(config.checkpoint_dir))
-    name = (inside or Path(checkpoint.name)).with_suffix("").as_posix()
+    run = _run_of(checkpoint)
+    place = Path(run, checkpoint.name) if run else inside or Path(checkpoint.name)
+    name = place.with_suffix("").as_posix()
     identity = _EvaluatedPaths(relative(checkpoint, config.data), relative(records, config.data))
     folder = config.data / "eval"
     usual = folder / f"{name}.{split or records.stem}.json"
-    is_usual = inside is not None or _OF_A_RUN.fullmatch(checkpoint.stem) is None
+    is_usual = run != "" or inside is not None or _OF_A_RUN.fullmatch(checkpoint.stem) is None
     is_usual = is_usual and (split is not None or records.stem not in SPLITS)
-    if is_usual and _evaluated_paths(usual) in (None, identity):
+    others = {_evaluated_paths(path) for path in usual.parent.glob(f"{place.stem}.*.json")} - {None}
+    is_taken = any(other is not None and other.checkpoint != identity.checkpoint for other in others)
+    if is_usual and not is_taken and _evaluated_paths(usual) in (None, identity):
         return usual
     digest = hashlib.sha256(f"{identity.checkpoint}\0{identity.records}".encode()).hexdigest()[:8]
     return folder / f"{name}-{digest}.{split or records.stem}.json"
@@ -85,6 +90,21 @@ class _EvaluatedPaths(msgspec.Struct, frozen=True):
 
     checkpoint: str
     records: str
+
+
+class _TrainedRun(msgspec.Struct, frozen=True):
+    """What the metadata beside a checkpoint say of its run."""
+
+    run: str = ""
+
+
+def _run_of(checkpoint: Path) -> str:
+    """The name of the run that trained a checkpoint; empty if it had none, or nothing tells it."""
+    try:
+        meta = checkpoint.with_name(f"{checkpoint.name}.meta.json").read_bytes()
+        return msgspec.json.decode(meta, type=_TrainedRun).run
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return ""
 
 
 class _EvaluationFile(msgspec.Struct, frozen=True):

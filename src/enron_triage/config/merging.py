@@ -93,6 +93,7 @@ def read_sources(files: Sequence[str | Path] = (), overrides: Iterable[str] = ()
     UsageError
         If a file cannot be read, or it or an override is not valid YAML.
     """
+    files = [files] if isinstance(files, (str, Path)) else files
     options = [Layer("--set", _parse_override(override)) for override in overrides]
     for key, value in top_level.items():
         if value is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import logging
 import os
@@ -13,6 +14,8 @@ from enron_triage.config.training import PairsConfig
 from enron_triage.errors import UsageError
 
 logger = logging.getLogger(__name__)
+
+_SHOWN_NAMES = 5  # of the checkpoints there are
 
 SPLITS = ("train", "val", "test")
 
@@ -105,7 +108,7 @@ def checkpoint_file(name: str, *, run_folder: Path, all_runs: Path) -> Path:
     UsageError
         If the name is a run's, which has several policies.
     """
-    if name.endswith(".pt"):
+    if name.endswith(".pt") or (Path(name).suffix and Path(name).is_file()):
         return Path(name)
     is_path, name = "/" in name, name.rstrip("/")
     named = (all_runs if "/" in name else run_folder) / f"{name}.pt"
@@ -122,6 +125,30 @@ def checkpoint_file(name: str, *, run_folder: Path, all_runs: Path) -> Path:
             _log_choice(name, policies[0])
             return policies[0]
     return named
+
+
+def other_checkpoints(path: Path, all_runs: Path) -> str:
+    """What to name instead of a checkpoint that is not there.
+
+    Parameters
+    ----------
+    path : Path
+        The missing checkpoint.
+    all_runs : Path
+        The folder that holds the folders of all runs.
+
+    Returns
+    -------
+    str
+        A close name below `all_runs`, or the policies there; empty if there is none.
+    """
+    names = [found.relative_to(all_runs).with_suffix("").as_posix() for found in sorted(all_runs.rglob("best_*.pt"))]
+    inside = in_folder(path, all_runs)
+    close = difflib.get_close_matches((inside or path).with_suffix("").as_posix(), names, n=1, cutoff=0.8)
+    if close:
+        return f"did you mean {close[0]}?"
+    more = ", ..." if len(names) > _SHOWN_NAMES else ""
+    return f"there are {', '.join(names[:_SHOWN_NAMES])}{more}" if names else ""
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from torch import Tensor
 from enron_triage.config import paths
 from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.schema import Config
+from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
 from enron_triage.evaluation.bayes_baseline import compare_with_bayes_baseline
@@ -57,9 +58,11 @@ def run(config: Config) -> Result:
     UsageError
         If the checkpoint or the records are missing or damaged, or do not fit each other.
     """
-    with stage_run("evaluate", config).track() as counts:
+    stage = stage_run("evaluate", config)
+    _name_newer_policy(config)
+    with stage.track() as counts:
         evaluation = evaluate(config)
-        output = evaluation_file(config)
+        output = stage.outputs["evaluation"]
         artifacts.write_json(output, evaluation)
         title = f"{evaluation.checkpoint} on {paths.evaluated_records(config).stem}"
         with artifacts.atomic_open(output.with_suffix(".png")) as file:
@@ -67,7 +70,7 @@ def run(config: Config) -> Result:
         counts.update(count=evaluation.count, accuracy=evaluation.accuracy)
     if evaluation.collapsed:
         logger.warning("the policy has collapsed: nearly all its predictions are one action")
-    return _result(evaluation)
+    return _result(evaluation, output)
 
 
 def stored(config: Config) -> Result:
@@ -83,7 +86,8 @@ def stored(config: Config) -> Result:
     UsageError
         If it is missing, damaged, or of an older form.
     """
-    return _result(artifacts.read_json(evaluation_file(config), Evaluation))
+    path = evaluation_file(config)
+    return _result(artifacts.read_json(path, Evaluation), path)
 
 
 def evaluate(config: Config) -> Evaluation:
@@ -149,8 +153,20 @@ def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -
     )
 
 
-def _result(evaluation: Evaluation) -> Result:
-    return Result(stage="evaluate", table=evaluation_table(evaluation), data=msgspec.to_builtins(evaluation))
+def _result(evaluation: Evaluation, path: Path) -> Result:
+    table = f"{evaluation_table(evaluation)}\n\n-> {path}"
+    return Result(stage="evaluate", table=table, data=msgspec.to_builtins(evaluation))
+
+
+def _name_newer_policy(config: Config) -> None:
+    """Say it if the policy to evaluate is the one of no run, and a run has been trained since."""
+    path = paths.evaluated_checkpoint(config)
+    if config.evaluate.checkpoint != EvaluateConfig().checkpoint or config.run or not path.exists():
+        return
+    newer = [found for found in path.parent.glob(f"*/{path.name}") if found.stat().st_mtime > path.stat().st_mtime]
+    if newer:
+        latest = max(newer, key=lambda found: found.stat().st_mtime).parent.name
+        logger.info("evaluating %s; that of the run %s is newer: --set run=%s", path, latest, latest)
 
 
 def _load_dataset(

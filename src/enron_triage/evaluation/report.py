@@ -58,7 +58,9 @@ def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequ
     folder = config.data / "eval"
     found = read_evaluations(folder)
     if not found:
-        raise UsageError(f"{folder}: holds no evaluation; run `triage evaluate` first")
+        raise UsageError(
+            f"{folder}: holds no evaluation; run `triage evaluate` first, or name the folder, as with --config demo"
+        )
     checkpoints = chosen_runs(found, runs)
     histories = _histories(config, checkpoints if runs else None)
     costs, resamples = config.rewards.costs, config.evaluate.bootstrap

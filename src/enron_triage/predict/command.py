@@ -11,9 +11,9 @@ from typing import IO
 
 import msgspec
 
-from enron_triage.config.paths import evaluated_checkpoint
+from enron_triage.config.paths import evaluated_checkpoint, other_checkpoints
 from enron_triage.config.schema import Config
-from enron_triage.errors import TriageError
+from enron_triage.errors import TriageError, UsageError
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.mail.reading import read_mailbox, read_messages
 from enron_triage.predict.triage import Triage
@@ -58,7 +58,11 @@ def run(
     TriageError
         If no message could be read.
     """
-    triage = Triage.load(evaluated_checkpoint(config), config.device, config.decision.rule)
+    checkpoint = evaluated_checkpoint(config)
+    others = "" if checkpoint.exists() else other_checkpoints(checkpoint, Path(config.checkpoint_dir))
+    if others:
+        raise UsageError(f"{checkpoint}: no such file; {others}")
+    triage = Triage.load(checkpoint, config.device, config.decision.rule)
     if SCHEMES[triage.scheme].leak_note is not None:
         logger.warning(
             "the checkpoint was trained on scheme %s, whose labels leak: it does not tell what one does", triage.scheme

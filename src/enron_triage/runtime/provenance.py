@@ -23,6 +23,7 @@ __all__ = [
     "differences",
     "file_state",
     "input_states",
+    "is_same_origin",
     "meta_path",
     "read_meta",
     "to_builtins",
@@ -56,6 +57,8 @@ class Meta(msgspec.Struct, kw_only=True):
         The digest of each module whose code made the artifact: see `code_digest.module_digests`.
     origin : str
         Where the mail came from in the first place, such as ``demo, seed 42`` or the path of an mbox.
+    run : str
+        The name of the run; empty if it had none.
     """
 
     stage: str
@@ -67,6 +70,7 @@ class Meta(msgspec.Struct, kw_only=True):
     seconds: float
     code: dict[str, str] = {}
     origin: str = ""
+    run: str = ""
 
 
 def meta_path(path: Path) -> Path:
@@ -95,6 +99,7 @@ def write_meta(
     seconds: float,
     code: dict[str, str],
     origin: str,
+    run: str = "",
 ) -> None:
     """Write the metadata of the artifacts that a stage has made.
 
@@ -116,6 +121,8 @@ def write_meta(
         The digests of the modules that did the work.
     origin : str
         Where the mail came from in the first place.
+    run : str
+        The name of the run; empty if it has none.
 
     Raises
     ------
@@ -133,6 +140,7 @@ def write_meta(
             seconds=round(seconds, 3),
             code=code,
             origin=origin,
+            run=run,
         )
         write_json(meta_path(output), meta)
 
@@ -217,9 +225,10 @@ def differences(
         else:
             if meta.version != __version__:
                 found.append(f"made by version {meta.version}, this is {__version__}")
-            elif meta.code != code:
+            changed = changed_settings(meta.settings, settings)
+            if meta.version == __version__ and meta.code != code and not changed:  # other settings, other modules
                 found.append(_changed_code(meta.code, code))
-            found += changed_settings(meta.settings, settings)
+            found += changed
             if is_edited(output, meta.artifact):
                 found.append(f"{output}: was edited")
             found += _changed_inputs(meta, states)
@@ -242,6 +251,19 @@ def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
         for (path, state), earlier in zip(states.items(), before, strict=True)
         if state.sha256 != earlier
     ]
+
+
+def is_same_origin(before: str, now: str) -> bool:
+    """Whether two descriptions of where mail comes from are of the same mail, as far as one can tell.
+
+    Parameters
+    ----------
+    before, now : str
+        As in `Meta`; a path may be spelled in two ways, and an empty one tells nothing.
+    """
+    if not before or not now or before == now:
+        return True
+    return Path(before).exists() and Path(now).exists() and Path(before).samefile(now)
 
 
 def to_builtins(value: Any) -> Any:

@@ -47,13 +47,15 @@ def changed_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def replaced_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def replaced_settings(before: dict[str, Any], now: dict[str, Any], *, can_extend: bool = True) -> list[str]:
     """What makes a policy another one than that which is there.
 
     Parameters
     ----------
     before, now : dict
         The settings by which the policy was trained, and the present ones, as nested plain values.
+    can_extend : bool
+        Whether the run's epochs are there to go on from; without them, more epochs train another policy.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def replaced_settings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     kept = {
         key: value
         for key, value in flat_now.items()
-        if key != "device" and not (key in _EXTENDED_BY and value > flat_before.get(key, value))
+        if key != "device" and not (can_extend and key in _EXTENDED_BY and value > flat_before.get(key, value))
     }
     known = {_RENAMED.get(key, key): value for key, value in flat_before.items()}
     return changed_settings(

@@ -112,8 +112,12 @@ class Sweep:
         data = {**msgspec.to_builtins(results), "trials": msgspec.to_builtins(results.ranked()), "best": None}
         if best.status == "finished":
             command = self.plan.evaluation_command(best.run)
-            lines.append(f"the best is {best.run}; on test, which no trial has seen: {command}")
-            data |= {"best": best.run, "evaluate": command}
+            tied = [trial.run for trial in results.ranked() if results.score(trial) == results.score(best)]
+            found = (
+                f"tied for the best, by {results.metric}: {', '.join(tied)}" if tied[1:] else f"the best is {best.run}"
+            )
+            lines.append(f"{found}; on test, which no trial has seen: {command}")
+            data |= {"best": best.run, "tied": tied, "evaluate": command}
         problem = f"{failed} of {count} trials failed; the same command tries them again" if failed else ""
         return Result(stage="sweep", table="\n".join(lines), data=data, problem=problem)
 

@@ -106,10 +106,12 @@ class SweepResults(msgspec.Struct, kw_only=True):
         names = short_names(self.keys)
         shown = list(dict.fromkeys([self.metric, *_SHOWN]))
         rows = [["rank", "run", *names.values(), *shown, "status"]]
-        for number, trial in enumerate(self.ranked(), 1):
+        scores = [self.score(trial) for trial in self.trials]
+        for trial in self.ranked():
             values = [written(trial.values[key]) for key in self.keys]
             metrics = [_number(trial.metrics.get(name)) for name in shown]
-            rank = "-" if self.score(trial) is None else str(number)
+            score = self.score(trial)
+            rank = "-" if score is None else str(1 + sum(other is not None and other > score for other in scores))
             rows.append([rank, trial.run, *values, *metrics, trial.status])
         return rows
 

@@ -65,6 +65,7 @@ class ConsoleLogger:
 
     def __init__(self, files: TrainingFiles, settings: TrainingConfig) -> None:
         self._epochs = settings.epochs
+        self._select_by = settings.select_by
 
     def log(self, metrics: EpochMetrics, history: Sequence[EpochMetrics]) -> None:
         """Write one line: see `MetricLogger.log`."""
@@ -78,7 +79,7 @@ class ConsoleLogger:
             validation.val_loss,
             validation.accuracy,
             validation.macro_f1,
-            " (best)" if metrics.best_epoch == metrics.epoch else "",
+            f" (best by {self._select_by})" if metrics.best_epoch == metrics.epoch else "",
             shares,
         )
         if validation.collapsed:
