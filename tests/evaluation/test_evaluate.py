@@ -12,7 +12,7 @@ from enron_triage.config.load import load_config
 from enron_triage.config.paths import SPLITS
 from enron_triage.config.training import FeaturesConfig, RewardsConfig
 from enron_triage.errors import UsageError
-from enron_triage.evaluation import evaluate
+from enron_triage.evaluation import evaluate, stored
 from enron_triage.evaluation.score import score
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.history import RAW_COLUMNS
@@ -177,10 +177,10 @@ def test_an_evaluation_holds_what_the_design_lists_and_is_what_is_written(folder
 
 def test_what_an_earlier_run_has_written_is_told_as_it_was_then(folder):
     result = evaluate.run(config_of(folder))
-    assert evaluate.stored(config_of(folder)) == result
+    assert stored.stored(config_of(folder)) == result
     (folder / "data" / "eval" / "best_sft.test.json").write_text('{"checkpoint": "best_sft"}')
     with pytest.raises(UsageError, match=r"best_sft\.test\.json: not what the program wrote there"):
-        evaluate.stored(config_of(folder))
+        stored.stored(config_of(folder))
 
 
 def test_the_numbers_are_those_of_scikit_learn(folder):

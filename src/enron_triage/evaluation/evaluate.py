@@ -24,10 +24,10 @@ from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
 from enron_triage.evaluation.bayes_baseline import compare_with_bayes_baseline
-from enron_triage.evaluation.formatting import evaluation_table
 from enron_triage.evaluation.plots import draw_confusion
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation, EvaluationSource
 from enron_triage.evaluation.score import LogitArray, decision_metrics, score
+from enron_triage.evaluation.stored import result
 from enron_triage.features.dataset import UNACTED, Dataset, load_dataset
 from enron_triage.features.transform import FeatureTransform
 from enron_triage.labels.sample_size import sample_note
@@ -67,23 +67,7 @@ def run(config: Config) -> Result:
         counts.update(count=evaluation.count, accuracy=evaluation.accuracy)
     if evaluation.collapsed:
         logger.warning("the policy has collapsed: nearly all its predictions are one action")
-    return _result(evaluation)
-
-
-def stored(config: Config) -> Result:
-    """The evaluation that an earlier run has written.
-
-    Parameters
-    ----------
-    config : Config
-        The whole configuration.
-
-    Raises
-    ------
-    UsageError
-        If it is missing, damaged, or of an older form.
-    """
-    return _result(artifacts.read_json(evaluation_file(config), Evaluation))
+    return result(evaluation)
 
 
 def evaluate(config: Config) -> Evaluation:
@@ -140,10 +124,6 @@ def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -
         settings=stage_run("evaluate", config).settings,
         training=checkpoint.origin.settings() if checkpoint.origin.stage else {},
     )
-
-
-def _result(evaluation: Evaluation) -> Result:
-    return Result(stage="evaluate", table=evaluation_table(evaluation), data=msgspec.to_builtins(evaluation))
 
 
 def _load_dataset(
