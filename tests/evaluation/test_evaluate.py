@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 
 import msgspec
 import numpy as np
@@ -521,3 +523,8 @@ def test_an_evaluation_is_up_to_date_until_its_inputs_change(folder):
     assert not stage_run("evaluate", config_of(folder, "evaluate.split=val")).is_up_to_date()
     write(folder / "data" / "emails_unacted.json", [])
     assert not stage_run("evaluate", config).is_up_to_date()
+
+
+def test_a_stored_evaluation_is_shown_without_torch_and_matplotlib():
+    code = "import sys, enron_triage.evaluation.stored; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -47,7 +47,7 @@ def digests():
 
 def _forget():
     """As another process would see it."""
-    for remembered in (module._parsed, module._file, module._known):
+    for remembered in (module._parsed, module._file_below, module._known):
         remembered.cache_clear()
 
 

@@ -176,7 +176,11 @@ def _imports(node: ast.AST, package: str) -> Iterator[str]:
     yield from (name for name in names if name.startswith(f"{_PACKAGE}."))
 
 
-@functools.cache
 def _file(name: str) -> Path:
-    path = _ROOT.joinpath(*name.split(".")[1:])
+    return _file_below(_ROOT, name)
+
+
+@functools.cache
+def _file_below(root: Path, name: str) -> Path:
+    path = root.joinpath(*name.split(".")[1:])
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
