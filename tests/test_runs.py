@@ -114,6 +114,7 @@ class TestEditedCode:
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new, 1))
         monkeypatch.setattr(code_digest, "_ROOT", root)
+        monkeypatch.setattr(code_digest, "_KNOWN", tmp_path / "known.json")
         code_digest._parsed.cache_clear()
         monkeypatch.setattr(code_digest, "_parsed", functools.cache(code_digest._parsed.__wrapped__))
 

@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 
 import msgspec
 import numpy as np
@@ -12,7 +14,7 @@ from enron_triage.config.load import load_config
 from enron_triage.config.paths import SPLITS
 from enron_triage.config.training import FeaturesConfig, RewardsConfig
 from enron_triage.errors import UsageError
-from enron_triage.evaluation import evaluate
+from enron_triage.evaluation import evaluate, stored
 from enron_triage.evaluation.score import score
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.features.history import RAW_COLUMNS
@@ -177,10 +179,10 @@ def test_an_evaluation_holds_what_the_design_lists_and_is_what_is_written(folder
 
 def test_what_an_earlier_run_has_written_is_told_as_it_was_then(folder):
     result = evaluate.run(config_of(folder))
-    assert evaluate.stored(config_of(folder)) == result
+    assert stored.stored(config_of(folder)) == result
     (folder / "data" / "eval" / "best_sft.test.json").write_text('{"checkpoint": "best_sft"}')
     with pytest.raises(UsageError, match=r"best_sft\.test\.json: not what the program wrote there"):
-        evaluate.stored(config_of(folder))
+        stored.stored(config_of(folder))
 
 
 def test_the_numbers_are_those_of_scikit_learn(folder):
@@ -521,3 +523,8 @@ def test_an_evaluation_is_up_to_date_until_its_inputs_change(folder):
     assert not stage_run("evaluate", config_of(folder, "evaluate.split=val")).is_up_to_date()
     write(folder / "data" / "emails_unacted.json", [])
     assert not stage_run("evaluate", config).is_up_to_date()
+
+
+def test_a_stored_evaluation_is_shown_without_torch_and_matplotlib():
+    code = "import sys, enron_triage.evaluation.stored; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
 from enron_triage.policy.calibration import Calibration
 
@@ -65,3 +65,11 @@ def test_the_temperature_is_fitted_after_the_shift():
     fitted = Calibration.fit(logits - shift, targets, shift)
     assert fitted.shift == shift.tolist()
     assert fitted.temperature == pytest.approx(Calibration.fit(logits, targets).temperature, rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1, 10, 1000])
+def test_log_probabilities_are_those_of_scipy_as_far_as_floats_go(scale):
+    logits = np.random.default_rng(1).normal(scale=scale, size=(1000, 5))
+    found = Calibration(temperature=2.0).log_probabilities(logits)
+    np.testing.assert_allclose(found, log_softmax(logits / 2, axis=1), rtol=1e-13, atol=1e-13)
+    assert Calibration().log_probabilities(logits[:0]).shape == (0, 5)

@@ -1,5 +1,6 @@
 """A digest of the code changes with what the code does, and with nothing else."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,21 @@ def package(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     monkeypatch.setattr(module, "_ROOT", tmp_path / "package")
-    module._parsed.cache_clear()
+    monkeypatch.setattr(module, "_KNOWN", tmp_path / "known.json")
+    _forget()
     yield tmp_path / "package"
-    module._parsed.cache_clear()
+    _forget()
 
 
 def digests():
-    module._parsed.cache_clear()
+    _forget()
     return module_digests("enron_triage.features.groups")
+
+
+def _forget():
+    """As another process would see it."""
+    for remembered in (module._parsed, module._file_below, module._known):
+        remembered.cache_clear()
 
 
 def test_the_modules_below_count_however_they_are_imported_and_what_decides_nothing_does_not(package):
@@ -71,6 +79,37 @@ def test_a_new_import_is_noticed(package):
     before = digests()
     (package / "features/words.py").write_text("import enron_triage.features.other\n")
     assert digests().keys() - before.keys() == {"features.other"}
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"enron_triage.records": ["", "0", []]}', "\0", '{"a": 1}'])
+def test_what_is_kept_of_earlier_processes_changes_nothing(package, content):
+    before = digests()
+    assert digests() == before
+    known = package.parent / "known.json"
+    known.unlink()
+    if content is not None:
+        known.write_text(content)
+    assert digests() == before
+    (package / "records.py").write_text("ACTIONS = 6\n")
+    assert digests()["records"] != before["records"]
+
+
+def test_an_unchanged_module_is_parsed_once_by_all_processes(package, monkeypatch):
+    before = digests()
+    parsed = []
+    monkeypatch.setattr(module.ast, "parse", lambda content, parse=ast.parse: parsed.append(content) or parse(content))
+    assert digests() == before
+    assert not parsed
+    (package / "records.py").write_text("ACTIONS = 6\n")
+    digests()
+    assert parsed == [b"ACTIONS = 6\n"]
+
+
+def test_an_installation_that_one_may_not_write_to_is_no_hindrance(package, monkeypatch):
+    before = digests()
+    (package.parent / "file").write_text("")
+    monkeypatch.setattr(module, "_KNOWN", package.parent / "file" / "known.json")
+    assert digests() == before
 
 
 def test_every_stage_of_the_program_has_a_digest_of_its_own():

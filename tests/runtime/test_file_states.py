@@ -3,6 +3,7 @@ import os
 
 import msgspec
 
+from enron_triage.runtime import file_states
 from enron_triage.runtime.file_states import file_state
 
 
@@ -32,3 +33,17 @@ def test_a_folder_changes_with_any_file_in_it(tmp_path):
     assert before.size == 1
     (root / "a" / "inbox" / "2.").write_text("y")
     assert file_state(root).sha256 != before.sha256
+
+
+def test_a_folder_is_walked_through_once_within_a_block_and_again_after_it(tmp_path, monkeypatch):
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "1.").write_text("one")
+    walks = []
+    monkeypatch.setattr(file_states, "_listed", lambda root, real=file_states._listed: walks.append(root) or real(root))
+    with file_states.listed_once():
+        before = file_states.file_state(tmp_path / "mail")
+        assert file_states.file_state(tmp_path / "mail", before) == before
+    assert len(walks) == 1
+    (tmp_path / "mail" / "2.").write_text("two")
+    assert file_states.file_state(tmp_path / "mail", before).sha256 != before.sha256
+    assert len(walks) == 2

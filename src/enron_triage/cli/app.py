@@ -6,6 +6,7 @@ stdout; everything else goes to stderr.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import os
@@ -13,11 +14,10 @@ import signal
 import sys
 import typing
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import typer
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enron_triage import pipeline
 from enron_triage.cli.advice import given_options, with_options
@@ -144,8 +144,7 @@ def _option_names(parameter: inspect.Parameter) -> Collection[str]:
 def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
     """Do the work; print its result, if it has not written one itself."""
     try:
-        with logging_redirect_tqdm([logger]):
-            result = work()
+        result = work()
     except KeyboardInterrupt:  # typer would exit with 130, but silently
         raise InterruptedRun(
             "interrupted; finished artifacts are as they were, run the same command to go on"
@@ -218,11 +217,20 @@ def _fail(message: str, status: int) -> None:
     sys.exit(status)
 
 
+class _AboveBars(logging.StreamHandler[TextIO]):
+    """Writes above the progress bars, where there may be any: a command without bars does not import them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        bars = sys.modules.get("tqdm")
+        with contextlib.nullcontext() if bars is None else bars.tqdm.external_write_mode(self.stream):
+            super().emit(record)
+
+
 def _set_up_logging(verbose: bool, quiet: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     if ranks.rank() > 0:
         level = logging.ERROR
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _AboveBars(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger.handlers[:] = [handler]
     logger.setLevel(level)

@@ -20,6 +20,7 @@ from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
 from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import InterruptedRun, UsageError
+from enron_triage.runtime.imports import no_collection
 from enron_triage.stage_run import Result
 
 FromOption = Annotated[
@@ -205,7 +206,8 @@ def _predict(
 
     Prints JSON Lines, one object for each message, with --json as without it.
     """
-    from enron_triage.predict import command
+    with no_collection():
+        from enron_triage.predict import command
 
     if checkpoint:
         evaluated = msgspec.structs.replace(config.evaluate, checkpoint=checkpoint)

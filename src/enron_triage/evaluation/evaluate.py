@@ -19,16 +19,15 @@ import torch
 from torch import Tensor
 
 from enron_triage.config import paths
-from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.schema import Config
 from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
 from enron_triage.evaluation.bayes_baseline import compare_with_bayes_baseline
-from enron_triage.evaluation.formatting import evaluation_table
 from enron_triage.evaluation.plots import draw_confusion
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation, EvaluationSource
 from enron_triage.evaluation.score import LogitArray, decision_metrics, score
+from enron_triage.evaluation.stored import result
 from enron_triage.features.dataset import UNACTED, Dataset, load_dataset
 from enron_triage.features.transform import FeatureTransform
 from enron_triage.labels.sample_size import sample_note
@@ -70,24 +69,7 @@ def run(config: Config) -> Result:
         counts.update(count=evaluation.count, accuracy=evaluation.accuracy)
     if evaluation.collapsed:
         logger.warning("the policy has collapsed: nearly all its predictions are one action")
-    return _result(evaluation, output)
-
-
-def stored(config: Config) -> Result:
-    """The evaluation that an earlier run has written.
-
-    Parameters
-    ----------
-    config : Config
-        The whole configuration.
-
-    Raises
-    ------
-    UsageError
-        If it is missing, damaged, or of an older form.
-    """
-    path = evaluation_file(config)
-    return _result(artifacts.read_json(path, Evaluation), path)
+    return result(evaluation, output)
 
 
 def evaluate(config: Config) -> Evaluation:
@@ -151,11 +133,6 @@ def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -
         training=checkpoint.origin.settings() if checkpoint.origin.stage else {},
         extended_from=checkpoint.origin.extended_from,
     )
-
-
-def _result(evaluation: Evaluation, path: Path) -> Result:
-    table = f"{evaluation_table(evaluation)}\n\n-> {path}"
-    return Result(stage="evaluate", table=table, data=msgspec.to_builtins(evaluation))
 
 
 def _name_newer_policy(config: Config) -> None:

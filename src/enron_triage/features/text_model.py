@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
 from enron_triage.config.training import TextConfig
 from enron_triage.features.feature_group import TrainContext
@@ -24,6 +24,9 @@ from enron_triage.features.normalization import fit_standardization, standardize
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
 from enron_triage.runtime.progress import progress_bar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 

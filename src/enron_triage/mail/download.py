@@ -10,6 +10,7 @@ transfer that breaks off is resumed.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -114,9 +115,9 @@ def sha256_of(file: Path) -> str:
 def _write_demo(config: Config, target: Path) -> Unpacked:
     demo = config.download.demo
     with new_folder(target) as folder:
-        write_demo(folder, demo.seed, demo.mailboxes, demo.messages)
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        return Unpacked(len(files), sum(path.stat().st_size for path in files))
+        count = write_demo(folder, demo.seed, demo.mailboxes, demo.messages)
+        sizes = (os.path.getsize(f"{root}/{name}") for root, _, names in os.walk(folder) for name in names)
+        return Unpacked(count, sum(sizes))
 
 
 def _obtain(source: str, config: Config) -> Path:

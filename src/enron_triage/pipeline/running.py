@@ -12,6 +12,8 @@ from enron_triage.config import evaluations
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.pipeline.stages import STAGES, stage_run
+from enron_triage.runtime.file_states import listed_once
+from enron_triage.runtime.imports import no_collection
 from enron_triage.stage_run import Result, StageRun
 
 logger = logging.getLogger(__name__)
@@ -51,14 +53,20 @@ def run(config: Config, *, start: str | None = None, force: bool = False, may_fe
         anything runs.
     """
     steps = _steps(config, start)
-    for step in steps:
-        if force or not step.is_up_to_date():
+    with listed_once():
+        up_to_date = [not force and step.is_up_to_date() for step in steps]
+    for step, is_done in zip(steps, up_to_date, strict=True):
+        if not is_done:
             _refuse(step, may_fetch)
     done: dict[str, Any] = {}
     evaluations: list[dict[str, Any]] = []
     table = ""
     for number, step in enumerate(steps, 1):
-        result = _run_or_read(step, force)
+        # What was found above is so, as long as nothing has been run.
+        is_done = all(up_to_date[:number]) or (not force and step.is_up_to_date())
+        if not is_done:
+            logger.info("%s: running", step.title)
+        result = _stored(step) if is_done else run_stage(step.name, step.config)
         if step.name == "evaluate":
             evaluations.append(result.data)
         if number < len(steps) and result.data:  # the last one's is the result
@@ -84,9 +92,11 @@ def status(config: Config, *, start: str | None = None, force: bool = False, may
     stages: dict[str, Any] = {}
     lines: list[str] = []
     made_again: dict[Path, str] = {}  # by the stages before
-    for step in _steps(config, start):
+    steps = _steps(config, start)
+    with listed_once():
+        found = [["--force"] if force else step.reasons_to_run() for step in steps]
+    for step, reasons in zip(steps, found, strict=True):
         after = sorted({made_again[path] for path in step.inputs.values() if path in made_again})
-        reasons = ["--force"] if force else step.reasons_to_run()
         if reasons or after:
             made_again |= dict.fromkeys(step.outputs.values(), step.name)
         stages[step.title] = {"up_to_date": not reasons, "reasons": reasons, "after": after}
@@ -125,11 +135,8 @@ def _refuse(step: StageRun, may_fetch: bool) -> None:
         )
 
 
-def _run_or_read(step: StageRun, force: bool) -> Result:
-    """Run a stage; or, where it is up to date, read what it found."""
-    if force or not step.is_up_to_date():
-        logger.info("%s: running", step.title)
-        return run_stage(step.name, step.config)
+def _stored(step: StageRun) -> Result:
+    """Read what a stage that is up to date has found."""
     logger.info("%s: up to date", step.title)
     if step.stage.stored is not None:
         return _function(step.stage.stored)(step.config)
@@ -146,5 +153,6 @@ def _summary(evaluation: dict[str, Any]) -> str:
 def _function(reference: str) -> Callable[[Config], Result]:
     """The function that a row names as ``module:function``."""
     module, _, name = reference.partition(":")
-    function: Callable[[Config], Result] = getattr(importlib.import_module(module), name)
+    with no_collection():
+        function: Callable[[Config], Result] = getattr(importlib.import_module(module), name)
     return function

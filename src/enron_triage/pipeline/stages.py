@@ -122,7 +122,7 @@ STAGES: dict[str, Stage] = {
         help="Evaluate a checkpoint on a split: data/eval/*.json.",
         example="triage evaluate --set evaluate.checkpoint=best_dpo --set evaluate.split=val",
         run="enron_triage.evaluation.evaluate:run",
-        stored="enron_triage.evaluation.evaluate:stored",
+        stored="enron_triage.evaluation.stored:stored",
         inputs={
             "checkpoint": paths.evaluated_checkpoint,
             "records": paths.evaluated_records,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from enron_triage.records import ACTIONS
 
@@ -53,11 +51,13 @@ class Calibration(msgspec.Struct, kw_only=True, frozen=True):
         known = np.zeros(len(ACTIONS)) if shift is None else np.asarray(shift, dtype=np.float64)
         if not len(targets):
             return cls(shift=known.tolist())
+        from scipy.optimize import minimize_scalar  # takes a while to import, and prediction does without
+
         rows = np.arange(len(targets))
         values = np.asarray(logits, dtype=np.float64) + known
 
         def loss(log_temperature: float) -> float:
-            return float(-log_softmax(values / np.exp(log_temperature), axis=1)[rows, targets].mean())
+            return float(-_log_softmax(values / np.exp(log_temperature))[rows, targets].mean())
 
         temperature = np.exp(minimize_scalar(loss, bounds=_LOG_RANGE, method="bounded").x)
         return cls(temperature=float(temperature), shift=known.tolist())
@@ -76,7 +76,7 @@ class Calibration(msgspec.Struct, kw_only=True, frozen=True):
             The log-probabilities.
         """
         values = (np.asarray(logits, dtype=np.float64) + np.asarray(self.shift)) / self.temperature
-        return np.asarray(log_softmax(values, axis=1))
+        return _log_softmax(values)
 
     def probabilities(self, logits: npt.NDArray[np.floating]) -> FloatArray:
         """Calibrated probabilities of the actions.
@@ -92,3 +92,9 @@ class Calibration(msgspec.Struct, kw_only=True, frozen=True):
             The probabilities.
         """
         return np.exp(self.log_probabilities(logits))
+
+
+def _log_softmax(values: FloatArray) -> FloatArray:
+    """As `scipy.special.log_softmax` along the rows, whose import takes longer than a thousand predictions."""
+    below = values - values.max(axis=1, keepdims=True)
+    return np.asarray(below - np.log(np.exp(below).sum(axis=1, keepdims=True)))

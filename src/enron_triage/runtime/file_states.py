@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,41 +95,84 @@ def is_edited(path: Path, known: FileState) -> bool:
     return now.sha256 != known.sha256 and (not known.names or now.names != known.names)
 
 
+class _Listing(msgspec.Struct):
+    """What a folder's files are by their names, sizes and times; the digests are those of `FileState`."""
+
+    size: int
+    modified_ns: int
+    listing: Hash
+    names: Hash
+    files: list[str]
+
+
+_listings: dict[Path, _Listing] | None = None  # within `listed_once`
+
+
+@contextmanager
+def listed_once() -> Iterator[None]:
+    """Walk through no folder twice within the block, which must not change any."""
+    global _listings
+    before, _listings = _listings, {}
+    try:
+        yield
+    finally:
+        _listings = before
+
+
 def _folder_state(root: Path, known: FileState | None) -> FileState:
     """The state of a folder; its files are read only if `known` does not tell, and there is not too much of them."""
-    listing, names = hashlib.sha256(), hashlib.sha256()
-    size = modified = 0
-    files: list[str] = []
-    for name, status in _files(root):
-        files.append(name)
-        size += status.st_size
-        modified = max(modified, status.st_mtime_ns)
-        names.update(os.fsencode(f"{name}\0{status.st_size}\n"))
-        listing.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
-    if known is not None and known.listing == listing.hexdigest():
+    found = _listings.get(root) if _listings is not None else None
+    if found is None:
+        found = _listed(root)
+        if _listings is not None:
+            _listings[root] = found
+    listing = found.listing.hexdigest()
+    if known is not None and known.listing == listing:
         return known
-    content = listing if size > _READ_WHOLE else _content(root, files)
-    return FileState(size, modified, content.hexdigest(), listing.hexdigest(), names.hexdigest())
+    content = found.listing if found.size > _READ_WHOLE else _content(root, found.files)
+    return FileState(found.size, found.modified_ns, content.hexdigest(), listing, found.names.hexdigest())
 
 
-def _files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """The files below a folder, with their paths relative to it, in an order that is always the same."""
+def _listed(root: Path) -> _Listing:
+    found = _Listing(0, 0, hashlib.sha256(), hashlib.sha256(), [])
+    for files in _folders(root):
+        found.files += [name for name, _ in files]
+        found.size += sum(status.st_size for _, status in files)
+        found.modified_ns = max([found.modified_ns, *(status.st_mtime_ns for _, status in files)])
+        named = [f"{name}\0{status.st_size}" for name, status in files]
+        timed = [f"{line}\0{status.st_mtime_ns}\n" for line, (_, status) in zip(named, files, strict=True)]
+        found.names.update(os.fsencode("".join(f"{line}\n" for line in named)))
+        found.listing.update(os.fsencode("".join(timed)))
+    return found
+
+
+def _folders(root: Path) -> Iterator[list[tuple[str, os.stat_result]]]:
+    """The files of each folder, with their paths relative to the root, in an order that is always the same."""
     folders = [(str(root), ".")]
     while folders:
         folder, relative = folders.pop()
         with os.scandir(folder) as entries:
-            listing = sorted(entries, key=lambda entry: entry.name)
+            listing = sorted(entries, key=attrgetter("name"))
+        files = []
         for entry in listing:
             if entry.is_dir(follow_symlinks=False):
                 folders.append((entry.path, entry.name if relative == "." else f"{relative}/{entry.name}"))
             else:
-                yield f"{relative}/{entry.name}", entry.stat(follow_symlinks=False)
+                files.append((f"{relative}/{entry.name}", entry.stat(follow_symlinks=False)))
+        yield files
 
 
 def _content(root: Path, names: Iterable[str]) -> Hash:
     digest = hashlib.sha256()
     for name in names:
-        path = root / name
-        content = path.read_bytes() if path.is_file() else os.fsencode(os.readlink(path)) if path.is_symlink() else b""
-        digest.update(os.fsencode(f"{name}\0{hashlib.sha256(content).hexdigest()}\n"))
+        content = hashlib.sha256(_bytes(f"{root}/{name}")).hexdigest()
+        digest.update(os.fsencode(f"{name}\0{content}\n"))
     return digest
+
+
+def _bytes(path: str) -> bytes:
+    """The bytes of a file; of a link that leads to none, where it leads."""
+    if os.path.isfile(path):
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    return os.fsencode(os.readlink(path)) if os.path.islink(path) else b""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Item = TypeVar("Item")
 logger = logging.getLogger("enron_triage")
@@ -33,6 +34,8 @@ def progress(items: Iterable[Item], *, description: str, total: int | None = Non
     tqdm
         An iterable over the same items.
     """
+    from tqdm import tqdm  # with asyncio, which a command without bars does without
+
     quiet = not logger.isEnabledFor(logging.INFO)
     return tqdm(
         items,
