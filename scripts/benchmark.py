@@ -288,7 +288,7 @@ def _training(source: Path, output: Path) -> None:
     from enron_triage.config.load import load_config
     from enron_triage.features.dataset import load_dataset
     from enron_triage.features.transform import FeatureTransform
-    from enron_triage.policy.trees import fit_trees
+    from enron_triage.policy.boosting import fit_trees
     from enron_triage.training.files import TrainingFiles
     from enron_triage.training.sft import SftObjective
     from enron_triage.training.trainer import Trainer

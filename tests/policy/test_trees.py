@@ -1,68 +1,94 @@
-"""Trees as tensors give what scikit-learn's classifier gives."""
+"""Trees as tensors, 64 messages in a word, decide as a walk from the root does."""
+
+import copy
+import pickle
 
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import HistGradientBoostingClassifier
 
-from enron_triage.policy.network import PolicySpec, new_policy
-from enron_triage.policy.trees import Trees, fit_trees
+from enron_triage.policy.trees import Trees
 
-
-def sample(actions, count=1500):
-    generator = np.random.default_rng(0)
-    features = np.round(generator.normal(size=(count, 6)), 1).astype(np.float32)
-    targets = np.array(actions)[np.abs(features[:, 0] * 3 + features[:, 1]).astype(int) % len(actions)]
-    return features, targets, generator.random(count) + 0.5
+INPUTS = 7
 
 
-@pytest.mark.parametrize("actions", [[0, 1, 2, 3, 4], [0, 3, 4], [1, 4]])
-def test_the_tensors_give_the_classifiers_probabilities(actions):
-    features, targets, weights = sample(actions)
-    reference = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=8,
-        max_leaf_nodes=31,
-        min_samples_leaf=40,
-        l2_regularization=5.0,
-        max_features=0.5,
-        early_stopping=False,
-        random_state=3,
-    ).fit(features, targets, sample_weight=weights)
-    trees = fit_trees(features, targets, weights, iterations=8, seed=3)
-    unseen = np.random.default_rng(1).normal(size=(700, 6)).astype(np.float32)
-    got = torch.softmax(trees(torch.from_numpy(unseen)), dim=1).numpy()
-    np.testing.assert_allclose(got[:, actions], reference.predict_proba(unseen), atol=1e-5)
-    assert got[:, [a for a in range(5) if a not in actions]].max(initial=0) < 1e-6
+def random_trees(leaves, seed=0):
+    """Trees of these numbers of leaves, of random form: a random leaf branches until there are enough."""
+    generator = np.random.default_rng(seed)
+    trees = Trees(len(leaves), sum(2 * count - 1 for count in leaves))
+    start = 0
+    for tree, count in enumerate(leaves):
+        ends = [start]
+        free = start + 1
+        for _ in range(count - 1):
+            node = ends.pop(generator.integers(len(ends)))
+            trees.feature[node] = int(generator.integers(INPUTS))
+            trees.threshold[node] = round(generator.normal(), 1)
+            trees.left[node], trees.right[node] = free, free + 1
+            ends += [free, free + 1]
+            free += 2
+        for node in ends:
+            trees.left[node] = trees.right[node] = node
+            trees.value[node] = generator.normal()
+        trees.root[tree], trees.action[tree] = start, int(generator.integers(5))
+        start = free
+    trees.base.copy_(torch.from_numpy(generator.normal(size=5)))
+    return trees
 
 
-def test_a_single_action_is_always_predicted():
-    features, _, weights = sample([0, 1])
-    trees = fit_trees(features, np.full(len(features), 2), weights, iterations=3, seed=0)
-    assert torch.softmax(trees(torch.from_numpy(features[:4])), dim=1)[:, 2].min() > 0.999
-    policy = new_policy(PolicySpec(inputs=6, hidden=(4,), dropout=0.0), seed=1)
-    policy.set_trees(trees)
-    again = new_policy(policy.spec, seed=1)
-    again.load_state_dict(policy.state_dict())  # as from a checkpoint
-    assert torch.equal(again.trees(torch.from_numpy(features)), trees(torch.from_numpy(features)))
+def random_features(count, seed=1):
+    """Often equal to a threshold."""
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(count, INPUTS)).round(1).astype(np.float32))
 
 
-def test_trees_are_loaded_from_a_state_and_have_half_of_the_ensemble_weight():
-    features, targets, weights = sample([0, 1, 2, 3, 4])
-    trees = fit_trees(features, targets, weights, iterations=4, seed=0)
-    policy = new_policy(PolicySpec(inputs=6, hidden=(4,), dropout=0.0), seed=1)
-    inputs = torch.from_numpy(features[:9])
-    networks = torch.softmax(policy.eval()(inputs), dim=1)
-    policy.set_trees(trees)
-    expected = (networks + torch.softmax(trees(inputs), dim=1)) / 2
-    torch.testing.assert_close(torch.softmax(policy(inputs), dim=1), expected)
-    assert (policy.spec.trees, policy.spec.nodes) == (len(trees.root), len(trees.feature))
-    again = new_policy(policy.spec, seed=2)
-    again.load_state_dict(policy.state_dict())
-    torch.testing.assert_close(again.eval()(inputs), policy(inputs))
+def walked(trees, features):
+    """The logits by a plain walk from each root."""
+    logits = trees.base.double().repeat(len(features), 1)
+    for message, row in enumerate(features.tolist()):
+        for root, action in zip(trees.root.tolist(), trees.action.tolist(), strict=True):
+            node = root
+            while int(trees.left[node]) != node:
+                goes_left = row[int(trees.feature[node])] <= float(trees.threshold[node])
+                node = int(trees.left[node] if goes_left else trees.right[node])
+            logits[message, action] += float(trees.value[node])
+    return logits
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 150])
+@pytest.mark.parametrize("leaves", [[1], [2], [1, 31, 2, 3, 17, 31, 32, 33, 1], [256]])
+def test_words_of_messages_decide_as_a_walk_does(leaves, count):
+    trees, features = random_trees(leaves), random_features(count)
+    torch.testing.assert_close(trees(features).double(), walked(trees, features), atol=1e-5, rtol=0)
+
+
+def test_neither_the_number_of_messages_nor_their_order_changes_a_logit():
+    trees, features = random_trees([31] * 40), random_features(1200)
+    expected = trees(features)
+    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(trees(features[order]), expected[order])
+    assert torch.equal(trees(features[600:601]), expected[600:601])
+
+
+def test_tensors_that_are_loaded_replace_those_that_were_evaluated():
+    features = random_features(70)
+    trees, other = random_trees([5, 9], seed=1), random_trees([5, 9], seed=2)
+    before = trees(features)
+    copies = copy.deepcopy(trees), pickle.loads(pickle.dumps(trees))
+    trees.load_state_dict(other.state_dict())
+    assert torch.equal(trees(features), other(features))
+    assert all(torch.equal(copied(features), before) for copied in copies)
+    assert trees.state_dict().keys() == Trees(2, 26).state_dict().keys()
 
 
 def test_an_empty_batch_and_empty_trees_are_no_special_case():
-    assert Trees(0, 0)(torch.zeros(3, 6)).shape == (3, 5)
-    features, targets, weights = sample([0, 1, 2, 3, 4], 200)
-    assert fit_trees(features, targets, weights, 2, 0)(torch.zeros(0, 6)).shape == (0, 5)
+    assert Trees(0, 0)(torch.zeros(3, INPUTS)).shape == (3, 5)
+    assert random_trees([3, 1])(torch.zeros(0, INPUTS)).shape == (0, 5)
+
+
+def test_nodes_that_are_no_trees_are_refused():
+    trees = random_trees([3])
+    trees.left[1] = trees.right[1] = 0  # back to the root
+    with pytest.raises(ValueError, match="no trees"):
+        trees(random_features(2))
+    with pytest.raises(ValueError, match="257 leaves"):
+        random_trees([257])(random_features(2))

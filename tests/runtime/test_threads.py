@@ -39,7 +39,7 @@ def test_the_program_sets_it_before_torch_is_loaded():
         import os, sys
         class Finder:
             def find_spec(self, name, *_):
-                if name in ("torch", "sklearn"):
+                if name in ("torch", "lightgbm", "sklearn"):
                     print(name, os.environ.get("OMP_WAIT_POLICY"))
         sys.meta_path.insert(0, Finder())
         from enron_triage import cli

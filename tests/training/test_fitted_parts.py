@@ -13,8 +13,8 @@ from enron_triage.config.training import FeaturesConfig, TextConfig
 from enron_triage.features import text_model
 from enron_triage.features.dataset import load_dataset
 from enron_triage.features.transform import FeatureTransform
-from enron_triage.policy import trees as boosting
-from enron_triage.policy.trees import fit_trees
+from enron_triage.policy import boosting
+from enron_triage.policy.boosting import fit_trees
 from enron_triage.records import ACTIONS
 from enron_triage.training import fitted_parts
 from enron_triage.training.fitted_parts import fitted_transform, fitted_trees, train_features

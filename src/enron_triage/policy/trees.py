@@ -1,32 +1,25 @@
 """Gradient-boosted trees as tensors: a member of the policy that is fitted, not trained by gradient descent.
 
-They are fitted by scikit-learn (`HistGradientBoostingClassifier`: Ke et al. 2017) and converted to tensors, so that a
-checkpoint holds tensors only and the policy runs as one module on any device.
+`boosting` fits them. Here they are evaluated, as one module on any device: all conditions of all trees are checked for
+all messages, 64 messages in a word, and words follow the trees from level to level (the idea of QuickScorer: Lucchese
+et al. 2015; in words over messages: Ye et al. 2018).
 """
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from enron_triage.records import ACTIONS
 from enron_triage.runtime.progress import progress
 
-logger = logging.getLogger(__name__)
-
-_BATCH = 512  # messages at a time: the intermediate tensors then stay in the processor's cache
-_ABSENT_CLASS_LOGIT = -20.0  # the logit of an action that train lacks: a probability of some 1e-9
-
-# Not configurable: set when the trees were added. TRAINING_LOG.md has what the trees gain with them.
-_LEARNING_RATE = 0.05  # half of scikit-learn's default, for some 150 rounds (`model.boosting`) instead of 100
-_MAX_LEAVES = 31  # of a tree: the default of scikit-learn and LightGBM
-_MIN_MESSAGES_PER_LEAF = 40  # twice the default: a leaf should not be a single person's habit
-_L2_REGULARIZATION = 5.0  # of the leaves' values: rare actions have few messages in a leaf
-_FEATURE_FRACTION = 0.5  # of the features, drawn for each split: many are correlated, and fitting takes less time
+_BATCH = 512  # messages at a time: enough for long rows, few enough for the processor's cache
+_WORD = 64  # messages in a word: a bit for each
+_MAX_LEAVES = 256  # of a tree: a leaf's number fits a byte
 
 
 class Trees(nn.Module):
@@ -38,6 +31,21 @@ class Trees(nn.Module):
         The number of trees.
     nodes : int
         The number of nodes of all trees together.
+
+    Attributes
+    ----------
+    root, action : Tensor of int64, shape (trees,)
+        Each tree's first node, and the action whose logit it adds to.
+    feature, threshold : Tensor of int64 and of float32, shape (nodes,)
+        A message goes left where this feature is at most this threshold.
+    left, right : Tensor of int64, shape (nodes,)
+        The node's children; a leaf is its own child.
+    value : Tensor of float32, shape (nodes,)
+        What a leaf adds to the logit.
+    base : Tensor of float32, shape (actions,)
+        The logits before the trees' values.
+    depth : Tensor of int64, shape ()
+        The length of the longest path from a root to a leaf.
     """
 
     def __init__(self, trees: int, nodes: int) -> None:
@@ -56,6 +64,8 @@ class Trees(nn.Module):
         self.value: Tensor
         self.base: Tensor
         self.depth: Tensor
+        self._plan: _Plan | None = None
+        self.register_load_state_dict_post_hook(_forget_plan)  # type: ignore[no-untyped-call]
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits of the actions.
@@ -69,97 +79,123 @@ class Trees(nn.Module):
         -------
         Tensor of float32, shape (batch, actions)
             The sum of the trees' values for each action, and its base value.
+
+        Raises
+        ------
+        ValueError
+            If the tensors hold no trees: a child of two nodes, for example.
         """
+        if self._plan is None or self._plan.first.device != self.root.device:
+            self._plan = _planned(self)
         batches = progress(torch.split(features, _BATCH), description="boosted trees", unit=" batches")
-        return torch.cat([self._logits(batch) for batch in batches])
+        return torch.cat([self._logits(batch, self._plan) for batch in batches])
 
-    def _logits(self, features: Tensor) -> Tensor:
-        node = self.root.expand(len(features), -1)
-        for _ in range(int(self.depth)):  # a leaf leads to itself
-            goes_left = features.gather(1, self.feature[node]) <= self.threshold[node]
-            node = torch.where(goes_left, self.left[node], self.right[node])
-        logits = self.base.repeat(len(features), 1)
-        return logits.index_add(1, self.action, self.value[node])
-
-
-def fit_trees(
-    features: npt.NDArray[np.float32],
-    targets: npt.NDArray[np.int64],
-    sample_weight: npt.NDArray[np.floating],
-    iterations: int,
-    seed: int,
-) -> Trees:
-    """Fit gradient-boosted trees.
-
-    Parameters
-    ----------
-    features : array of float32, shape (messages, inputs)
-        The features of the train messages.
-    targets : array of int, shape (messages,)
-        The index of each message's action.
-    sample_weight : array of float, shape (messages,)
-        How much each message counts in the loss.
-    iterations : int
-        The number of rounds of boosting; each adds a tree for every action.
-    seed : int
-        The seed of the features drawn for each split.
-
-    Returns
-    -------
-    Trees
-        The fitted trees. An action that `targets` lacks is never predicted; if they hold only one action, it always is.
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier  # a second to import, which prediction does without
-
-    present = np.unique(targets)
-    if len(present) < 2:
-        return _constant(present)
-    logger.info("fitting %d rounds of boosted trees on %s messages", iterations, f"{len(targets):,}")
-    model = HistGradientBoostingClassifier(
-        learning_rate=_LEARNING_RATE,
-        max_iter=iterations,
-        max_leaf_nodes=_MAX_LEAVES,
-        min_samples_leaf=_MIN_MESSAGES_PER_LEAF,
-        l2_regularization=_L2_REGULARIZATION,
-        max_features=_FEATURE_FRACTION,
-        early_stopping=False,
-        random_state=seed,
-    ).fit(features, targets, sample_weight=sample_weight)
-    return _from_sklearn(model, present)
+    def _logits(self, features: Tensor, plan: _Plan) -> Tensor:
+        count = len(features)
+        words = max(-(-count // _WORD), 1)
+        columns = pad(features, (0, 0, 0, words * _WORD - count)).T.contiguous()
+        goes_right = _packed(columns.index_select(0, plan.feature) > plan.threshold)
+        trees = len(self.root)
+        reached = goes_right.new_full((trees, words), -1)  # every message reaches the roots
+        number = goes_right.new_zeros((plan.bits * trees, words))
+        for level in plan.levels:
+            number.index_add_(0, level.number_bit, reached.index_select(0, level.leaf))  # no bit twice: a sum is an or
+            here = reached.index_select(0, level.branch)
+            right = here & goes_right.index_select(0, level.condition)
+            reached = torch.cat([here ^ right, right])
+        leaf = _numbers(number.view(plan.bits, trees, words)) + plan.first
+        values = plan.value.index_select(0, leaf.flatten()).view(leaf.shape)[:, :count]
+        return self.base[:, None].repeat(1, count).index_add(0, self.action, values).T
 
 
-def _constant(present: npt.NDArray[np.int64]) -> Trees:
-    """A single leaf that adds nothing, over the base values of an action that is always right."""
-    trees = Trees(1, 1)
-    trees.base += _ABSENT_CLASS_LOGIT
-    trees.base[torch.from_numpy(present)] = 0.0
-    return trees
+class _Level(NamedTuple):
+    """One level of all trees. Its rows are nodes: the left children of the level before, then its right children."""
+
+    leaf: Tensor  # the rows of leaves: each as often as its number has bits that are set
+    number_bit: Tensor  # for each of these, which row of the bits of leaf numbers it belongs to
+    branch: Tensor  # the rows of the nodes that branch
+    condition: Tensor  # the condition of each of these
 
 
-def _from_sklearn(model: object, present: npt.NDArray[np.int64]) -> Trees:
-    """Convert a fitted classifier to tensors; scikit-learn has no public access to its trees."""
-    rounds = model._predictors  # type: ignore[attr-defined]
-    base = np.ravel(model._baseline_prediction)  # type: ignore[attr-defined]
-    actions = [int(action) for action in present]
-    if len(present) == 2:  # one tree a round, for the second action against the first
-        actions, base = [int(present[1])], np.array([base[0]])
-    found = [(predictor.nodes, action) for trees in rounds for predictor, action in zip(trees, actions, strict=True)]
-    sizes = np.array([len(nodes) for nodes, _ in found], dtype=np.int64)
-    starts = np.cumsum(sizes) - sizes
-    nodes = np.concatenate([nodes for nodes, _ in found])
-    offset = np.repeat(starts, sizes)
-    itself = np.arange(len(nodes))
-    leaf = nodes["is_leaf"].astype(bool)
-    result = Trees(len(found), len(nodes))
-    result.root.copy_(torch.from_numpy(starts))
-    result.action.copy_(torch.tensor([action for _, action in found]))
-    result.feature.copy_(torch.from_numpy(np.where(leaf, 0, nodes["feature_idx"].astype(np.int64))))
-    result.threshold.copy_(torch.from_numpy(np.where(leaf, 0.0, nodes["num_threshold"])))
-    result.left.copy_(torch.from_numpy(np.where(leaf, itself, nodes["left"] + offset)))
-    result.right.copy_(torch.from_numpy(np.where(leaf, itself, nodes["right"] + offset)))
-    result.value.copy_(torch.from_numpy(np.where(leaf, nodes["value"], 0.0)))
-    result.depth.fill_(int(nodes["depth"].max()))
-    result.base += _ABSENT_CLASS_LOGIT
-    result.base[torch.from_numpy(present)] = 0.0
-    result.base[torch.tensor(actions)] = torch.from_numpy(base).float()
-    return result
+class _Plan(NamedTuple):
+    """What the evaluation of trees needs, in the order in which it needs it."""
+
+    feature: Tensor  # of each condition: equal ones of several nodes are one
+    threshold: Tensor  # likewise, as a column
+    levels: list[_Level]
+    bits: int  # in the number of a leaf
+    first: Tensor  # the index of each tree's first leaf in `value`, as a column
+    value: Tensor  # of all leaves, by tree and number
+
+
+def _forget_plan(trees: Trees, _: object) -> None:
+    trees._plan = None
+
+
+def _planned(trees: Trees) -> _Plan:
+    """Order what trees consist of by level; the leaves of a tree are numbered from 0."""
+    levels = list(_levels(trees))
+    nodes = torch.cat([trees.root[:0], *(nodes[leaf] for nodes, _, leaf in levels)])
+    tree = torch.cat([trees.root[:0], *(tree[leaf] for _, tree, leaf in levels)])
+    leaves = torch.bincount(tree, minlength=len(trees.root))
+    first = leaves.cumsum(0) - leaves
+    order = tree.argsort(stable=True)
+    number = torch.empty_like(tree)
+    number[order] = torch.arange(len(tree), device=tree.device) - first[tree[order]]
+    most = int(leaves.max()) if len(leaves) else 0
+    if most > _MAX_LEAVES:
+        raise ValueError(f"a tree of {most} leaves, more than {_MAX_LEAVES}")
+    bits = max(most - 1, 1).bit_length()
+    feature, threshold, condition = _conditions(trees)
+    plan = []
+    for nodes_here, tree_here, leaf in levels:
+        rows, branch = leaf.nonzero().flatten(), (~leaf).nonzero().flatten()
+        numbers, number = number[: len(rows)], number[len(rows) :]
+        bit, which = (numbers >> torch.arange(bits, device=leaf.device)[:, None] & 1).nonzero(as_tuple=True)
+        number_bit = bit * len(trees.root) + tree_here[rows[which]]
+        plan.append(_Level(rows[which], number_bit, branch, condition[nodes_here[branch]]))
+    return _Plan(feature, threshold, plan, bits, first.int()[:, None], trees.value[nodes[order]])
+
+
+def _levels(trees: Trees) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """For each level: its nodes, the trees that they belong to, and whether they are leaves."""
+    nodes, tree = trees.root, torch.arange(len(trees.root), device=trees.root.device)
+    seen = 0
+    while len(nodes):
+        seen += len(nodes)
+        if seen > len(trees.left):
+            raise ValueError("nodes that are no trees")
+        leaf = trees.left[nodes] == nodes
+        yield nodes, tree, leaf
+        nodes = torch.cat([child[nodes[~leaf]] for child in (trees.left, trees.right)])
+        tree = tree[~leaf].repeat(2)
+
+
+def _conditions(trees: Trees) -> tuple[Tensor, Tensor, Tensor]:
+    """The features and thresholds of the different conditions, and the condition of each node."""
+    bits = trees.threshold.view(torch.int32).long() & 0xFFFFFFFF
+    key, condition = torch.unique(trees.feature << 32 | bits, return_inverse=True)
+    threshold = (key & 0xFFFFFFFF).to(torch.int32).view(torch.float32)
+    return key >> 32, threshold[:, None], condition
+
+
+def _packed(holds: Tensor) -> Tensor:
+    """Bits of messages, shape (rows, 64 n), as words of 64, shape (rows, n): 8 slots of 8 n messages in each byte."""
+    slots = holds.view(torch.int64).view(len(holds), 8, holds.shape[1] // _WORD)
+    words = slots[:, 0].clone()
+    for slot in range(1, 8):
+        words |= slots[:, slot] << slot
+    return words
+
+
+def _numbers(words: Tensor) -> Tensor:
+    """Numbers from words of their bits, shape (bits, rows, n): int32, shape (rows, 64 n), the messages as before."""
+    planes = words.view(torch.uint8)
+    slots = []
+    for slot in range(8):
+        bits = planes >> slot & 1
+        number = bits[0]
+        for place in range(1, len(bits)):
+            number = number | bits[place] << place
+        slots.append(number)
+    return torch.cat(slots, dim=1).int()

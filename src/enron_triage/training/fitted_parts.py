@@ -24,13 +24,14 @@ from enron_triage.config.training import FeaturesConfig
 from enron_triage.features import transform as transforms
 from enron_triage.features.dataset import Dataset
 from enron_triage.features.transform import FeatureTransform, dataset_digest
-from enron_triage.policy import trees as boosting
-from enron_triage.policy.trees import Trees, fit_trees
+from enron_triage.policy import boosting
+from enron_triage.policy.boosting import fit_trees
+from enron_triage.policy.trees import Trees
 from enron_triage.runtime import tensor_cache
 from enron_triage.runtime.code_digest import code_digest
 
 _KEPT = 20  # of a kind: a transform is some 10 MB, and 0.4 kB a message more
-_LIBRARIES = ("numpy", "scikit-learn", "torch")
+_LIBRARIES = ("lightgbm", "numpy", "torch")
 
 
 def fitted_transform(
@@ -113,12 +114,12 @@ def fitted_trees(
     seed: int,
     cache: Path,
 ) -> Trees:
-    """`trees.fit_trees`, or its result from the cache.
+    """`boosting.fit_trees`, or its result from the cache.
 
     Parameters
     ----------
     features, targets, sample_weight, iterations, seed
-        As for `trees.fit_trees`.
+        As for `boosting.fit_trees`.
     cache : Path
         The folder of cached tensors.
     """
