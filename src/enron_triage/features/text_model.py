@@ -10,28 +10,26 @@ from such scores would trust them too far on new people.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
-from enron_triage.config.training import TextConfig
 from enron_triage.features.feature_group import TrainContext
 from enron_triage.features.normalization import fit_standardization, standardize
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
 from enron_triage.runtime.progress import progress_bar
 
+if TYPE_CHECKING:
+    from enron_triage.features.text_fit import TextFits
+
 logger = logging.getLogger(__name__)
 
 _BATCH = 4096  # messages scored at once: bounds the memory
-_MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
-# A run has some hundred steps. The usual 0.999 for the squared gradients averages over a thousand, and a word is in few
-# of the batches: 0.99 lets the step size of a rare word follow the gradients that there are.
-_ADAM_BETAS = (0.9, 0.99)
+MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
 
 
 class TextModel(msgspec.Struct):
@@ -100,7 +98,7 @@ class TextModel(msgspec.Struct):
             In the order of the buckets.
         """
         weight = self.idf[buckets]
-        weight = weight / weight.square().sum().sqrt().clamp_min(_MIN_LENGTH)
+        weight = weight / weight.square().sum().sqrt().clamp_min(MIN_LENGTH)
         return weight[:, None] * self.table[buckets] / self.std
 
     @torch.no_grad()
@@ -142,11 +140,11 @@ def fit_text_model(bags: TokenBags, context: TrainContext) -> tuple[TextModel, T
     features : Tensor of float32, shape (messages, actions)
         The normalised scores of the train messages themselves: see `cross_fitted_scores`.
     """
-    scores = cross_fitted_scores(bags, context)
-    generator = torch.Generator().manual_seed(context.seed)
-    with _bar(len(bags), context.settings.text.epochs, "text model") as bar:
-        model = _fit(bags, context.targets, context.sample_weight, context.settings.text, generator, bar.update)
-    model.mean, model.std = fit_standardization(scores)
+    fits, fold = _fits(bags, context)
+    scores = _unseen(fits, fold)
+    idf, table = torch.zeros(bags.num_buckets), torch.zeros(bags.num_buckets, len(ACTIONS))
+    idf[fits.words], table[fits.words] = fits.idf[:, -1], fits.table[:, -1]
+    model = TextModel(idf, table, fits.bias[-1].clone(), *fit_standardization(scores))
     return model, model.normalised(scores)
 
 
@@ -165,23 +163,25 @@ def cross_fitted_scores(bags: TokenBags, context: TrainContext) -> Tensor:
     Tensor of float32, shape (messages, actions)
         Not normalised.
     """
+    return _unseen(*_fits(bags, context))
+
+
+def _fits(bags: TokenBags, context: TrainContext) -> tuple[TextFits, Tensor]:
+    """The models of all folds and of all messages, and the fold of each message."""
+    from enron_triage.features.text_fit import fit_all  # not needed to predict, and neither is SciPy
+
     settings = context.settings.text
     generator = torch.Generator().manual_seed(context.seed)
     fold = _folds(context.mailbox, settings.folds, generator)
-    scores = torch.zeros(len(bags), len(ACTIONS))
+    seen = context.sample_weight[:, None] * (fold[:, None] != torch.arange(settings.folds + 1))
     logger.info("fitting the text model on %s messages and %d folds of them", f"{len(bags):,}", settings.folds)
-    for number in range(settings.folds):
-        unseen, seen = (fold == number).nonzero().flatten(), (fold != number).nonzero().flatten()
-        if len(unseen) and len(seen):
-            data = bags[seen], context.targets[seen], context.sample_weight[seen]
-            with _bar(len(seen), settings.epochs, f"text model, fold {number + 1}/{settings.folds}") as bar:
-                partial = _fit(*data, settings, generator, bar.update)
-            scores[unseen] = partial.scores(bags[unseen])
-    return scores
+    with progress_bar(description="text model", total=len(bags) * settings.epochs, unit=" messages") as bar:
+        return fit_all(bags, context.targets, seen, settings, generator, bar.update), fold
 
 
-def _bar(messages: int, epochs: int, description: str) -> tqdm[None]:
-    return progress_bar(description=description, total=messages * epochs, unit=" messages")
+def _unseen(fits: TextFits, fold: Tensor) -> Tensor:
+    """The scores of each message by the model that leaves its fold out."""
+    return fits.scores[torch.arange(len(fold)), fold]
 
 
 def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -192,44 +192,11 @@ def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return (torch.randperm(mailboxes, generator=generator) % count)[mailbox]
 
 
-def _fit(
-    bags: TokenBags,
-    targets: Tensor,
-    sample_weight: Tensor,
-    settings: TextConfig,
-    generator: torch.Generator,
-    done: Callable[[int], object],
-) -> TextModel:
-    """AdamW with a cosine decay to zero, without warm-up: a convex problem that starts at zero needs none.
-
-    `done` is told the size of each batch.
-    """
-    frequency = torch.bincount(bags.buckets, minlength=bags.num_buckets)
-    idf = torch.log((len(bags) + 1) / (frequency + 1)) + 1  # smoothed as in scikit-learn's TfidfTransformer
-    idf = torch.where(frequency < settings.min_messages, 0.0, idf)
-    table = torch.zeros(bags.num_buckets, len(ACTIONS), requires_grad=True)
-    bias = torch.zeros(len(ACTIONS), requires_grad=True)
-    optimizer = torch.optim.AdamW([table, bias], lr=settings.learning_rate, betas=_ADAM_BETAS, weight_decay=0.0)
-    steps = settings.epochs * -(-len(bags) // settings.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
-    for _ in range(settings.epochs):
-        for rows in torch.split(torch.randperm(len(bags), generator=generator), settings.batch_size):
-            logits = _logits(bags[rows], idf, table, bias)
-            losses = functional.cross_entropy(logits, targets[rows], reduction="none")
-            optimizer.zero_grad(set_to_none=True)
-            (losses * sample_weight[rows]).mean().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            done(len(rows))
-    # The scores' mean and standard deviation come from models of other folds.
-    return TextModel(idf, table.detach(), bias.detach(), torch.zeros(len(ACTIONS)), torch.ones(len(ACTIONS)))
-
-
 def _logits(bags: TokenBags, idf: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     """Scores of messages whose words' weights have length 1."""
     message = torch.repeat_interleave(torch.arange(len(bags)), torch.diff(bags.offsets))
     weight = idf[bags.buckets]
-    length = torch.zeros(len(bags)).index_add(0, message, weight * weight).sqrt().clamp_min(_MIN_LENGTH)
+    length = torch.zeros(len(bags)).index_add(0, message, weight * weight).sqrt().clamp_min(MIN_LENGTH)
     weight = weight / length[message]
     summed = functional.embedding_bag(
         bags.buckets, table, bags.offsets[:-1].to(bags.buckets.dtype), mode="sum", per_sample_weights=weight
