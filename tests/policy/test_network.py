@@ -61,7 +61,9 @@ def test_networks_side_by_side_are_those_one_after_the_other(count):
     expected = torch.stack([network(features) for network in networks])
     torch.testing.assert_close(outputs, expected)
     (of_features,) = torch.autograd.grad(outputs.square().sum(), features, retain_graph=True)
-    torch.testing.assert_close(of_features, torch.autograd.grad(expected.square().sum(), features, retain_graph=True)[0])
+    torch.testing.assert_close(
+        of_features, torch.autograd.grad(expected.square().sum(), features, retain_graph=True)[0]
+    )
     outputs.square().sum().backward()
     expected.square().sum().backward()
     for layer, *apart in zip(together, *networks, strict=True):

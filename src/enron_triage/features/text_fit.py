@@ -1,13 +1,18 @@
-"""Fits the text models: one on all of train and one for each fold that leaves a part of it out, in the same steps.
+"""Fits the text model, and with it those that score train's own messages.
+
+The scores of train's own messages come from models fitted on the other mailboxes (stacked generalisation, Wolpert
+1992): a model has seen its own training messages, and a policy that learned from such scores would trust them too far
+on new people. So there is a model for each fold, which leaves its mailboxes out, and one of all messages.
 
 They are softmax regressions over the same words, fitted by AdamW with a cosine decay to zero, without warm-up: a convex
 problem that starts at zero needs none. A step takes one batch for all of them, in which every model skips the messages
-of the fold that it leaves out. So the words are looked up once, and what is added for each is a row of a table of all
-models; and the table holds only the words that enough messages have.
+that it must not see: what is added for a word is one row of a table of all models, and the table holds only the words
+that enough messages have.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -18,13 +23,86 @@ from torch import Tensor
 from torch.nn import functional
 
 from enron_triage.config.training import TextConfig
+from enron_triage.features.feature_group import TrainContext
+from enron_triage.features.normalization import fit_standardization
+from enron_triage.features.text_model import MIN_LENGTH, TextModel
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
+from enron_triage.runtime.progress import progress_bar
 
-MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
+logger = logging.getLogger(__name__)
+
 # A run has some hundred steps. The usual 0.999 for the squared gradients averages over a thousand, and a word is in few
 # of the batches: 0.99 lets the step size of a rare word follow the gradients that there are.
 _ADAM_BETAS = (0.9, 0.99)
+
+
+def fit_text_model(bags: TokenBags, context: TrainContext) -> tuple[TextModel, Tensor]:
+    """Fit the model on train.
+
+    Parameters
+    ----------
+    bags : TokenBags
+        The words of the train messages.
+    context : TrainContext
+        Their targets, mailboxes and weights; the settings ``text``; the seed of the folds and of the order in which
+        the messages are visited.
+
+    Returns
+    -------
+    model : TextModel
+        Fitted on all of train.
+    features : Tensor of float32, shape (messages, actions)
+        The normalised scores of the train messages themselves: see `cross_fitted_scores`.
+    """
+    fits, fold = _fits(bags, context)
+    scores = _unseen(fits, fold)
+    idf, table = torch.zeros(bags.num_buckets), torch.zeros(bags.num_buckets, len(ACTIONS))
+    idf[fits.words], table[fits.words] = fits.idf[:, -1], fits.table[:, -1]
+    model = TextModel(idf, table, fits.bias[-1].clone(), *fit_standardization(scores))
+    return model, model.normalised(scores)
+
+
+def cross_fitted_scores(bags: TokenBags, context: TrainContext) -> Tensor:
+    """Scores of train's own messages, each by a model that has not seen the message's mailbox.
+
+    Parameters
+    ----------
+    bags : TokenBags
+        The words of the train messages.
+    context : TrainContext
+        As for `fit_text_model`.
+
+    Returns
+    -------
+    Tensor of float32, shape (messages, actions)
+        Not normalised.
+    """
+    return _unseen(*_fits(bags, context))
+
+
+def _fits(bags: TokenBags, context: TrainContext) -> tuple[TextFits, Tensor]:
+    """The models of all folds and of all messages, and the fold of each message."""
+    settings = context.settings.text
+    generator = torch.Generator().manual_seed(context.seed)
+    fold = _folds(context.mailbox, settings.folds, generator)
+    seen = context.sample_weight[:, None] * (fold[:, None] != torch.arange(settings.folds + 1))
+    logger.info("fitting the text model on %s messages and %d folds of them", f"{len(bags):,}", settings.folds)
+    with progress_bar(description="text model", total=len(bags) * settings.epochs, unit=" messages") as bar:
+        return fit_all(bags, context.targets, seen, settings, generator, bar.update), fold
+
+
+def _unseen(fits: TextFits, fold: Tensor) -> Tensor:
+    """The scores of each message by the model that leaves its fold out."""
+    return fits.scores[torch.arange(len(fold)), fold]
+
+
+def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """The fold of each message: whole mailboxes, or runs of successive messages where those are too few."""
+    mailboxes = int(mailbox.max()) + 1 if len(mailbox) else 0
+    if mailboxes < count:
+        return torch.arange(len(mailbox)) * count // max(len(mailbox), 1)
+    return (torch.randperm(mailboxes, generator=generator) % count)[mailbox]
 
 
 class TextFits(msgspec.Struct):
@@ -110,7 +188,7 @@ def _known_words(bags: TokenBags, min_messages: int) -> tuple[Tensor, scipy.spar
     columns = (known.cumsum(0, dtype=torch.int32) - 1)[bags.buckets[kept]]
     before = torch.cat([torch.zeros(1, dtype=torch.int64), kept.cumsum(0)])
     ones = np.ones(len(columns), dtype=np.float32)
-    parts = ones, columns.numpy(), before[bags.offsets].to(torch.int32).numpy()
+    parts = ones, columns.numpy(), before[bags.offsets].numpy()
     return known.nonzero().flatten(), scipy.sparse.csr_array(parts, shape=(len(bags), int(known.sum())))
 
 

@@ -96,4 +96,5 @@ class LayerNorms(nn.Module):
             The normalised values.
         """
         each = zip(values, self.weight, self.bias, strict=True)
-        return torch.stack([functional.layer_norm(one, one.shape[-1:], *affine, self.eps) for one, *affine in each])
+        normalised = [functional.layer_norm(one, one.shape[-1:], weight, bias, self.eps) for one, weight, bias in each]
+        return torch.stack(normalised)
