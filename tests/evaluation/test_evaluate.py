@@ -409,7 +409,7 @@ def test_scores_of_a_hand_made_split(checkpoint_fields):
 def test_a_collapse_is_named(folder, caplog):
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_sft.pt")
     weights = dict(checkpoint.weights)
-    weights["members.0.4.bias"] = torch.tensor([0.0, 0, 0, 100, 0])
+    weights["members.4.bias"] = torch.tensor([[0.0, 0, 0, 100, 0]])
     save_checkpoint(folder / "checkpoints" / "best_sft.pt", msgspec.structs.replace(checkpoint, weights=weights))
     with caplog.at_level(logging.WARNING):
         result = evaluate.run(config_of(folder))

@@ -19,7 +19,7 @@ MODEL = PolicySpec(inputs=3, hidden=(4,), dropout=0.1)
 def checkpoint_of(checkpoint_fields):
     def make(**changes):
         policy = new_policy(MODEL, seed=8)
-        torch.nn.init.constant_(policy.members[0][0].bias, 0.25)
+        torch.nn.init.constant_(policy.members[0].bias, 0.25)
         fields = checkpoint_fields(3)
         validation = ValidationMetrics(
             val_loss=1.5,
@@ -58,7 +58,7 @@ def test_the_policy_of_a_checkpoint_has_its_weights_and_no_dropout(tmp_path, che
     save_checkpoint(tmp_path / "best_sft.pt", checkpoint_of())
     policy = load_checkpoint(tmp_path / "best_sft.pt").policy(torch.device("cpu"))
     assert not policy.training
-    assert policy.members[0][0].bias.tolist() == [0.25] * 4
+    assert policy.members[0].bias.tolist() == [[0.25] * 4]
     features = torch.ones(2, 3)
     assert torch.equal(policy(features), predict_logits(policy, features))
 
@@ -110,7 +110,7 @@ def test_a_missing_checkpoint_names_the_stage_that_makes_it(tmp_path):
         load_checkpoint(tmp_path / "stage_1.pt")
 
 
-MEMBER = "members.0.0.bias"
+MEMBER = "members.0.bias"
 
 
 def changed(name, value):

@@ -10,7 +10,7 @@ from builders import new_history, new_record, write_records
 from enron_triage import pipeline
 from enron_triage.config.load import load_config
 from enron_triage.config.training import FeaturesConfig, TextConfig
-from enron_triage.features import text_model
+from enron_triage.features import text_fit
 from enron_triage.features.dataset import load_dataset
 from enron_triage.features.transform import FeatureTransform
 from enron_triage.policy import boosting
@@ -52,7 +52,7 @@ def train(folder):
 def fits(monkeypatch):
     """How often the text model and the trees are fitted."""
     counts = {"text": 0, "trees": 0}
-    ordinary = {"text": text_model.cross_fitted_scores, "trees": fit_trees}
+    ordinary = {"text": text_fit.fit_all, "trees": fit_trees}
 
     def counted(name):
         def fit(*arguments, **options):
@@ -61,7 +61,7 @@ def fits(monkeypatch):
 
         return fit
 
-    monkeypatch.setattr(text_model, "cross_fitted_scores", counted("text"))
+    monkeypatch.setattr(text_fit, "fit_all", counted("text"))
     monkeypatch.setattr(fitted_parts, "fit_trees", counted("trees"))
     return counts
 

@@ -305,7 +305,7 @@ def test_a_warm_start_goes_on_from_a_trained_policy_on_other_data(folder, labell
     assert new.model == old.model
     assert new.features.is_same_as(old.features)
     assert all(torch.equal(new.weights[name], old.weights[name]) for name in old.weights if "trees" in name)
-    assert not torch.equal(new.weights["members.0.0.weight"], old.weights["members.0.0.weight"])
+    assert not torch.equal(new.weights["members.0.weight"], old.weights["members.0.weight"])
     assert result.data["train"] == 90
     # What it began with is the old policy, on the validation split of now.
     val = load_dataset(folder / "data" / "val.json", old.features.settings, cache=folder / "elsewhere", workers=1)

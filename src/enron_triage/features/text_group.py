@@ -51,7 +51,7 @@ class TextGroup:
 
     def fit_transform(self, raw: TokenBags, context: TrainContext) -> tuple[dict[str, Tensor], Tensor]:
         """The fitted model, and train's cross-fitted scores, shape (messages, actions)."""
-        from enron_triage.features.text_model import fit_text_model
+        from enron_triage.features.text_fit import fit_text_model
 
         model, features = fit_text_model(raw, context)
         return msgspec.structs.asdict(model), features
@@ -62,7 +62,7 @@ class TextGroup:
 
     def transform_train(self, raw: TokenBags, state: dict[str, Tensor], context: TrainContext) -> Tensor:
         """Train's scores cross-fitted again: the model has seen these messages."""
-        from enron_triage.features.text_model import cross_fitted_scores
+        from enron_triage.features.text_fit import cross_fitted_scores
 
         return _model(state).normalised(cross_fitted_scores(raw, context))
 

@@ -2,39 +2,22 @@
 
 A linear model over hashed words, weighted by inverse document frequency: a softmax regression whose
 weights are an embedding bag (Joulin et al. 2017, without the hidden layer). Its scores are features of
-the policy. The scores of train's own messages come from models fitted on the other mailboxes (stacked
-generalisation, Wolpert 1992): a model has seen its own training messages, and a policy that learned
-from such scores would trust them too far on new people.
+the policy. See `text_fit` for how it is fitted.
 """
 
 from __future__ import annotations
-
-import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from enron_triage.config.training import TextConfig
-from enron_triage.features.feature_group import TrainContext
-from enron_triage.features.normalization import fit_standardization, standardize
+from enron_triage.features.normalization import standardize
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
-from enron_triage.runtime.progress import progress_bar
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-logger = logging.getLogger(__name__)
 
 _BATCH = 4096  # messages scored at once: bounds the memory
-_MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
-# A run has some hundred steps. The usual 0.999 for the squared gradients averages over a thousand, and a word is in few
-# of the batches: 0.99 lets the step size of a rare word follow the gradients that there are.
-_ADAM_BETAS = (0.9, 0.99)
+MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
 
 
 class TextModel(msgspec.Struct):
@@ -103,7 +86,7 @@ class TextModel(msgspec.Struct):
             In the order of the buckets.
         """
         weight = self.idf[buckets]
-        weight = weight / weight.square().sum().sqrt().clamp_min(_MIN_LENGTH)
+        weight = weight / weight.square().sum().sqrt().clamp_min(MIN_LENGTH)
         return weight[:, None] * self.table[buckets] / self.std
 
     @torch.no_grad()
@@ -127,112 +110,11 @@ class TextModel(msgspec.Struct):
         return torch.cat(parts) if parts else torch.empty(0, len(ACTIONS))
 
 
-def fit_text_model(bags: TokenBags, context: TrainContext) -> tuple[TextModel, Tensor]:
-    """Fit the model on train.
-
-    Parameters
-    ----------
-    bags : TokenBags
-        The words of the train messages.
-    context : TrainContext
-        Their targets, mailboxes and weights; the settings ``text``; the seed of the folds and of the order in which
-        the messages are visited.
-
-    Returns
-    -------
-    model : TextModel
-        Fitted on all of train.
-    features : Tensor of float32, shape (messages, actions)
-        The normalised scores of the train messages themselves: see `cross_fitted_scores`.
-    """
-    scores = cross_fitted_scores(bags, context)
-    generator = torch.Generator().manual_seed(context.seed)
-    with _bar(len(bags), context.settings.text.epochs, "text model") as bar:
-        model = _fit(bags, context.targets, context.sample_weight, context.settings.text, generator, bar.update)
-    model.mean, model.std = fit_standardization(scores)
-    return model, model.normalised(scores)
-
-
-def cross_fitted_scores(bags: TokenBags, context: TrainContext) -> Tensor:
-    """Scores of train's own messages, each by a model that has not seen the message's mailbox.
-
-    Parameters
-    ----------
-    bags : TokenBags
-        The words of the train messages.
-    context : TrainContext
-        As for `fit_text_model`.
-
-    Returns
-    -------
-    Tensor of float32, shape (messages, actions)
-        Not normalised.
-    """
-    settings = context.settings.text
-    generator = torch.Generator().manual_seed(context.seed)
-    fold = _folds(context.mailbox, settings.folds, generator)
-    scores = torch.zeros(len(bags), len(ACTIONS))
-    logger.info("fitting the text model on %s messages and %d folds of them", f"{len(bags):,}", settings.folds)
-    for number in range(settings.folds):
-        unseen, seen = (fold == number).nonzero().flatten(), (fold != number).nonzero().flatten()
-        if len(unseen) and len(seen):
-            data = bags[seen], context.targets[seen], context.sample_weight[seen]
-            with _bar(len(seen), settings.epochs, f"text model, fold {number + 1}/{settings.folds}") as bar:
-                partial = _fit(*data, settings, generator, bar.update)
-            scores[unseen] = partial.scores(bags[unseen])
-    return scores
-
-
-def _bar(messages: int, epochs: int, description: str) -> tqdm[None]:
-    return progress_bar(description=description, total=messages * epochs, unit=" messages")
-
-
-def _folds(mailbox: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """The fold of each message: whole mailboxes, or runs of successive messages where those are too few."""
-    mailboxes = int(mailbox.max()) + 1 if len(mailbox) else 0
-    if mailboxes < count:
-        return torch.arange(len(mailbox)) * count // max(len(mailbox), 1)
-    return (torch.randperm(mailboxes, generator=generator) % count)[mailbox]
-
-
-def _fit(
-    bags: TokenBags,
-    targets: Tensor,
-    sample_weight: Tensor,
-    settings: TextConfig,
-    generator: torch.Generator,
-    done: Callable[[int], object],
-) -> TextModel:
-    """AdamW with a cosine decay to zero, without warm-up: a convex problem that starts at zero needs none.
-
-    `done` is told the size of each batch.
-    """
-    frequency = torch.bincount(bags.buckets, minlength=bags.num_buckets)
-    idf = torch.log((len(bags) + 1) / (frequency + 1)) + 1  # smoothed as in scikit-learn's TfidfTransformer
-    idf = torch.where(frequency < settings.min_messages, 0.0, idf)
-    table = torch.zeros(bags.num_buckets, len(ACTIONS), requires_grad=True)
-    bias = torch.zeros(len(ACTIONS), requires_grad=True)
-    optimizer = torch.optim.AdamW([table, bias], lr=settings.learning_rate, betas=_ADAM_BETAS, weight_decay=0.0)
-    steps = settings.epochs * -(-len(bags) // settings.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
-    for _ in range(settings.epochs):
-        for rows in torch.split(torch.randperm(len(bags), generator=generator), settings.batch_size):
-            logits = _logits(bags[rows], idf, table, bias)
-            losses = functional.cross_entropy(logits, targets[rows], reduction="none")
-            optimizer.zero_grad(set_to_none=True)
-            (losses * sample_weight[rows]).mean().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            done(len(rows))
-    # The scores' mean and standard deviation come from models of other folds.
-    return TextModel(idf, table.detach(), bias.detach(), torch.zeros(len(ACTIONS)), torch.ones(len(ACTIONS)))
-
-
 def _logits(bags: TokenBags, idf: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     """Scores of messages whose words' weights have length 1."""
     message = torch.repeat_interleave(torch.arange(len(bags)), torch.diff(bags.offsets))
     weight = idf[bags.buckets]
-    length = torch.zeros(len(bags)).index_add(0, message, weight * weight).sqrt().clamp_min(_MIN_LENGTH)
+    length = torch.zeros(len(bags)).index_add(0, message, weight * weight).sqrt().clamp_min(MIN_LENGTH)
     weight = weight / length[message]
     summed = functional.embedding_bag(
         bags.buckets, table, bags.offsets[:-1].to(bags.buckets.dtype), mode="sum", per_sample_weights=weight

@@ -88,7 +88,7 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
             For the features of any other messages.
         features : Tensor of float32, shape (messages, features)
             Train's own, to train a policy on. They are not what `transform` would give: the scores of the text are
-            cross-fitted, see `text_model`.
+            cross-fitted, see `text_fit`.
         """
         transform = cls.unfitted(train, settings, mailbox_weights_power=mailbox_weights_power, seed=seed)
         context = transform._context(train)

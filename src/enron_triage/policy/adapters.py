@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from enron_triage.policy.dropout import Dropout
 from enron_triage.records import ACTIONS
 
 
@@ -31,7 +32,7 @@ def mlp(inputs: int, hidden: Sequence[int], dropout: float, outputs: int) -> nn.
     """
     layers: list[nn.Module] = []
     for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.GELU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(inputs, width), nn.LayerNorm(width), nn.GELU(), Dropout(dropout)]
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 

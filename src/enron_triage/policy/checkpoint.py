@@ -27,7 +27,7 @@ from enron_triage.policy.validation import EpochMetrics
 from enron_triage.records import ACTIONS, Scheme
 from enron_triage.runtime import artifacts
 
-_FORMAT = "enron_triage checkpoint 5"
+_FORMAT = "enron_triage checkpoint 6"
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):

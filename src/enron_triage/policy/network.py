@@ -12,6 +12,7 @@ from torch.nn.functional import log_softmax, logsigmoid
 
 from enron_triage.config.types import DecisionStages, Fraction, NonNegativeInt, PositiveInt
 from enron_triage.policy.adapters import CalibrationLayer, ResidualAdapter, mlp
+from enron_triage.policy.side_by_side import side_by_side
 from enron_triage.policy.trees import Trees
 from enron_triage.records import ACTIONS, Action
 
@@ -73,8 +74,8 @@ class Policy(nn.Module):
         super().__init__()
         self.spec = spec
         outputs = len(ACTIONS) + (spec.stages == "two")
-        networks = (mlp(spec.inputs, spec.hidden, spec.dropout, outputs) for _ in range(spec.ensemble))
-        self.members = nn.ModuleList(networks)
+        networks = [mlp(spec.inputs, spec.hidden, spec.dropout, outputs) for _ in range(spec.ensemble)]
+        self.members = side_by_side(networks)
         self.trees = Trees(spec.trees, spec.nodes) if spec.trees else None
         self.calibration = CalibrationLayer()
         adapters = (ResidualAdapter(spec.inputs, width, spec.dropout) for width in spec.residuals)
@@ -163,7 +164,7 @@ class Policy(nn.Module):
         Tensor of float32, shape (ensemble, batch, actions)
             The logits of each network.
         """
-        logits = torch.stack([member(features) for member in self.members])
+        logits: Tensor = self.members(features.expand(self.spec.ensemble, *features.shape))
         return logits if self.spec.stages == "one" else _two_stages(logits)
 
     def _refined(self, features: Tensor, logits: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from enron_triage.runtime import tensor_cache
 from enron_triage.runtime.code_digest import code_digest
 
 _KEPT = 20  # of a kind: a transform is some 10 MB, and 0.4 kB a message more
-_LIBRARIES = ("lightgbm", "numpy", "torch")
+_LIBRARIES = ("lightgbm", "numpy", "scikit-learn", "scipy", "torch")
 
 
 def fitted_transform(

@@ -151,7 +151,9 @@ class Trainer:
         self.loggers = loggers
         self.device = next(objective.policy.parameters()).device
         trained = [parameter for parameter in objective.policy.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
         self.random = RandomState(torch.Generator().manual_seed(seed), self.device)
         self.state = TrainingState(planned_epochs=settings.epochs)
 
