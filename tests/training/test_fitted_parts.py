@@ -172,7 +172,7 @@ def run(name, checkpoints, *overrides):
 def test_a_run_is_the_same_bytes_with_and_without_the_cache(folder, fits, caplog):
     without = run("sft", "first"), run("dpo", "first")
     assert (fits["text"], fits["trees"]) == (1, 1)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG, "enron_triage"):
         assert run("sft", "second") == without[0]
         assert "fitting" not in caplog.text
         assert "the boosted trees: from the cache (data/features/trees-" in caplog.text
