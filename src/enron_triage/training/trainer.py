@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class Objective(ABC):
-    """What a stage optimises: what an epoch iterates over, the loss of a batch, validation, the checkpoint.
+    """What a stage optimises: examples, the loss of a batch, validation, the checkpoint.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Objective(ABC):
         """The metrics of the policy as it is now, on validation."""
 
     def validate_start(self) -> ValidationMetrics:
-        """The metrics of the policy before the first epoch, on validation."""
+        """As `validate`, before the first epoch."""
         return self.validate()
 
     @abstractmethod
@@ -151,9 +151,7 @@ class Trainer:
         self.loggers = loggers
         self.device = next(objective.policy.parameters()).device
         trained = [parameter for parameter in objective.policy.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
+        self.optimizer = torch.optim.AdamW(trained, weight_decay=settings.weight_decay, fused=True)
         self.random = RandomState(torch.Generator().manual_seed(seed), self.device)
         self.state = TrainingState(planned_epochs=settings.epochs)
 
@@ -168,7 +166,7 @@ class Trainer:
         Returns
         -------
         list of EpochMetrics
-            One for each epoch, those before an interruption included.
+            One for each epoch, also those before an interruption.
 
         Raises
         ------
