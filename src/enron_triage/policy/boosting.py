@@ -30,7 +30,7 @@ _SETTINGS = {
     "feature_fraction_bynode": 0.5,  # drawn for each split: many are correlated, and fitting takes less time
     "use_missing": False,  # no feature is ever NaN
     "deterministic": True,
-    "force_col_wise": True,  # LightGBM would measure which way is faster, and the last digits depend on it
+    "force_row_wise": True,  # LightGBM would measure which way is faster, and the last digits depend on it
     "verbosity": -1,
 }
 
