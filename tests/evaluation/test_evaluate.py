@@ -116,6 +116,7 @@ def write_checkpoint(folder, fields, groups=GROUPS, scheme="received", **changes
         model=model,
         weights={name: 2 * weight for name, weight in policy.state_dict().items()},
         features=transform,
+        class_prior=transform.class_prior.tolist(),
         calibration=Calibration(temperature=1.8),
         decision=Decision(rule="argmax", offsets=OFFSETS, costs=RewardsConfig().costs),
     )

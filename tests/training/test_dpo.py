@@ -160,6 +160,6 @@ def test_pairs_judged_by_people_are_found_by_their_fingerprint(folder, tmp_path)
         dpo.run(config_of(folder, f"dpo.preferences={tmp_path / 'pairs.jsonl'}"))
 
 
-def test_a_missing_policy_names_the_stage_that_makes_it(folder):
-    with pytest.raises(UsageError, match=r"nowhere\.pt: no such file or folder"):
+def test_a_missing_policy_is_answered_with_those_there_are(folder):
+    with pytest.raises(UsageError, match=r"nowhere\.pt: no such file; there are best_dpo, best_sft"):
         dpo.run(config_of(folder, "dpo.init=nowhere"))
