@@ -18,6 +18,7 @@ from enron_triage.records import ACTIONS
 from enron_triage.runtime.progress import progress
 
 _BATCH = 512  # messages at a time: enough for long rows, few enough for the processor's cache
+_GPU_BATCH = 16_384  # a GPU is bound by how many operations it is given; some 0.5 GB
 _WORD = 64  # messages in a word: a bit for each
 _MAX_LEAVES = 256  # of a tree: a leaf's number fits a byte
 
@@ -87,7 +88,8 @@ class Trees(nn.Module):
         """
         if self._plan is None or self._plan.first.device != self.root.device:
             self._plan = _planned(self)
-        batches = progress(torch.split(features, _BATCH), description="boosted trees", unit=" batches")
+        size = _BATCH if features.device.type == "cpu" else _GPU_BATCH
+        batches = progress(torch.split(features, size), description="boosted trees", unit=" batches")
         return torch.cat([self._logits(batch, self._plan) for batch in batches])
 
     def _logits(self, features: Tensor, plan: _Plan) -> Tensor:
