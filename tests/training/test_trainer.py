@@ -301,7 +301,7 @@ def test_an_unfinished_run_is_not_continued_with_another_number_of_epochs(tmp_pa
     interrupted_in(3, tmp_path / "killed")
     with caplog.at_level(logging.INFO):
         history, again = run(tmp_path / "killed", Sign(), epochs=epochs)
-    assert f"training anew for {epochs} epochs: there is an unfinished run of 6" in caplog.text
+    assert f"training from the start for {epochs} epochs: there is an unfinished run of 6" in caplog.text
     assert timeless(history) == timeless(fresh)
     assert again.last.read_bytes() == files.last.read_bytes()
 
@@ -311,7 +311,7 @@ def test_fewer_epochs_than_before_train_anew(tmp_path, caplog):
     run(tmp_path / "longer", Sign(), epochs=6)
     with caplog.at_level(logging.INFO):
         history, again = run(tmp_path / "longer", Sign(), epochs=4)
-    assert "training anew for 4 epochs: there is a run of 6" in caplog.text
+    assert "training from the start for 4 epochs: there is a run of 6" in caplog.text
     assert timeless(history) == timeless(fresh)
     assert again.last.read_bytes() == files.last.read_bytes()
 

@@ -32,6 +32,11 @@ _SEEDED = ("sft", "reward_model", "dpo", "grpo")  # sections whose seed defaults
 _NOT_DECISIVE = "resume"  # whether a run resumes an unfinished one does not change its result
 
 
+def available_processors() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Config(Section, frozen=True):
     """The whole configuration.
 
@@ -127,7 +132,7 @@ class Config(Section, frozen=True):
             return self.scheduler
         if self.workers != "auto":
             return self.workers
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return available_processors()
 
     def settings(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of some keys, as the metadata of an artifact record them.

@@ -10,14 +10,10 @@ module and add its row; the command line, ``triage run``, ``triage status`` and 
 
 from __future__ import annotations
 
-import logging
-
 from enron_triage.config import evaluations, paths
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError
 from enron_triage.stage_run import Place, Stage, StageRun, advised
-
-logger = logging.getLogger(__name__)
 
 SPLIT_FILES: dict[str, Place] = {name: f"{{data}}/{name}.json" for name in paths.SPLITS}
 TRAINED_ON: dict[str, Place] = {name: SPLIT_FILES[name] for name in ("train", "val")}

@@ -15,7 +15,7 @@ from pathlib import Path
 from enron_triage import __version__
 
 _PACKAGE = Path(__file__).parents[1]
-_LIBRARIES = ("torch", "numpy", "lightgbm", "scikit-learn", "scipy")
+LIBRARIES = ("torch", "numpy", "lightgbm", "scikit-learn", "scipy")
 _GIT_TIMEOUT = 5  # seconds
 
 # What decides where files lie, what is shown and what is done again, but no result.
@@ -103,7 +103,7 @@ def versions() -> dict[str, str]:
         By name; ``platform`` is the system, ``processor`` the name of the processor.
     """
     found = {"python": platform.python_version(), "enron_triage": __version__}
-    for name in _LIBRARIES:
+    for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -18,6 +18,7 @@ import msgspec
 
 from enron_triage import pipeline
 from enron_triage.config.paths import lock_of
+from enron_triage.config.schema import available_processors
 from enron_triage.config.sources import ConfigSources
 from enron_triage.config.training import FeaturesConfig
 from enron_triage.errors import UsageError
@@ -163,7 +164,9 @@ class Sweep:
     def _train_together(self, trials: Sequence[Trial]) -> None:
         """As many at a time as may be."""
         pool = min(self.pool, len(trials)) if isinstance(self.pool, int) else self.pool
-        threads = max(1, _cores() // self.at_once) if isinstance(self.pool, int) and self.pool > 1 else None
+        threads = (
+            max(1, available_processors() // self.at_once) if isinstance(self.pool, int) and self.pool > 1 else None
+        )
         works = (
             TrialWork(config=trial.config, stages=self.plan.file.stages, folder=os.getcwd(), threads=threads)
             for trial in trials
@@ -215,7 +218,3 @@ def _update_data(plan: Plan) -> None:
         chained = msgspec.structs.replace(plan.base.pipeline, stages=stages)
         may_fetch = "download.source" in plan.sources.read().origins()
         pipeline.run(msgspec.structs.replace(plan.base, pipeline=chained), may_fetch=may_fetch)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Reading a sweep file: its keys and their types. What the swept keys mean is checked in `trials`."""
+"""Reading a sweep file: its keys and their types. What the swept keys mean is checked in `plan`."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ from enron_triage.policy.boosting import fit_trees
 from enron_triage.policy.trees import Trees
 from enron_triage.runtime import tensor_cache
 from enron_triage.runtime.code_digest import code_digest
+from enron_triage.runtime.invocation import LIBRARIES
 
 _KEPT = 20  # of a kind: a transform is some 10 MB, and 0.4 kB a message more
-_LIBRARIES = ("lightgbm", "numpy", "scikit-learn", "scipy", "torch")
 
 
 def fitted_transform(
@@ -148,7 +148,7 @@ def _digest(module: str, *values: Any) -> str:
 
     Sums of floating-point numbers depend on the number of threads in their last digits.
     """
-    versions = [__version__, *(metadata.version(name) for name in _LIBRARIES)]
+    versions = [__version__, *(metadata.version(name) for name in LIBRARIES)]
     digest = hashlib.sha256(repr([code_digest(module), versions, torch.get_num_threads()]).encode())
     for value in values:
         array = value.numpy() if isinstance(value, Tensor) else value

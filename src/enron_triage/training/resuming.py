@@ -221,7 +221,13 @@ def _say_why_not(state: TrainingState, settings: TrainingConfig) -> None:
     """Say why a run of another number of epochs is not gone on with."""
     done = "a run" if state.is_complete(settings.patience) else "an unfinished run"
     advice = "" if settings.epochs < state.planned_epochs else ", which can be extended only when it is finished"
-    logger.info("training anew for %d epochs: there is %s of %d%s", settings.epochs, done, state.planned_epochs, advice)
+    logger.info(
+        "training from the start for %d epochs: there is %s of %d%s",
+        settings.epochs,
+        done,
+        state.planned_epochs,
+        advice,
+    )
 
 
 def restore(path: Path, policy: Policy, optimizer: torch.optim.Optimizer, random: RandomState) -> TrainingState:

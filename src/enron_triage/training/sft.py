@@ -129,7 +129,7 @@ class SftObjective(Objective):
         self.loss = LOSSES[settings.loss](settings)
         policy = self._new_policy(self.sample_weights) if initial is None else initial.checkpoint.policy(device)
         self.policy = policy.to(device)
-        self.policy.calibration = CalibrationLayer().to(device)  # fitted anew after each epoch
+        self.policy.calibration = CalibrationLayer().to(device)  # fitted again after each epoch
         self.val_tree_log_probs = self.policy.tree_log_probs(self.val_features)
 
     def _fit_features(self, device: torch.device) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from enron_triage.pipeline import stage_run
 from enron_triage.policy.inference import choose_device
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics
 from enron_triage.runtime import distributed, provenance
+from enron_triage.runtime.invocation import LIBRARIES
 from enron_triage.stage_run import StageRun
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import LOGGERS
@@ -136,7 +138,7 @@ def warn_of_few_messages(name: str, messages: int) -> None:
 
 
 def run_fingerprint(stage: StageRun, device: torch.device) -> str:
-    """A digest of all that decides a run but its number of epochs: settings, inputs, code, version, device.
+    """A digest of all that decides a run but its number of epochs: settings, inputs, code, versions, device.
 
     A run may be extended to more epochs; how many it was for is in its `TrainingState`.
 
@@ -151,7 +153,8 @@ def run_fingerprint(stage: StageRun, device: torch.device) -> str:
     for name in TRAINING_SECTIONS & settings.keys():
         settings[name] = {key: value for key, value in settings[name].items() if key != "epochs"}
     states = provenance.input_states(stage.inputs.values()).values()
-    content = [settings, [state.sha256 for state in states], stage.code, __version__, device.type]
+    libraries = [metadata.version(name) for name in LIBRARIES]
+    content = [settings, [state.sha256 for state in states], stage.code, __version__, libraries, device.type]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 

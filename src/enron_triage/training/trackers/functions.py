@@ -1,10 +1,11 @@
 """A user's own logger: one function, which ``tracking`` names as ``module:function``.
 
     def log(metrics, context):
-        print(context.stage, context.run, metrics["epoch"], metrics["val_loss"])
+        with open("losses.csv", "a") as file:  # not print: stdout carries the result alone
+            print(context.stage, context.run, metrics["epoch"], metrics["val_loss"], sep=",", file=file)
 
 It is called after every epoch with the line of ``stage_N_metrics.jsonl`` as a dictionary and the `TrackingContext`.
-The module may lie in the working folder.
+The module may be a file in the working folder.
 """
 
 from __future__ import annotations
