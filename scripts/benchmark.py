@@ -34,7 +34,7 @@ import msgspec
 
 SAMPLE_SECONDS = 0.05
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1, 2)  # of the corpus
-TOKEN = b" zzsecond"  # added to the second half of twice the corpus, so that it is not a copy of the first
+TOKEN = b" zzcopy%d"  # added to the messages of each further copy of the corpus, so that they are others
 STAGES = ("parse", "label", "split")
 SPLITS = ("train", "val", "test")
 Figures = dict[str, Any]
@@ -55,7 +55,10 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, help="the same as a .tar.gz or .tar.xz, to be parsed without unpacking")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--scaling", action="store_true", help="the data stages on 1/8 to twice the corpus, too")
+    parser.add_argument(
+        "--scaling", action="store_true", help="the data stages on parts and multiples of the corpus, too"
+    )
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="the parts, or whole multiples")
     parser.add_argument("--training", action="store_true", help="training against scikit-learn and LightGBM, too")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     parser.add_argument("--only", choices=tuple(PLAIN), help=argparse.SUPPRESS)  # how this script calls itself
@@ -66,6 +69,8 @@ def main() -> None:
         return
     if not arguments.source.is_dir():
         parser.error(f"--source {arguments.source}: no such folder")
+    if any(share <= 0 or (share > 1 and share % 1) for share in arguments.shares):
+        parser.error("--shares: parts of the corpus between 0 and 1, or whole multiples")
     if arguments.archive and not arguments.archive.is_file():
         parser.error(f"--archive {arguments.archive}: no such file")
     figures: Figures = {}
@@ -129,9 +134,9 @@ def table(measured: Figures) -> Iterator[str]:
 
 
 def scaling(arguments: argparse.Namespace) -> Figures:
-    """Time the data stages on parts of the corpus and on twice the corpus, once each."""
+    """Time the data stages on parts and multiples of the corpus, once each."""
     found = {}
-    for share in SHARES:
+    for share in sorted(arguments.shares):
         with tempfile.TemporaryDirectory() as name:
             corpus = Path(name, "corpus")
             messages = _write_share(arguments.source, corpus, share)
@@ -187,22 +192,29 @@ def _triage(stage: str, source: Path, folder: Path, workers: int) -> list[str]:
 
 
 def _write_share(source: Path, corpus: Path, share: float) -> int:
-    """Copy some mailboxes, or all of them twice (with other names and a token added); the number of messages."""
+    """Copy some mailboxes, or all of them several times (with other names, a token added); the number of messages."""
     owners = sorted(path for path in source.iterdir() if path.is_dir())
     messages = 0
     every = min(round(1 / share), len(owners) // 3) if share < 1 else 1  # a split needs three mailboxes
     for owner in owners[:: max(every, 1)]:
         for file in _files(owner):
             messages += _place(Path(file), corpus / Path(file).relative_to(source))
-    for owner in owners if share > 1 else []:
-        for file in _files(owner):
-            # At the end of the subject, because its beginning marks a reply.
-            head, colon, rest = Path(file).read_bytes().partition(b"Subject:")
-            subject, line_end, rest = rest.partition(b"\n")
-            subject = subject.rstrip(b"\r") + TOKEN if colon else subject
-            other = corpus / f"{owner.name}-again" / Path(file).relative_to(owner)
-            other.parent.mkdir(parents=True, exist_ok=True)
-            messages += bool(other.write_bytes(head + colon + subject + line_end + rest + TOKEN))
+    for copy in range(1, round(share)):
+        for owner in owners:
+            messages += _write_copy(owner, corpus / f"{owner.name}-{copy}", TOKEN % copy)
+    return messages
+
+
+def _write_copy(owner: Path, target: Path, token: bytes) -> int:
+    """Write a mailbox again with a token at the end of each subject (its beginning marks a reply) and body."""
+    messages = 0
+    for file in _files(owner):
+        head, colon, rest = Path(file).read_bytes().partition(b"Subject:")
+        subject, line_end, rest = rest.partition(b"\n")
+        subject = subject.rstrip(b"\r") + token if colon else subject
+        other = target / Path(file).relative_to(owner)
+        other.parent.mkdir(parents=True, exist_ok=True)
+        messages += bool(other.write_bytes(head + colon + subject + line_end + rest + token))
     return messages
 
 
