@@ -172,6 +172,7 @@ def run(name, checkpoints, *overrides):
 def test_a_run_is_the_same_bytes_with_and_without_the_cache(folder, fits, caplog):
     without = run("sft", "first"), run("dpo", "first")
     assert (fits["text"], fits["trees"]) == (1, 1)
+    caplog.clear()
     with caplog.at_level(logging.DEBUG, "enron_triage"):
         assert run("sft", "second") == without[0]
         assert "fitting" not in caplog.text
