@@ -66,7 +66,7 @@ def made(tmp_path_factory):
     pipeline.run(config_of(folder, [*DEMO, *data], ["download", "parse", "label", "split"]))
     costs = DPO[-1]
     pipeline.run(config_of(folder, [*TINY, costs], ["sft"], run="first"))
-    dpo = [*DPO, "dpo.init=first/best_sft", "evaluate.checkpoint=best_dpo", "evaluate.bootstrap=50"]
+    dpo = [*DPO, "dpo.init=first/best_sft", "evaluate.checkpoint=best_dpo"]
     pipeline.run(config_of(folder, dpo, ["dpo", "evaluate"], run="second"))
     evaluated = ["evaluate.checkpoint=best_sft", costs]
     pipeline.run(config_of(folder, evaluated, ["evaluate"], run="first"))
@@ -124,7 +124,7 @@ def test_the_configuration_holds_only_what_differs_from_the_defaults(made):
         "sft": {"epochs": 2, "seed": 7},
         "rewards": {"costs": [[0.0, 2.0, 2.0, 4.0, 5.0]] * 5},
         "dpo": {"epochs": 2, "seed": 3, "scale_by_costs": True, "beta": 0.5},
-        "evaluate": {"bootstrap": 50, "checkpoint": "best_dpo"},
+        "evaluate": {"checkpoint": "best_dpo"},
     }
     assert found.needs == []
     assert parse_yaml(to_yaml(facts_of(made, "second/best_dpo"), found)) == found.values
@@ -256,3 +256,8 @@ def test_a_configuration_of_unknown_keys_is_refused_in_one_line(tmp_path):
     a_checkpoint(tmp_path / "best_sft.pt", origin=Origin(stage="sft", config={"sft": {"epoks": 3, "epochs": 3}}))
     with pytest.raises(UsageError, match=r"sft\.epoks: unknown key"):
         command.run(load_config(), str(tmp_path / "best_sft.pt"), as_config=True)
+
+
+def test_how_an_earlier_version_evaluated_does_not_hinder_the_use_of_a_policy():
+    origin = Origin(stage="sft", config={"sft": {"epochs": 3}, "evaluate": {"of_an_earlier_version": 5}})
+    assert origin.settings()["sft"]["epochs"] == 3

@@ -21,7 +21,7 @@ from enron_triage.runtime.locks import locked
 
 SMALL = [
     *("model.hidden=[4]", "model.ensemble=1", "model.boosting=0", "sft.epochs=1", "dpo.epochs=1", "grpo.epochs=1"),
-    *("features.groups=[metadata]", "workers=1", "evaluate.bootstrap=10", "device=cpu"),
+    *("features.groups=[metadata]", "workers=1", "device=cpu"),
 ]
 DATA = "pipeline.stages=[parse, label, split]"
 
@@ -70,7 +70,7 @@ class TestThePlaceOfAnEvaluation:
         assert source["run"] == "a"
         assert source["records"] == "val.json"
         assert [source["checkpoint_sha256"], source["records_sha256"]] == digests
-        assert source["settings"]["evaluate"] == {"bootstrap": 10, "seed": 42}
+        assert source["settings"]["evaluate"] == {"seed": 42}
         assert source["training"]["sft"]["epochs"] == 1
 
     def test_checkpoints_of_two_folders_share_one_data_folder(self, data):

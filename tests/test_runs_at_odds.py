@@ -20,7 +20,7 @@ from enron_triage.training import trainer
 
 SMALL = [
     *("model.hidden=[4]", "model.ensemble=1", "model.boosting=0", "sft.epochs=1", "sft.patience=10"),
-    *("features.groups=[metadata]", "workers=1", "evaluate.bootstrap=10", "device=cpu"),
+    *("features.groups=[metadata]", "workers=1", "device=cpu"),
 ]
 
 

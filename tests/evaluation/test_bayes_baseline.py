@@ -37,15 +37,13 @@ def test_decisions_are_compared_message_by_message_and_mailbox_by_mailbox():
     targets = np.array([0, 0, 4, 4] * 6)
     mailbox = np.repeat(np.arange(12), 2)
     predictions, alternative = np.array([0, 1, 4, 4] * 6), np.array([0, 0, 4, 2] * 6)
-    compared = compare_rewards(
-        "best_sft", predictions, alternative, targets, mailbox, costs=COSTS, resamples=200, seed=1
-    )
+    compared = compare_rewards("best_sft", predictions, alternative, targets, mailbox, costs=COSTS)
     assert compared.mean_reward == pytest.approx(-2 / 4)
     assert compared.gain == pytest.approx((-1 + 2) / 4)
     assert compared.beats_baseline
     low, high = compared.interval
     assert -0.5 <= low < compared.gain < high <= 1.0
-    same = compare_rewards("best_sft", targets, targets, targets, mailbox[:24] % 3, costs=COSTS, resamples=10, seed=1)
+    same = compare_rewards("best_sft", targets, targets, targets, mailbox[:24] % 3, costs=COSTS)
     assert (same.gain, same.beats_baseline, same.interval) == (0, False, None)
 
 

@@ -140,7 +140,7 @@ def folder(tmp_path, labelled, message, checkpoint_fields):
 def config_of(folder, *overrides):
     return load_config(
         [],
-        ["evaluate.bootstrap=50", *overrides],
+        [*overrides],
         data_dir=str(folder / "data"),
         checkpoint_dir=str(folder / "checkpoints"),
         device="cpu",
@@ -276,7 +276,7 @@ def test_intervals_are_null_under_10_mailboxes_and_hold_the_value_from_10_on(fol
     assert few == dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "mean_reward", "reply_auc"))
     users = [f"owner-{letter}" for letter in "cdefghijklmn"]
     write(folder / "data" / "test.json", labelled(150, 5, users))
-    many = evaluate.run(config_of(folder, "evaluate.bootstrap=400")).data
+    many = evaluate.run(config_of(folder)).data
     for name, (low, high) in many["intervals"].items():
         assert low < many[name] < high
         assert high - low < (0.4 if name != "mean_reward" else 1.5)  # a reward of -5 to 0
@@ -346,7 +346,7 @@ def test_what_is_undefined_is_null(folder, labelled):
 
 
 def config_with(*overrides):
-    return load_config([], ["evaluate.bootstrap=10", *overrides])
+    return load_config([], [*overrides])
 
 
 def test_scores_of_a_hand_made_split(checkpoint_fields):

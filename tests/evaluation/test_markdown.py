@@ -14,7 +14,7 @@ COSTS = [[0.0] * 5] * 5
 
 
 def markdown_of(policies, sort="macro_f1"):
-    return results_markdown([rank(each, sort, costs=COSTS, resamples=5, seed=1) for each in record_sets(policies)])
+    return results_markdown([rank(each, sort, costs=COSTS) for each in record_sets(policies)])
 
 
 @pytest.fixture
@@ -84,13 +84,13 @@ def test_the_settings_that_differ_are_shown_and_no_others(decided, new_records):
     records = new_records(
         {name: decided(targets, targets, targets, training=training) for name, training in trainings.items()}
     )
-    text = results_markdown([rank(records, "accuracy", costs=COSTS, resamples=5, seed=1)])
+    text = results_markdown([rank(records, "accuracy", costs=COSTS)])
     section = text.split("Settings that differ:\n\n")[1].split("\n\n")[0]
     assert section.splitlines() == ["| Run | sft.epochs |", "|---|---|", "| a | `2` |", "| b | `3` |", "| c | - |"]
     assert "How these were trained" not in text
     known = records.policies["a"]
     records.policies["b"] = msgspec.structs.replace(known, source=msgspec.structs.replace(known.source, training={}))
-    text = results_markdown([rank(records, "accuracy", costs=COSTS, resamples=5, seed=1)])
+    text = results_markdown([rank(records, "accuracy", costs=COSTS)])
     assert "How these were trained is not known: b." in text
 
 

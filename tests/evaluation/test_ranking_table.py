@@ -22,7 +22,7 @@ def text_of(decided, new_records):
         records = new_records(
             {name: decided(TARGETS, decisions, mailbox, **fields) for name, decisions in policies.items()}
         )
-        return ranking_text([rank(records, sort, costs=COSTS, resamples=50, seed=1)])
+        return ranking_text([rank(records, sort, costs=COSTS)])
 
     return make
 
@@ -73,5 +73,5 @@ def test_no_line_is_wider_than_100_columns_and_no_name_is_cut(text_of, sort, nam
 
 def test_the_differing_settings_are_named(decided, new_records):
     policies = {str(n): decided(TARGETS, wrong(n), MAILBOX, training={"sft": {"epochs": n, "seed": 1}}) for n in (1, 2)}
-    text = ranking_text([rank(new_records(policies), "accuracy", costs=COSTS, resamples=50, seed=1)])
+    text = ranking_text([rank(new_records(policies), "accuracy", costs=COSTS)])
     assert text.endswith("Settings that differ: sft.epochs")

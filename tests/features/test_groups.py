@@ -33,7 +33,6 @@ TINY = (
     "model.ensemble=1",
     "model.boosting=0",
     "sft.epochs=1",
-    "evaluate.bootstrap=5",
 )
 
 

@@ -239,7 +239,5 @@ class EvaluateConfig(Section, frozen=True):
     checkpoint: str = "best_sft"
     # The name of a split, or the path of labelled records.
     split: str = "test"
-    # How many bootstrap resamples of the mailboxes the confidence intervals come from.
-    bootstrap: PositiveInt = 1000
-    # The seed of the bootstrap and of the baseline that draws at random; a training's `seed` does not touch it.
+    # The seed of the baseline that draws at random; a training's `seed` does not touch it.
     seed: int = 42

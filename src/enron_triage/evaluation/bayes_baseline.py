@@ -20,7 +20,7 @@ from enron_triage.evaluation.result import BayesBaseline
 from enron_triage.evaluation.score import LogitArray, decision_of
 from enron_triage.features.dataset import UNACTED, Dataset
 from enron_triage.pipeline import with_advice
-from enron_triage.policy import bootstrap
+from enron_triage.policy import intervals
 from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint
 from enron_triage.policy.decisions import least_expected_cost
 from enron_triage.policy.inference import predict_logits
@@ -40,7 +40,7 @@ def compare_with_bayes_baseline(
     Parameters
     ----------
     config : Config
-        The whole configuration: the decision rule, the costs, the bootstrap, the seed.
+        The whole configuration: the decision rule and the costs.
     path : Path
         The policy's checkpoint.
     checkpoint : Checkpoint
@@ -72,8 +72,6 @@ def compare_with_bayes_baseline(
         dataset.targets.numpy()[acted],
         dataset.mailbox.numpy()[acted],
         costs=config.rewards.costs,
-        resamples=config.evaluate.bootstrap,
-        seed=config.evaluate.seed,
     )
 
 
@@ -132,8 +130,6 @@ def compare_rewards(
     mailbox: IntArray,
     *,
     costs: Costs,
-    resamples: int,
-    seed: int,
 ) -> BayesBaseline:
     """Whether a policy's decisions earn more than a baseline's.
 
@@ -148,28 +144,19 @@ def compare_rewards(
     targets : array of int, shape (messages,)
         What the owner did.
     mailbox : array of int, shape (messages,)
-        The mailbox of each message, which the bootstrap resamples.
+        The mailbox of each message.
     costs : 5 rows of 5 numbers
         Rows are what the owner did, columns what is decided.
-    resamples : int >= 1
-        How often the bootstrap draws mailboxes.
-    seed : int
-        The seed of these draws.
     """
     matrix = np.asarray(costs)
     gain = matrix[targets, baseline] - matrix[targets, predictions]
     _, group = np.unique(mailbox, return_inverse=True)
     sums, sizes = np.bincount(group, gain), np.bincount(group)
-    intervals = bootstrap.bootstrap_intervals(
-        group,
-        {"gain": lambda drawn: (drawn @ sums) / (drawn @ sizes)},
-        resamples=resamples,
-        generator=np.random.default_rng(seed),
-    )
+    interval = intervals.jackknife_interval(sizes, lambda counts: (counts @ sums) / (counts @ sizes))
     return BayesBaseline(
         checkpoint=checkpoint,
         mean_reward=float(-matrix[targets, baseline].mean()),
         gain=float(gain.mean()),
-        interval=intervals["gain"],
+        interval=interval,
         beats_baseline=bool(gain.mean() > 0),
     )

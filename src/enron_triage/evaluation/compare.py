@@ -18,14 +18,14 @@ from enron_triage.evaluation.ranking import METRICS, Difference, Ranking, Row, V
 from enron_triage.evaluation.record_sets import RecordSet
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation, Interval
 from enron_triage.labels.sample_size import FEW_MAILBOXES
-from enron_triage.policy import bootstrap, metrics
+from enron_triage.policy import intervals, metrics
 from enron_triage.policy.metrics import IntArray
 
 _BAYES_RULE = "expected_reward"
 _SAME = 1e-9  # mean rewards that differ by less are of the same decisions
 
 
-def rank(records: RecordSet, sort: str, *, costs: Costs, resamples: int, seed: int) -> Ranking:
+def rank(records: RecordSet, sort: str, *, costs: Costs) -> Ranking:
     """Rank the policies on a set of records.
 
     Parameters
@@ -36,15 +36,11 @@ def rank(records: RecordSet, sort: str, *, costs: Costs, resamples: int, seed: i
         A key of `ranking.METRICS`.
     costs : 5 rows of 5 numbers
         The costs of the configuration: mean rewards are by them where evaluations are by different ones.
-    resamples : int >= 1
-        How often the bootstrap draws mailboxes.
-    seed : int
-        The seed of these draws: the same mailboxes for each pair of policies.
     """
     known = [each.source.costs for each in records.policies.values()]
     same_costs = all(each == known[0] for each in known)
     used = known[0] if same_costs and known[0] is not None else costs
-    comparison = _Comparison(records=records, sort=sort, costs=used, resamples=resamples, seed=seed)
+    comparison = _Comparison(records=records, sort=sort, costs=used)
     policies = sorted(comparison.policies(), key=comparison.order)
     best = policies[0]
     rows = [*policies, *comparison.alternatives(same_costs), *comparison.baselines(best)]
@@ -69,8 +65,6 @@ class _Comparison(msgspec.Struct, kw_only=True):
     records: RecordSet
     sort: str
     costs: Any
-    resamples: int
-    seed: int
 
     def order(self, row: Row) -> tuple[bool, float, int, str]:
         """The place of a row: the best first, what lacks the metric last, policies before others of equal value."""
@@ -155,12 +149,10 @@ class _Comparison(msgspec.Struct, kw_only=True):
         first, second = self._mailboxes_of(row, best), self._mailboxes_of(best, best)
         if metric is None or first is None or second is None or not _same_messages(first, second):
             return None
-        return bootstrap.paired_interval(
+        return intervals.paired_interval(
             np.stack([first[name] for name in second]),
             np.stack(list(second.values())),
             lambda confusions: metric(confusions, self.costs),
-            resamples=self.resamples,
-            seed=self.seed,
         )
 
     def _mailboxes_of(self, row: Row, best: Row) -> dict[str, IntArray] | None:
@@ -178,12 +170,10 @@ class _Comparison(msgspec.Struct, kw_only=True):
 
     def _reward_interval(self, confusions: dict[str, IntArray]) -> Interval | None:
         stacked = np.stack(list(confusions.values()))
-        return bootstrap.bootstrap_intervals(
-            np.arange(len(stacked)),
-            {"reward": lambda drawn: metrics.mean_reward(np.tensordot(drawn, stacked, axes=1), self.costs)},
-            resamples=self.resamples,
-            generator=np.random.default_rng(self.seed),
-        )["reward"]
+        return intervals.jackknife_interval(
+            stacked.sum(axis=(1, 2)),
+            lambda counts: metrics.mean_reward(np.tensordot(counts, stacked, axes=1), self.costs),
+        )
 
 
 def _metrics_of(decisions: Evaluation | DecisionMetrics) -> dict[str, float | None]:

@@ -21,8 +21,9 @@ _KINDS = {  # what a row is that is no policy
     "baseline": "a baseline",
 }
 _READING = (
-    "In brackets: 95% intervals by resampling mailboxes. A difference is on the same mailboxes for both; it is not "
-    "told apart if its interval includes 0. What is no policy has no interval, unless it always takes the same action. "
+    "In brackets: 95% intervals for other mailboxes like these (jackknife over mailboxes). A difference is on the same "
+    "mailboxes for both; it is not told apart if its interval includes 0. What is no policy has no interval, unless it "
+    "always takes the same action. "
     "The best of many runs is in part the luckiest."
 )
 

@@ -63,11 +63,7 @@ def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequ
         )
     checkpoints = chosen_runs(found, runs)
     histories = _histories(config, checkpoints if runs else None)
-    costs, resamples = config.rewards.costs, config.evaluate.bootstrap
-    rankings = [
-        rank(records, sort, costs=costs, resamples=resamples, seed=config.evaluate.seed)
-        for records in record_sets(checkpoints)
-    ]
+    rankings = [rank(records, sort, costs=config.rewards.costs) for records in record_sets(checkpoints)]
     results = f"{results_markdown(rankings)}\n\n{training_markdown(histories)}".rstrip()
     if log:
         training_log.write_results(results)

@@ -25,7 +25,7 @@ from enron_triage.evaluation.result import (
 )
 from enron_triage.features.dataset import UNACTED, Dataset
 from enron_triage.features.history import num_prior_actions
-from enron_triage.policy import bootstrap, metrics, probability_metrics
+from enron_triage.policy import intervals, metrics, probability_metrics
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.decisions import Decision
 from enron_triage.policy.metrics import FloatArray, IntArray
@@ -76,7 +76,7 @@ def score(
     unacted_logits : array, shape (unacted messages, actions)
         Its logits for the received messages that got no action.
     config : Config
-        The whole configuration: the decision rule (by default, the checkpoint's own), the costs, the bootstrap.
+        The whole configuration: the decision rule (by default, the checkpoint's own), the costs.
     name, split : str
         The names of the checkpoint and of the split, as the evaluation gives them.
 
@@ -110,7 +110,7 @@ def score(
         decision_rule=decision.rule,
         decisions=_by_rule(decided.targets, log_p, decision),
         by_earlier_actions=_by_earlier_actions(decided, dataset, acted),
-        intervals=_intervals(decided, config),
+        intervals=_intervals(decided, config.rewards.costs),
         per_mailbox=per_mailbox,
         mailbox_mean=_mailbox_mean(list(per_mailbox.values())),
         mailbox_confusion={name: confusion.tolist() for name, confusion in confusions.items()},
@@ -244,7 +244,7 @@ def _mailbox_mean(mailboxes: Sequence[MailboxMetrics]) -> MailboxMean:
     )
 
 
-def _intervals(decided: _Decided, config: Config) -> dict[str, Interval | None]:
+def _intervals(decided: _Decided, costs: Costs) -> dict[str, Interval | None]:
     """95% intervals over mailboxes: the people are the sample, not their messages."""
     _, group = np.unique(decided.mailbox, return_inverse=True)
     confusions = np.stack(
@@ -254,16 +254,20 @@ def _intervals(decided: _Decided, config: Config) -> dict[str, Interval | None]:
         ]
     )
 
-    def of_confusion(statistic: Callable[[Any], FloatArray]) -> Callable[[IntArray], FloatArray]:
-        return lambda drawn: statistic(np.tensordot(drawn, confusions, axes=1))
+    def interval(statistic: Callable[[Any], FloatArray], *, share: bool = True) -> Interval | None:
+        return intervals.jackknife_interval(
+            confusions.sum(axis=(1, 2)), lambda counts: statistic(np.tensordot(counts, confusions, axes=1)), share=share
+        )
 
     is_reply, reply = decided.is_reply, decided.reply_probability
-    statistics: dict[str, Callable[[IntArray], FloatArray]] = {
-        "accuracy": of_confusion(metrics.accuracy),
-        "balanced_accuracy": of_confusion(metrics.balanced_accuracy),
-        "macro_f1": of_confusion(metrics.macro_f1),
-        "mean_reward": of_confusion(lambda confusions: metrics.mean_reward(confusions, config.rewards.costs)),
-        "reply_auc": lambda drawn: bootstrap.weighted_roc_auc(is_reply, reply, drawn[:, group]),
+    return {
+        "accuracy": interval(metrics.accuracy),
+        "balanced_accuracy": interval(metrics.balanced_accuracy),
+        "macro_f1": interval(metrics.macro_f1),
+        "mean_reward": interval(lambda drawn: metrics.mean_reward(drawn, costs), share=False),
+        "reply_auc": intervals.jackknife_interval(
+            confusions.sum(axis=(1, 2)),
+            lambda counts: intervals.weighted_roc_auc(is_reply, reply, counts[:, group]),
+            share=True,
+        ),
     }
-    generator = np.random.default_rng(config.evaluate.seed)
-    return bootstrap.bootstrap_intervals(group, statistics, resamples=config.evaluate.bootstrap, generator=generator)

@@ -129,10 +129,7 @@ STAGES: dict[str, Stage] = {
             "evaluation": evaluations.evaluation_file,
             "plot": lambda config: evaluations.evaluation_file(config).with_suffix(".png"),
         },
-        settings=(
-            *("evaluate.bootstrap", "evaluate.seed", "decision.rule", "rewards.costs"),
-            *("label.scheme", "device"),
-        ),
+        settings=(*("evaluate.seed", "decision.rule", "rewards.costs", "label.scheme", "device"),),
         lock=lambda config: paths.lock_of(evaluations.evaluation_file(config)),
     ),
 }

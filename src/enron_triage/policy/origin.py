@@ -134,7 +134,8 @@ def stage_settings(stage: str, values: dict[str, Any]) -> dict[str, Any]:
     """
     if stage not in STAGES:
         raise UsageError(f"the checkpoint was made by the stage {stage!r}, which this version does not have")
-    config = check_config(values)
+    # How a policy was evaluated decides nothing of it, and must not hinder a version that evaluates otherwise.
+    config = check_config({name: section for name, section in values.items() if name != "evaluate"})
     # Not by `pipeline.stage_run`, which would look for the files.
     keys = (key(config) if callable(key) else key for key in STAGES[stage].settings)
     return config.settings(key for key in keys if key is not None)

@@ -11,7 +11,6 @@ _RENAMED = {
     "scheme": "label.scheme",
     "link_window": "label.link_window",
     "costs": "rewards.costs",
-    "bootstrap": "evaluate.bootstrap",
     "rule": "decision.rule",
 }
 
