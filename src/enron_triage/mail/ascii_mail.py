@@ -16,7 +16,7 @@ _TYPES = frozenset({"text/plain"}).union(
 )
 _ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
 _UNIX_OR_DOS = frozenset({None, "\n", "\r\n", ("\n", "\r\n")})  # what `io.IncrementalNewlineDecoder.newlines` tells
-_REPEATED = frozenset({"received"})  # fields that come several times; of others, more than one needs a decision
+_MAX_HEAD = 100_000  # characters
 _MAX_NAME = 76  # characters
 # Field names as mail programs spell them; looking one up costs less than to check and convert it.
 _NAMES = {
@@ -53,7 +53,7 @@ def read_ascii(raw: bytes) -> tuple[dict[str, str], str] | None:
         return None
     lines = io.IncrementalNewlineDecoder(None, translate=True)
     head, empty_line, body = lines.decode(raw.decode("ascii"), final=True).partition("\n\n")
-    if not empty_line or lines.newlines not in _UNIX_OR_DOS:
+    if not empty_line or len(head) > _MAX_HEAD or lines.newlines not in _UNIX_OR_DOS:
         return None
     headers = _fields(head)
     if headers is None or "content-disposition" in headers:
@@ -74,10 +74,9 @@ def _fields(head: str) -> dict[str, str] | None:
             if not key:  # perhaps the second line of a field; to look for these first would cost as much as the rest
                 unfolded = head.replace("\n ", " ").replace("\n\t", "\t")
                 return _fields(unfolded) if unfolded != head else None
-        if key not in headers:
-            headers[key] = value.strip(" \t")
-        elif key not in _REPEATED:
+        if key in headers:
             return None
+        headers[key] = value.strip(" \t")
     return headers
 
 
