@@ -1,7 +1,7 @@
 import pytest
 
 from enron_triage.mail import batches
-from enron_triage.mail.batches import make_batches
+from enron_triage.mail.batches import Batch, ParsedBatch, group_by_mailbox, make_batches, parse_batch
 from enron_triage.mail.message_ref import MessageRef
 
 
@@ -38,3 +38,32 @@ def test_nothing_is_listed_beyond_the_limit():
         raise AssertionError("a mailbox beyond the limit was listed")
 
     assert [len(batch.refs) for batch in make_batches(endless(), 3)] == [3]
+
+
+def parsed(paths, span=True):
+    records = b",\n".join(b'{"path":"%s"}' % path.encode() for path in paths)
+    return ParsedBatch("a", records, len(paths), [], (paths[0], paths[-1]) if span and paths else None)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [parsed(["a/1", "a/2"]), parsed(["a/3", "a/b/1"])],  # in order: nothing is sorted
+        [parsed(["a/3"]), parsed(["a/1", "a/2"]), parsed(["a/b/1"])],
+        [parsed(["a/1", "a/3"]), parsed(["a/2", "a/b/1"])],
+        [parsed(["a/2", "a/1"], span=False), parsed(["a/3", "a/b/1"])],
+        [parsed(["a/1", "a/2"]), parsed([], span=False), parsed(["a/3", "a/b/1"])],
+    ],
+)
+def test_batches_are_grouped_by_path_in_whatever_order_they_come(tmp_path, found):
+    (whole,) = group_by_mailbox(found, tmp_path)
+    assert (whole.records, whole.count) == (parsed(["a/1", "a/2", "a/3", "a/b/1"]).records, 4)
+
+
+def test_a_batch_of_an_archive_tells_whether_it_is_in_order():
+    def span(*paths, content=b"Subject: a\n\nb"):
+        return parse_batch(Batch("a", [MessageRef(path, "", "", content=content) for path in paths])).span
+
+    assert span("a/1", "a/b/1") == ("a/1", "a/b/1")
+    assert span("a-b/1", "a/1") is None  # "a" comes before "a-b", although "-" comes before "/"
+    assert span("a/1", "a/1", content=None) is None

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import os
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
 from enron_triage.errors import TriageError, UsageError
+from enron_triage.mail.tar_stream import DAMAGE, read_members
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.progress import progress_bar
 
 _TOP = "maildir"  # the folder that the CMU archive packs its mailboxes in
-# The last three: what tarfile makes of hostile headers.
-_DAMAGED = (
-    *(tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile),
-    *(ValueError, OverflowError, RecursionError),
-)
-_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
-_BLOCK = 1 << 20  # bytes
 _MAX_BYTES = 1 << 28  # of one file, which is held in memory
+_MAX_SHOWN = 200  # characters of a name in a message
 _MAX_DEPTH = 100  # folders: making and removing them recurses
 
 
@@ -140,32 +131,6 @@ def unpack(archive: Path, target: Path) -> Unpacked:
     return found
 
 
-class _Stream:
-    """An archive's tar stream, decompressed, that knows whether it has passed the tar's end marker.
-
-    tarfile's own stream mode takes a truncated ``.tar.xz`` for a complete one.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        magic = file.read(6)
-        file.seek(0)
-        opener = next((opener for start, opener in _OPENERS.items() if magic.startswith(start)), None)
-        self._file: Any = opener(file) if opener else file
-        self._tail = b""
-
-    def read(self, size: int) -> bytes:
-        block: bytes = self._file.read(size)
-        self._tail = (self._tail + block)[-tarfile.BLOCKSIZE :]
-        return block
-
-    def is_complete(self) -> bool:
-        """Whether the archive ends as a tar does; reads what is left, so that checksums are verified."""
-        ends_well = self._tail == bytes(tarfile.BLOCKSIZE)
-        while self._file.read(_BLOCK):
-            pass
-        return ends_well
-
-
 class _Names:
     """The names of an archive's files so far; one that appears twice is an attack or damage."""
 
@@ -210,32 +175,27 @@ def archived_files(archive: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]
         If the archive is truncated or damaged, or holds a link, a device, a member whose name leads
         out of the archive, or a name that appears twice or is both a file's and a folder's.
     """
-    damaged = f"{archive}: truncated or damaged; fetch it again"
     names = _Names()
+    count, last = 0, ""
     try:
-        stream = _Stream(file)
-        with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
-            for member in tar:
-                name = _inside(archive, member)
-                if member.isfile() and not member.issparse():
-                    if member.size > _MAX_BYTES:
-                        raise TriageError(f"{archive}: {member.name!r} is larger than any mail; refused")
-                    if problem := names.add(name):
-                        raise TriageError(f"{archive}: {name!r} {problem}; refused")
-                    content = tar.extractfile(member)
-                    yield name, content.read() if content is not None else b""
-                elif not member.isdir():
-                    raise TriageError(f"{archive}: {member.name!r} is a link, a device or sparse; refused")
-                tar.members.clear()  # tarfile would keep every header of the archive in memory
-        if not stream.is_complete():
-            raise TriageError(damaged)
-    except _DAMAGED as error:
-        raise TriageError(f"{damaged} ({type(error).__name__})") from None
+        for member in read_members(file, _MAX_BYTES):
+            name = _inside(archive, member.name)
+            if member.content is not None:
+                if problem := names.add(name):
+                    raise TriageError(f"{archive}: {name!r} {problem}; refused")
+                yield name, member.content
+            elif member.is_file:
+                raise TriageError(f"{archive}: {member.name!r} is larger than any mail; refused")
+            elif not member.is_folder:
+                raise TriageError(f"{archive}: {member.name!r} is a link, a device or sparse; refused")
+            count, last = count + 1, member.name
+    except DAMAGE as error:
+        after = f"after member {count}, {last[:_MAX_SHOWN]!r}" if count else "from its beginning"
+        raise TriageError(f"{archive}: truncated or damaged; fetch it again ({type(error).__name__} {after})") from None
 
 
-def _inside(archive: Path, member: tarfile.TarInfo) -> str:
-    """The member's path below the target; refuses one that leads out of it."""
-    name = member.name
+def _inside(archive: Path, name: str) -> str:
+    """The path of a member below the target; refuses one that leads out of it."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
         raise TriageError(f"{archive}: {name!r} would land outside of the target; refused")

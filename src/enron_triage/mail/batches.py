@@ -5,9 +5,10 @@ The main process cuts a corpus into batches of one mailbox each; workers turn a 
 
 from __future__ import annotations
 
+import operator
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -56,12 +57,16 @@ class ParsedBatch(msgspec.Struct):
         The number of records.
     errors : list of ParseError
         The messages that gave no record.
+    span : tuple of str, optional
+        The paths of the first and the last message, where all of them are in the order of their paths; None if they are
+        not, or if the source needs no grouping.
     """
 
     user: str
     records: bytes
     count: int
     errors: list[ParseError]
+    span: tuple[str, str] | None = None
 
 
 def make_batches(mailboxes: Iterable[tuple[str, Iterator[MessageRef]]], limit: int | None = None) -> Iterator[Batch]:
@@ -121,7 +126,15 @@ def parse_batch(batch: Batch) -> ParsedBatch:
             records.append(_ENCODER.encode(email))
         except Exception as error:  # a hostile message must cost an entry, never the stage
             errors.append(parse_error(ref, error))
-    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors)
+    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(batch.refs))
+
+
+def _span(refs: list[MessageRef]) -> tuple[str, str] | None:
+    """`ParsedBatch.span` of messages that came with their content, as those of an archive do."""
+    if not refs or refs[0].content is None:
+        return None
+    keys = [ref.path.split("/") for ref in refs]
+    return (refs[0].path, refs[-1].path) if all(map(operator.lt, keys, keys[1:])) else None
 
 
 def parse_error(ref: MessageRef, error: Exception) -> ParseError:
@@ -159,18 +172,38 @@ def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[Pa
     ParsedBatch
         One for each mailbox, in the order of their names.
     """
-    blocks: dict[str, list[tuple[int, int]]] = {}
-    errors: dict[str, list[ParseError]] = {}
+    batches: dict[str, list[_Spooled]] = {}
     with tempfile.TemporaryFile(dir=folder) as spool:
         for batch in parsed:
-            blocks.setdefault(batch.user, []).append((spool.tell(), len(batch.records)))
-            errors.setdefault(batch.user, []).extend(batch.errors)
+            place = _Spooled(spool.tell(), len(batch.records), batch.count, batch.errors, batch.span)
+            batches.setdefault(batch.user, []).append(place)
             spool.write(batch.records)
-        for user in sorted(blocks):
-            lines: list[bytes] = []
-            for start, size in blocks[user]:
-                spool.seek(start)
-                lines += spool.read(size).split(b",\n") if size else []
-            keyed = sorted((_PATH_DECODER.decode(line).path.split("/"), line) for line in lines)
-            failed = sorted(errors[user], key=lambda error: error.path.split("/"))
-            yield ParsedBatch(user, b",\n".join(line for _, line in keyed), len(keyed), failed)
+        for user in sorted(batches):
+            blocks = []
+            for place in batches[user]:
+                spool.seek(place.start)
+                blocks.append(spool.read(place.size))
+            if not _are_in_order(batches[user]):
+                lines = [line for block in blocks if block for line in block.split(b",\n")]
+                blocks = sorted(lines, key=lambda line: _PATH_DECODER.decode(line).path.split("/"))
+            errors = sorted(chain(*(place.errors for place in batches[user])), key=lambda error: error.path.split("/"))
+            yield ParsedBatch(
+                user, b",\n".join(filter(None, blocks)), sum(place.count for place in batches[user]), errors
+            )
+
+
+class _Spooled(msgspec.Struct):
+    """A batch whose records are in the temporary file; `start` and `size` tell where."""
+
+    start: int
+    size: int
+    count: int
+    errors: list[ParseError]
+    span: tuple[str, str] | None
+
+
+def _are_in_order(batches: list[_Spooled]) -> bool:
+    """Whether the messages of a mailbox came in the order of their paths, so that no record has to be looked at."""
+    spans = [batch.span for batch in batches]
+    ends = [path.split("/") for span in spans if span is not None for path in span]
+    return None not in spans and all(map(operator.lt, ends[1:-1:2], ends[2::2]))

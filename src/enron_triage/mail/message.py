@@ -10,6 +10,7 @@ from enron_triage.mail import mime
 from enron_triage.mail.addresses import parse_addresses, parse_named_addresses
 from enron_triage.mail.charsets import decode_words
 from enron_triage.mail.dates import parse_date
+from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -96,8 +97,8 @@ def fingerprint(timestamp: int | None, sender: str, subject: str, body: str) -> 
     str
         32 hexadecimal digits.
     """
-    content = "\0".join((str(timestamp), sender, " ".join(subject.split()), " ".join(body.split())))
-    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+    head = f"{timestamp}\0{sender}\0{' '.join(subject.split())}\0"
+    return hashlib.blake2b(head.encode() + single_spaced(body), digest_size=16).hexdigest()
 
 
 def _sender(headers: mime.Headers) -> tuple[str, str]:

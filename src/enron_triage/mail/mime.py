@@ -13,6 +13,7 @@ import email.policy
 import quopri
 import re
 
+from enron_triage.mail.ascii_mail import read_ascii
 from enron_triage.mail.charsets import decode
 from enron_triage.mail.html_text import html_to_text
 
@@ -65,6 +66,9 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     tuple or None
         What `read` returns; None if it is another kind of message.
     """
+    plainest = read_ascii(raw)
+    if plainest is not None:
+        return plainest
     head, body = _split(raw)
     headers = _plain_headers(head)
     if headers is None:

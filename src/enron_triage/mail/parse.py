@@ -24,7 +24,7 @@ from enron_triage.pipeline import stage_run
 from enron_triage.records import ParseError
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.progress import progress_bar
-from enron_triage.runtime.workers import map_ordered
+from enron_triage.runtime.workers import map_ordered, start_early
 from enron_triage.stage_run import Result
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ def run(config: Config) -> Result:
     name, source = find_source(path, config.parse.format)
     errors: list[ParseError] = []
     users: set[str] = set()
+    start_early(config.pool)  # while the state of the input is taken
     with stage.track() as counts:
         with (
             artifacts.record_writer(stage.outputs["emails"]) as writer,

@@ -11,7 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing.context import ForkServerContext
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -67,13 +68,30 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
             yield pending.popleft().result()
 
 
-@contextlib.contextmanager
-def _processes(count: int) -> Iterator[tuple[Callable[..., Any], int]]:
-    """Give the block a function that submits work to processes of this machine, and their number."""
+def start_early(workers: int | str) -> None:
+    """Begin to import what worker processes need, in the background, if `map_ordered` is going to start any.
+
+    Parameters
+    ----------
+    workers : int >= 1 or str
+        As for `map_ordered`.
+    """
+    if isinstance(workers, int) and workers > 1:
+        _context()
+        forkserver.ensure_running()
+
+
+def _context() -> ForkServerContext:
     # "spawn" would import everything again for every stage; "fork" is unsafe once torch has started threads.
     context = get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_follow_parent)
+    return context
+
+
+@contextlib.contextmanager
+def _processes(count: int) -> Iterator[tuple[Callable[..., Any], int]]:
+    """Give the block a function that submits work to processes of this machine, and their number."""
+    pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=_follow_parent)
     try:
         yield pool.submit, count
     except KeyboardInterrupt:
