@@ -17,8 +17,9 @@ _ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]{1,64}@(?:[^\s<>,;:"()\[\]@]{1,255}|
 _PLAIN_ADDRESS = re.compile(
     r"(?:([\w&'/-]+(?: [\w&'/-]+)*) )?<([\w#&'+./-]+@[\w.-]+)>|([\w#&'+./-]+@[\w.-]+)", re.ASCII
 )
-_NEEDS_PARSING = re.compile(r"""["'<>():;\\\[\]]""")
+_NEEDS_PARSING = re.compile(r"""["'<>():;\\\[\]?]""")  # the question mark is that of encoded words
 _SPACED = re.compile(r"[^\s@]+\s*@\s*[^\s@]+")
+_QUOTED = re.compile(r'"[^"]*"@[^\s@"]+')  # RFC 5322, 3.4.1
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
 _SPOKEN = re.compile(r"(\S{1,64}) at (\S{1,255}\.\S{1,63})", re.IGNORECASE)
 _SPOKEN_SIGN = re.compile(r"\s*[\[({]\s*(at|dot)\s*[\])}]\s*|\s+(dot)\s+", re.IGNORECASE)
@@ -65,12 +66,12 @@ def parse_addresses(value: str) -> list[str]:
     >>> parse_addresses('"Doe, Jane" <Jane@x.example>, bob')
     ['jane@x.example', 'bob']
     """
-    if not value:
-        return []
     if not _NEEDS_PARSING.search(value):
-        parts = [part.strip() for part in value.split(",")]
-        if not any(" " in part or "\t" in part for part in parts) and "=?" not in value:
-            return [part.lower() for part in parts if part]
+        addresses = value.lower().replace(",", " ").split()
+        if (len(addresses) <= 1 and "," not in value) or addresses == [
+            part.strip() for part in value.lower().split(",")
+        ]:
+            return addresses
     return [address for _, address in _parse_list(value)]
 
 
@@ -192,7 +193,7 @@ def _in_text(element: Element, value: str) -> list[NamedAddress]:
             if found
             else []
         )
-    if re.search(r'[\s<>()"\[]', text) is None or re.fullmatch(r'"[^"]*"@[^\s@]+', text):
+    if re.search(r'[\s<>()"\[]', text) is None or _QUOTED.fullmatch(text):
         whole = _clean(text)
         return [(name, whole)] if whole.strip("@") and not whole.startswith("@") and not whole.endswith("@") else []
     found_in_text = _ADDRESS.findall(text) or _SPACED.findall(text)
@@ -213,6 +214,8 @@ def _clean(address: str) -> str:
     spoken = _SPOKEN.fullmatch(address)
     if spoken and "@" not in address:
         address = f"{spoken[1]}@{spoken[2]}"
+    if '"' in address and _QUOTED.fullmatch(address) is None and (found := _ADDRESS.findall(address)):
+        address = found[-1]  # quotation marks that stand anywhere
     if address.endswith("'"):
         address = address.rstrip("'").removeprefix("'")
     return address.strip().lower()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import functools
+import re
 
 import webencodings
 
@@ -25,6 +26,7 @@ _CODECS = {
 }
 _MULTIBYTE = frozenset({"gbk", "gb18030", "big5", "euc-jp", "shift_jis", "euc-kr", "iso-2022-jp"})
 _HIGH_BYTES = bytes(range(128, 256))
+_UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _REPLACEMENT = "\ufffd"
 _MAX_NAME = 60  # characters; the longest label of the standard has 19
 
@@ -60,7 +62,7 @@ def decode(content: bytes, charset: str) -> str:
     names, multibyte = _codecs_of(charset)
     if content.startswith(codecs.BOM_UTF8):
         names, content = ("utf-8",), content.removeprefix(codecs.BOM_UTF8)
-    if not multibyte and _is_damaged_utf8(content):
+    if not multibyte and _UTF8_LETTER.search(content) and _is_damaged_utf8(content):
         # No text of a single-byte character set happens to be UTF-8, but a wrong name is common.
         return content.decode("utf-8", "replace")
     for name in names:
@@ -176,7 +178,7 @@ def _decode_damaged(content: bytes, names: tuple[str, ...]) -> str:
 
 
 def _is_damaged_utf8(content: bytes) -> bool:
-    """Whether most of what is not ASCII is UTF-8, whatever the message claims."""
+    """Whether what is not ASCII is UTF-8, most of it at least, whatever the message claims."""
     text = content.decode("utf-8", "replace")
     lost = text.count(_REPLACEMENT)
     return len(text) - len(content.translate(None, _HIGH_BYTES)) - lost > lost

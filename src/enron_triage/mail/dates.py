@@ -36,7 +36,8 @@ _FORMS = [
         # As C's ctime writes it.
         rf"\b{_MONTH}\s+(?P<day>\d{{1,2}}),?\s+{_TIME}\s+(?P<zone>\D*?|.*?\s)(?P<year>\d{{4}})\b(?!:)(?P<rest>.*)",
         _DAY + rf"\s+{_MONTH}\s+{_TIME}\s+(?P<year>\d{{4}})\b{_ZONE}",
-        rf"(?<!\d)(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})(?:T|,?\s+){_TIME}{_ZONE}",  # ISO 8601
+        # ISO 8601, in its long form and its short one.
+        rf"(?<!\d)(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})(?:T|,?\s+){_TIME}{_ZONE}",
         r"(?<!\d)(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?P<half>)"
         + _ZONE,
         _DAY + rf"\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}){_AT}{_TIME}{_ZONE}",
@@ -112,19 +113,20 @@ def _parse(value: str) -> tuple[datetime.datetime | None, bool]:
         if standard is None:
             return _parse_other(value)
         day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = standard.groups()
+        if second == "60":
+            return _parse_other(value)
         offset = datetime.timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
-        zone = datetime.timezone(-offset if sign == "-" else offset)
-        leap = second == "60"  # datetime knows no leap seconds
         date = datetime.datetime(
             int(year),
             _MONTHS[month.lower()],
             int(day),
             int(hour),
             int(minute),
-            59 if leap else int(second),
-            tzinfo=zone,
+            int(second),
+            tzinfo=datetime.timezone(-offset if sign == "-" else offset),
         )
-        return _checked(date, leap), True
+        date.astimezone(datetime.UTC)  # fails where the instant has no year in UTC
+        return date, True
     except (ValueError, KeyError, OverflowError):
         return None, False
 
@@ -152,17 +154,12 @@ def _parse_other(value: str) -> tuple[datetime.datetime | None, bool]:
         int(parts["day"]),
         hour,
         int(parts["minute"]),
-        min(second, 59),
+        min(second, 59),  # `datetime` knows no leap seconds
         tzinfo=datetime.timezone(datetime.timedelta(minutes=minutes or 0)),
     )
-    return _checked(date, second == 60), minutes is not None
-
-
-def _checked(date: datetime.datetime, leap: bool) -> datetime.datetime:
-    """The date, a second later if that is a leap second; fails where the instant has no year in UTC."""
-    date += datetime.timedelta(seconds=leap)
-    date.astimezone(datetime.UTC)
-    return date
+    date += datetime.timedelta(seconds=second == 60)
+    date.astimezone(datetime.UTC)  # as above
+    return date, minutes is not None
 
 
 def _year(digits: str) -> int:

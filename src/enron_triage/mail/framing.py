@@ -63,7 +63,8 @@ def unix_lines(content: bytes) -> bytes:
     >>> unix_lines(b"one\r\r\ntwo\r\nthree\n")
     b'one\ntwo\nthree\n'
     """
-    return content.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n")
+    content = content.replace(b"\r\n", b"\n")
+    return content.replace(b"\r\n", b"\n") if b"\r" in content else content
 
 
 def _from_emlx(raw: bytes) -> bytes:

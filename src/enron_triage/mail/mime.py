@@ -56,7 +56,7 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     tuple or None
         What `read` returns; None if it is another kind of message.
     """
-    head, body = _split(raw)
+    head, _, body = unix_lines(raw).partition(b"\n\n")
     headers = _plain_headers(head)
     if headers is None:
         return None
@@ -64,8 +64,6 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     content_type = _PLAIN_TYPE.fullmatch(headers.get("content-type", "text/plain"))
     if encoding not in _PLAIN_ENCODINGS or content_type is None:
         return None
-    if b"\r" in body:
-        body = unix_lines(body)
     if encoding == "quoted-printable":
         body = quopri.decodestring(body)
     return headers, unix_text(decode(body, content_type[1] or content_type[2] or "us-ascii"))
@@ -94,21 +92,11 @@ def read_mime(raw: bytes) -> tuple[Headers, str]:
     return headers, read_text(headers, content, start)
 
 
-def _split(raw: bytes) -> tuple[bytes, bytes]:
-    """The header lines and what follows the first empty line; no headers if there is no such line."""
-    end = raw.find(b"\n\r\n")
-    shorter = raw.find(b"\n\n", 0, end + 1 if end >= 0 else None)
-    if shorter >= 0:
-        return raw[:shorter], raw[shorter + 2 :]
-    return (raw[:end], raw[end + 3 :]) if end >= 0 else (b"", raw)
-
-
 def _plain_headers(head: bytes) -> Headers | None:
     """The header fields; None if one of the lines is not a field (RFC 5322, 2.2)."""
-    lines = head.removesuffix(b"\r").replace(b"\r\n", b"\n")
-    if b"\r" in lines or not lines.isascii() or len(lines) > MAX_HEADERS:
+    if b"\r" in head or not head.isascii() or len(head) > MAX_HEADERS:
         return None
-    texts = lines.replace(b"\n ", b" ").replace(b"\n\t", b"\t").decode().split("\n")
+    texts = head.replace(b"\n ", b" ").replace(b"\n\t", b"\t").decode().split("\n")
     headers: Headers = {}
     for line in texts:
         name, colon, value = line.partition(":")
