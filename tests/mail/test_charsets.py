@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.mail.charsets import decode, decode_words
+from enron_triage.mail.charsets import decode
+from enron_triage.mail.encoded_words import decode_words
 
 EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
 

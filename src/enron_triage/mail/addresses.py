@@ -22,7 +22,8 @@ _SPACED = re.compile(r"[^\s@]+\s*@\s*[^\s@]+")
 _QUOTED = re.compile(r'"[^"]*"@[^\s@"]+')  # RFC 5322, 3.4.1
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
 _SPOKEN = re.compile(r"(\S{1,64}) at (\S{1,255}\.\S{1,63})", re.IGNORECASE)
-_SPOKEN_SIGN = re.compile(r"\s*[\[({]\s*(at|dot)\s*[\])}]\s*|\s+(dot)\s+", re.IGNORECASE)
+_SPOKEN_SIGN = re.compile(r" ?[\[({] ?(at|dot) ?[\])}] ?| (dot) ", re.IGNORECASE)  # in text with single spaces
+_COMMENT = re.compile(r"\([^()]*\)")
 
 NamedAddress = tuple[str, str]  # display name and lower-case address
 
@@ -185,14 +186,11 @@ def _in_text(element: Element, value: str) -> list[NamedAddress]:
     text = element.text.strip()
     name = " ".join(" ".join(element.comments).split())
     if "@" not in text:
-        spoken = _SPOKEN_SIGN.sub(_spoken_sign, value[element.start : element.stop])
-        spoken = re.sub(r"\([^()]*\)", "", spoken)
+        written = " ".join(value[element.start : element.stop].split())
+        spoken = _COMMENT.sub(" ", _SPOKEN_SIGN.sub(_spoken_sign, written))
         found = _SPOKEN.fullmatch(" ".join(spoken.split()))
-        return (
-            [(name if element.text.strip() == spoken.strip() else "", f"{found[1]}@{found[2]}".lower())]
-            if found
-            else []
-        )
+        name = "" if _SPOKEN_SIGN.search(written) else name
+        return [(name, f"{found[1]}@{found[2]}".lower())] if found else []
     if re.search(r'[\s<>()"\[]', text) is None or _QUOTED.fullmatch(text):
         whole = _clean(text)
         return [(name, whole)] if whole.strip("@") and not whole.startswith("@") and not whole.endswith("@") else []
@@ -206,9 +204,10 @@ def _spoken_sign(match: re.Match[str]) -> str:
 
 def _clean(address: str) -> str:
     """An address without what some programs write around it: a scheme, a route, spaces, single quotation marks."""
-    address = _SCHEME.sub(
-        "", " ".join(address.split()).replace(" @ ", "@").replace(" @", "@").replace("@ ", "@"), count=1
-    )
+    address = " ".join(address.split()).replace(" @", "@").replace("@ ", "@")
+    scheme = _SCHEME.match(address)
+    if scheme:
+        address = address[scheme.end() :].partition("?")[0]  # RFC 6068: what follows is for the answer
     if address.startswith("@"):  # a route, RFC 5322, 4.4
         address = address.rpartition(":")[2]
     spoken = _SPOKEN.fullmatch(address)

@@ -149,7 +149,7 @@ def _python_name(label: str) -> str:
     """Python's own name of a character set, with hyphens; empty if it has none that is fit for mail."""
     try:
         name = codecs.lookup(label).name.replace("_", "-")
-        b"".decode(name)  # fails for what is no character set, such as rot13
+        b"a".decode(name, "ignore")  # fails for what is no character set, such as rot13
     except (LookupError, ValueError):
         return ""
     return "" if name in _REFUSED_CHARSETS else name

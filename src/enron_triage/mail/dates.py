@@ -22,7 +22,9 @@ _OTHER_MONTHS = {
 _DATE = re.compile(
     r"(?:[A-Za-z]{3}, +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)(?: \([^()]*\))?"
 )
-_TIME = r"(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:[.,]\d+)?)?(?:\s*(?P<half>[ap])\.?m\b\.?)?"
+_TIME = (
+    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d+)?)?(?:\s*(?P<half>[ap])\.?m\b\.?)?"
+)
 _ZONE = r"\s*(?P<zone>.*)"
 _YEAR = r"(?P<year>\d{2,4})"
 _MONTH = r"(?P<month>[^\W\d_]{3,12})\.?"
@@ -34,7 +36,7 @@ _FORMS = [
         _DAY + rf"[.\s-]{{1,3}}(?:de\s+)?{_MONTH}[\s,-]{{1,3}}(?:de\s+)?{_YEAR}{_AT}{_TIME}{_ZONE}",
         rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}}){_AT}{_TIME}{_ZONE}",
         # As C's ctime writes it.
-        rf"\b{_MONTH}\s+(?P<day>\d{{1,2}}),?\s+{_TIME}\s+(?P<zone>\D*?|.*?\s)(?P<year>\d{{4}})\b(?!:)(?P<rest>.*)",
+        rf"\b{_MONTH}\s+(?P<day>\d{{1,2}}),?\s+{_TIME}\s+(?P<zone>(?:.*?\s)?)(?P<year>\d{{4}})\b(?!:)(?P<rest>.*)",
         _DAY + rf"\s+{_MONTH}\s+{_TIME}\s+(?P<year>\d{{4}})\b{_ZONE}",
         # ISO 8601, in its long form and its short one.
         rf"(?<!\d)(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})(?:T|,?\s+){_TIME}{_ZONE}",
@@ -133,7 +135,7 @@ def _parse(value: str) -> tuple[datetime.datetime | None, bool]:
 
 def _parse_other(value: str) -> tuple[datetime.datetime | None, bool]:
     """Parse a date in one of the other forms; raises what `_parse` catches."""
-    text = value[:_MAX_LENGTH]
+    text = value[:_MAX_LENGTH].replace("\N{MINUS SIGN}", "-")
     bare = text
     while (shorter := _COMMENT.sub(" ", bare)) != bare:
         bare = shorter

@@ -7,7 +7,7 @@ import quopri
 import re
 
 _NAME = re.compile(r"[\w-]+", re.ASCII)
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*={0,2}\s*")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+={0,2}\s*+")
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _LONG_LINE = 40  # characters without a space: no line of prose, even where some are damaged
