@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from enron_triage.mail.address_lists import Element, split_list
 from enron_triage.mail.encoded_words import decode_words
 
-_ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]{1,64}@(?:[^\s<>,;:"()\[\]@]{1,255}|\[[^\s\[\]]{1,255}\])""")
+_ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]{1,64}@(?:[^\s<>,;:"()\[\]@]{1,255}|\[[^\s\[\]]{1,255}\])""", re.ASCII)
 # An address, or a name and an address in angle brackets, nothing of it quoted.
 _PLAIN_ADDRESS = re.compile(
     r"(?:([\w&'/-]+(?: [\w&'/-]+)*) )?<([\w#&'+./-]+@[\w.-]+)>|([\w#&'+./-]+@[\w.-]+)", re.ASCII
 )
 _NEEDS_PARSING = re.compile(r"""["'<>():;\\\[\]?]""")  # the question mark is that of encoded words
+_NOT_ONE = re.compile(r'[\s<>()"\[]', re.ASCII)
+_WORD = re.compile(r"\w")
 _SPACED = re.compile(r"[^\s@]+\s*@\s*[^\s@]+")
 _QUOTED = re.compile(r'"[^"]*"@[^\s@"]+')  # RFC 5322, 3.4.1
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
@@ -177,7 +179,7 @@ def _bare(words: list[Element], *, decode: bool) -> Iterator[NamedAddress]:
         text = decode_words(word.text.strip())
         if decode and "@" in text:
             yield from _read_elements(text, decode=False)
-        else:
+        elif _WORD.search(text):
             yield "", _name(text).lower()
 
 
@@ -191,7 +193,7 @@ def _in_text(element: Element, value: str) -> list[NamedAddress]:
         found = _SPOKEN.fullmatch(" ".join(spoken.split()))
         name = "" if _SPOKEN_SIGN.search(written) else name
         return [(name, f"{found[1]}@{found[2]}".lower())] if found else []
-    if re.search(r'[\s<>()"\[]', text) is None or _QUOTED.fullmatch(text):
+    if _NOT_ONE.search(text) is None or _QUOTED.fullmatch(text):
         whole = _clean(text)
         return [(name, whole)] if whole.strip("@") and not whole.startswith("@") and not whole.endswith("@") else []
     found_in_text = _ADDRESS.findall(text) or _SPACED.findall(text)
@@ -213,8 +215,9 @@ def _clean(address: str) -> str:
     spoken = _SPOKEN.fullmatch(address)
     if spoken and "@" not in address:
         address = f"{spoken[1]}@{spoken[2]}"
-    if '"' in address and _QUOTED.fullmatch(address) is None and (found := _ADDRESS.findall(address)):
-        address = found[-1]  # quotation marks that stand anywhere
+    if '"' in address and _QUOTED.fullmatch(address) is None:  # quotation marks that stand anywhere
+        found = list(_ADDRESS.finditer(address))
+        address = found[-1][0] if found and found[-1].end() == len(address) else address.replace('"', "")
     if address.endswith("'"):
         address = address.rstrip("'").removeprefix("'")
     return address.strip().lower()

@@ -11,8 +11,8 @@ _FOLD = re.compile(r"\n[ \t]")
 _PROPERTY = re.compile(r"(SUMMARY|DTSTART|DTEND|LOCATION|DESCRIPTION|COMMENT)\b(?:;[^:\n]{0,500})?:(.*)", re.IGNORECASE)
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
 _ESCAPED = re.compile(r"\\(.)")
-_ENTRIES = ("BEGIN:VEVENT", "BEGIN:VTODO", "BEGIN:VJOURNAL")
-_INNER = ("BEGIN:VALARM", "END:VEVENT", "END:VTODO", "END:VJOURNAL")
+_IN = ("BEGIN:VEVENT", "BEGIN:VTODO", "BEGIN:VJOURNAL", "END:VALARM")
+_OUT = ("BEGIN:VALARM", "END:VEVENT", "END:VTODO", "END:VJOURNAL")
 
 
 def calendar_to_text(entry: str) -> str:
@@ -37,7 +37,7 @@ def calendar_to_text(entry: str) -> str:
     inside = False
     for line in _FOLD.sub("", entry).split("\n"):
         start = line.strip().upper()
-        inside = start in _ENTRIES or (inside and start not in _INNER)
+        inside = start in _IN or (inside and start not in _OUT)
         found = _PROPERTY.match(line) if inside else None
         if found:
             lines.append(_read(found[1].upper(), found[2].strip()))

@@ -53,8 +53,8 @@ def read_headers(content: bytes, start: int, stop: int) -> tuple[Headers, int]:
 
     Examples
     --------
-    >>> read_headers(b"From: a\nnonsense\nSubject: b\n c\n\nText", 0, 37)
-    ({'from': 'a', 'subject': 'b c'}, 33)
+    >>> read_headers(b"From: a\nnonsense\nSubject: b\n c\n\nText", 0, 36)
+    ({'from': 'a', 'subject': 'b c'}, 32)
     """
     if content.startswith(b"\n", start, stop):
         return {}, start + 1

@@ -20,7 +20,7 @@ from enron_triage.mail.html_text import declared_charset, html_to_text
 from enron_triage.mail.transfer import decode_transfer, transfer_encoding
 
 _MAX_PARTS = 5_000  # of a message, at any depth
-_MAX_DEPTH = 30
+_MAX_DEPTH = 100
 _MAX_PARAMETERS = 4_000  # characters; `email.message` takes time in the square of a header's length
 _MAX_BOUNDARY = 200  # characters; RFC 2046 allows 70
 _TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)", re.ASCII)

@@ -54,7 +54,7 @@ def decode_transfer(content: bytes, encoding: str) -> bytes:
     Examples
     --------
     >>> decode_transfer(b"U28gbG9uZw\n\nChoir list, 2023\n", "base64")
-    b'So long\n\nChoir list, 2023\n'
+    b'So long\nChoir list, 2023\n'
     """
     if encoding == "quoted-printable":
         return quopri.decodestring(content)
@@ -71,7 +71,7 @@ def _from_base64(content: bytes) -> bytes:
     lines = content.split(b"\n")
     end = _end_of_base64(lines)
     clear = b"\n".join(lines[end:])
-    return _decode_chunks(lines[:end]) + (b"\n" + clear if clear.strip() else b"")
+    return b"\n".join(filter(None, (_decode_chunks(lines[:end]), clear.lstrip(b"\n"))))
 
 
 def _end_of_base64(lines: list[bytes]) -> int:
