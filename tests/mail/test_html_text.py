@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enron_triage.mail.html_text import html_to_text
+from enron_triage.mail.html_text import declared_charset, html_to_text
 
 EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
 
@@ -49,6 +49,63 @@ def test_the_cells_of_a_table_stay_apart():
     assert html_to_text("<table><tr><td>one</td><td>two</td></tr></table>").split() == ["one", "two"]
 
 
-@pytest.mark.parametrize("tag", ["<div>", "<b>", "<table><tr><td>", "<!--", "<a href='", "&amp"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "<div>",
+        "<b>",
+        "<table><tr><td>",
+        "<!--",
+        "<a href='",
+        "&amp",
+        "<script>",
+        "<script></style>",
+        "<a ",
+        "<br>",
+        "<",
+        "<meta ",
+    ],
+)
 def test_hostile_markup_takes_no_time(tag, assert_linear):
-    assert_linear(html_to_text, lambda size: tag * size + "x", 6_000)
+    assert_linear(html_to_text, lambda size: tag * size + "x", 2_000)
+
+
+def test_a_tag_of_endless_attributes_takes_no_time(assert_linear):
+    assert_linear(html_to_text, lambda size: "<a " + " ".join(f"b{n}=1" for n in range(size)) + ">x</a>", 1_000)
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<a title=\"1 > 0\" href='x'>one</a> two", "one two"),
+        ('<!-- <a b="> --><p>one</p>', "one"),
+        ("<script>if (a<b && c) '\"'</script>one", "one"),
+        ("<STYLE type='text/css'>p > a {}</STYLE >one", "one"),
+        ('<p class=x"y>one</p><p>two "</p>', 'one\ntwo "'),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("<o:p>one</o:p><br/>two", "one\ntwo"),
+        ("<script>no<style>no", ""),
+    ],
+)
+def test_attributes_scripts_and_comments_are_passed_over(markup, text):
+    assert html_to_text(markup) == text
+
+
+def test_a_long_document_keeps_all_its_text():
+    lines = [f"line {n}" for n in range(30_000)]
+    assert html_to_text("".join(f'<p class="x">{line}</p>' for line in lines)).split("\n") == lines
+
+
+@pytest.mark.parametrize(
+    ("document", "charset"),
+    [
+        (b'<meta charset="windows-1251">', "windows-1251"),
+        (b"<META HTTP-EQUIV=Content-Type CONTENT='text/html; charset=KOI8-R'>", "koi8-r"),
+        (b"<?xml version='1.0' encoding='utf-8'?>", "utf-8"),
+        (b"<meta charset=utf-16>", "utf-8"),
+        (b"<p>charset=koi8-r</p>", ""),
+        (b" " * 5000 + b"<meta charset=koi8-r>", ""),
+    ],
+)
+def test_a_document_may_declare_its_charset(document, charset):
+    assert declared_charset(document) == charset

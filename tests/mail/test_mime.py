@@ -1,5 +1,7 @@
 import base64
 import quopri
+import runpy
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 
 from enron_triage.mail.mime import read, read_mime, read_plain
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "check_fast_paths.py"
+read_by_email = runpy.run_path(str(SCRIPT))["read_by_email"]
 EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
 
 
@@ -89,7 +93,10 @@ def messages(draw):
 @given(messages())
 def test_the_fast_reader_agrees_with_the_email_package_wherever_it_answers(raw):
     fast = read_plain(raw)
-    assert fast is None or fast == read_mime(raw)
+    if fast is not None:
+        assert fast == read_mime(raw)
+        if b"\r" not in raw.replace(b"\r\n", b""):  # the package takes a lone one for the end of a line
+            assert fast == read_by_email(raw)
 
 
 @EXAMPLES
@@ -147,7 +154,6 @@ def test_the_first_of_several_headers_counts():
     "raw",
     [
         b"no headers at all",
-        b"Subject: no end",
         b"From someone Mon Jan  1 00:00:00 2001\nSubject: a\n\nb",
         b"Subject : space before the colon\n\nb",
         b" begins with a continuation\nSubject: a\n\nb",
@@ -205,15 +211,11 @@ def test_a_nested_alternative_is_found_below_a_mixed_message():
     assert read(multipart(inner, part(b"application/pdf", b"%PDF")))[1] == "the plain text\n"
 
 
-def test_a_forwarded_message_inside_gives_its_text():
-    assert read(multipart(part(b"message/rfc822", b"Subject: inner\n\nthe inner text\n")))[1] == "the inner text\n"
-
-
 def test_a_multipart_without_its_boundary_still_gives_headers():
     raw = b"Subject: broken\nContent-Type: multipart/mixed; boundary=frontier\n\nno part begins\n"
     headers, text = read(raw)
     assert headers["subject"] == "broken"
-    assert text in ("", "no part begins\n")
+    assert text == "no part begins\n"
 
 
 def test_a_slow_charset_costs_no_time(assert_linear):

@@ -8,8 +8,9 @@ import re
 
 from enron_triage.mail import mime
 from enron_triage.mail.addresses import parse_addresses, parse_named_addresses
-from enron_triage.mail.charsets import decode_words
-from enron_triage.mail.dates import parse_date
+from enron_triage.mail.dates import date_of_message
+from enron_triage.mail.encoded_words import decode_words
+from enron_triage.mail.headers import Headers
 from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
@@ -40,14 +41,13 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     Raises
     ------
     ValueError
-        If it is not mail: it has none of the headers that identify a message.
-    RecursionError
-        If its parts are nested too deeply.
+        If it is not mail: it has none of the headers that identify a message. If its headers, or the number or depth
+        of its parts, are beyond those of any mail.
     """
     headers, body = mime.read(raw)
     if not any(name in headers for name in _IDENTIFYING):
         raise ValueError("no mail headers")
-    date = parse_date(headers.get("date", ""))
+    date = date_of_message(headers.get("date", ""), headers.get("received", ""))
     timestamp = None if date is None else (date - _EPOCH) // datetime.timedelta(seconds=1)
     sender, sender_name = _sender(headers)
     raw_subject = headers.get("subject", "")
@@ -101,7 +101,7 @@ def fingerprint(timestamp: int | None, sender: str, subject: str, body: str) -> 
     return hashlib.blake2b(head.encode() + single_spaced(body), digest_size=16).hexdigest()
 
 
-def _sender(headers: mime.Headers) -> tuple[str, str]:
+def _sender(headers: Headers) -> tuple[str, str]:
     """Address and display name of the author; Enron's own X-From has the name where From has none."""
     authors = parse_named_addresses(headers.get("from", ""))
     name, address = authors[0] if authors else ("", "")

@@ -1,0 +1,248 @@
+"""Which parts of a message are its text, and how they read (RFC 2045 to 2049).
+
+The text is what the sender wrote: not what is attached, be it a message or a file with a name. The standard ``email``
+package is not used for the parts themselves: it reads attached messages as well, ends a message's headers with the
+first damaged line, and takes time in proportion to the lines times the depth of the parts.
+"""
+
+from __future__ import annotations
+
+import email.message
+import email.utils
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from enron_triage.mail.calendar_text import calendar_to_text
+from enron_triage.mail.charsets import decode, is_known
+from enron_triage.mail.headers import Headers, read_headers
+from enron_triage.mail.html_text import declared_charset, html_to_text
+from enron_triage.mail.transfer import decode_transfer, transfer_encoding
+
+_MAX_PARTS = 5_000  # of a message, at any depth
+_MAX_DEPTH = 100
+_MAX_PARAMETERS = 4_000  # characters; `email.message` takes time in the square of a header's length
+_MAX_BOUNDARY = 200  # characters; RFC 2046 allows 70
+_TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)", re.ASCII)
+_LOOSE_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
+# A line that can only be the delimiter of parts, where a header does not tell.
+_DELIMITER = re.compile(
+    rb"^--(\S[^\n]{0,199}?)[ \t]*\n(?=Content-[A-Za-z-]{1,40}[ \t]*:)", re.MULTILINE | re.IGNORECASE
+)
+_SEARCHED = 2**16  # bytes at the beginning of a part, for such a line
+_AFTER_DELIMITER = re.compile(rb"(--)?[ \t]*(?:\n|\Z)")
+_REPORTS = frozenset({"message/delivery-status", "message/global-delivery-status", "message/disposition-notification"})
+_MARKED_UP = frozenset({"text/enriched", "text/richtext"})  # RFC 1896, RFC 1341
+_COMMANDS = re.compile(r"<param>[^<]*</param>|<[A-Za-z/-]{1,60}>", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_SAME_TEXT = 0.7  # of the words of two parts: that they hold both makes them two forms of one text
+
+
+class _Text(NamedTuple):
+    kind: str  # "plain", "html", or "other": what is taken only where there is nothing else
+    text: str
+
+
+class _Part(NamedTuple):
+    headers: Headers
+    start: int
+    stop: int
+    type: str
+    parameters: dict[str, str]
+
+
+def read_text(headers: Headers, content: bytes, start: int) -> str:
+    r"""Read the text of a message.
+
+    Parameters
+    ----------
+    headers : dict of str to str
+        Its header fields.
+    content : bytes
+        The message; its lines end in ``\n``.
+    start : int
+        Where its body begins.
+
+    Returns
+    -------
+    str
+        The plain text, or HTML reduced to text; of several parts beside each other all. Where there is neither, what a
+        calendar entry or a delivery report says. Lines end in ``\n``.
+
+    Raises
+    ------
+    ValueError
+        If there are more parts, or they are nested deeper, than in any mail.
+    """
+    texts = list(_Reader(content).texts(_part(headers, start, len(content), "text/plain"), 0))
+    written = [text for text in texts if text.kind != "other"]
+    chosen = [text.text for text in written if text.text.strip()] or [text.text for text in texts if text.text.strip()]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not chosen:
+        return written[0].text if written else ""
+    return "\n".join([*(text.rstrip("\n") for text in chosen[:-1]), chosen[-1]])
+
+
+def unix_text(text: str) -> str:
+    r"""Give the lines of a text the end that Unix gives them.
+
+    Parameters
+    ----------
+    text : str
+        Lines with any end; only where there is no other end, a lone ``\r`` is one.
+
+    Returns
+    -------
+    str
+        The same lines, ended by ``\n``.
+
+    Examples
+    --------
+    >>> unix_text("one\r\ntwo"), unix_text("one\rtwo")
+    ('one\ntwo', 'one\ntwo')
+    """
+    if "\r" not in text:
+        return text
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n")
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+class _Reader:
+    """Reads the parts of one message, and counts them."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._parts = 0
+
+    def texts(self, part: _Part, depth: int) -> Iterator[_Text]:
+        """The texts of a part, in their order."""
+        self._parts += 1
+        if depth > _MAX_DEPTH or self._parts > _MAX_PARTS:
+            raise ValueError(f"more than {_MAX_PARTS} parts, or parts nested more than {_MAX_DEPTH} deep")
+        if depth and _is_attached(part):
+            return
+        if not part.type.startswith("multipart/"):
+            yield from self._single(part)
+            return
+        delimiters = self._delimiters(part)
+        if not delimiters:  # no part begins: what is there is the text
+            yield from self._single(part._replace(type="text/plain"))
+            return
+        default = "message/rfc822" if part.type == "multipart/digest" else "text/plain"
+        children = [list(self.texts(child, depth + 1)) for child in self._children(part, delimiters, default)]
+        yield from _choose(children) if part.type == "multipart/alternative" else _join(children)
+
+    def _single(self, part: _Part) -> Iterator[_Text]:
+        known = part.type in _MARKED_UP or part.type in _REPORTS
+        if not known and part.type not in ("text/plain", "text/html", "text/calendar"):
+            return
+        encoding = transfer_encoding(part.headers.get("content-transfer-encoding", ""))
+        content = decode_transfer(self._content[part.start : part.stop], encoding)
+        charset = part.parameters.get("charset", "us-ascii")
+        if part.type == "text/html":
+            if charset.lower() == "us-ascii" or not is_known(charset):
+                charset = declared_charset(content) or charset
+            yield _Text("html", html_to_text(decode(content, charset)))
+            return
+        default = "utf-8" if part.type == "text/calendar" else charset  # RFC 5545, 3.1.4
+        text = unix_text(decode(content, part.parameters.get("charset", default)))
+        if part.type == "text/plain":
+            yield _Text("plain", text)
+        elif part.type == "text/calendar":
+            yield _Text("other", calendar_to_text(text))
+        else:
+            yield _Text("other", _COMMANDS.sub("", text) if part.type in _MARKED_UP else text)
+
+    def _children(self, part: _Part, delimiters: list[tuple[int, int]], default: str) -> Iterator[_Part]:
+        """The parts between the delimiters, each without the line end that belongs to the delimiter."""
+        stops = [max(start - 1, 0) for start, _ in delimiters[1:]] + [part.stop]
+        for (_, start), stop in zip(delimiters, stops, strict=True):
+            if start > stop:
+                continue
+            try:
+                headers, body = read_headers(self._content, start, stop)
+            except ValueError:  # headers without end: no text is in such a part
+                continue
+            yield _part(headers, min(body, stop), stop, default)
+
+    def _delimiters(self, part: _Part) -> list[tuple[int, int]]:
+        """Where each delimiter of a multipart's parts begins and ends, the one behind the last part included."""
+        boundary = part.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")[:_MAX_BOUNDARY]
+        found = list(self._lines(boundary, part)) if boundary else []
+        if not found:
+            sure = _DELIMITER.search(self._content, part.start, min(part.stop, part.start + _SEARCHED))
+            found = list(self._lines(sure[1], part)) if sure else []
+        return found
+
+    def _lines(self, boundary: bytes, part: _Part) -> Iterator[tuple[int, int]]:
+        delimiter = b"--" + boundary
+        start = self._content.find(delimiter, part.start, part.stop)
+        while start >= 0:
+            end = start + len(delimiter)
+            line = _AFTER_DELIMITER.match(self._content, end, part.stop)
+            if line and (start == part.start or self._content[start - 1] == ord("\n")):
+                end = part.stop + 1 if line[1] else line.end()  # behind the last part there is none
+                yield start, end
+                if line[1]:
+                    return
+            start = self._content.find(delimiter, end, part.stop)
+
+
+def _part(headers: Headers, start: int, stop: int, default: str) -> _Part:
+    value = headers.get("content-type", "")
+    found = _TYPE.match(value)
+    parameters = _parameters(value)
+    if "charset" not in parameters and (loose := _LOOSE_CHARSET.search(value[:_MAX_PARAMETERS])):
+        parameters["charset"] = loose[1]
+    kind = found[1].lower() if found else "text/plain" if value else default
+    return _Part(headers, start, stop, kind, parameters)
+
+
+def _parameters(value: str) -> dict[str, str]:
+    """The parameters of a header, those that are split or encoded as RFC 2231 has it included."""
+    if ";" not in value:
+        return {}
+    message = email.message.Message()
+    message["Content-Type"] = value[:_MAX_PARAMETERS]
+    try:
+        pairs = message.get_params([])
+        return {name.lower(): email.utils.collapse_rfc2231_value(text).strip() for name, text in reversed(pairs[1:])}
+    except (ValueError, TypeError, LookupError):  # parameters that the package cannot put together
+        return {}
+
+
+def _is_attached(part: _Part) -> bool:
+    """Whether a part is a file, by its disposition or its name (RFC 2183, RFC 2231)."""
+    disposition = part.headers.get("content-disposition", "")
+    if disposition.strip().lower().startswith("attachment"):
+        return True
+    names = {name.partition("*")[0] for name in (*part.parameters, *_parameters(disposition))}
+    return bool(names & {"name", "filename"})
+
+
+def _choose(children: list[list[_Text]]) -> list[_Text]:
+    """The form of an alternative that reads best: the first that is plain, else the first that says anything."""
+    said = [texts for texts in children if any(text.text.strip() for text in texts)]
+    for kinds in ({"plain"}, {"plain", "html"}):
+        for texts in said:
+            if {text.kind for text in texts if text.text.strip()} <= kinds:
+                return texts
+    return [text for texts in said for text in texts]
+
+
+def _join(children: list[list[_Text]]) -> list[_Text]:
+    """Parts beside each other, without those that only repeat the one before in HTML, or in plain text."""
+    joined: list[_Text] = []
+    for text in (text for texts in children for text in texts):
+        before = joined[-1] if joined else None
+        if before is None or {before.kind, text.kind} != {"plain", "html"} or not _is_same(before.text, text.text):
+            joined.append(text)
+        elif text.kind == "plain":
+            joined[-1] = text
+    return joined
+
+
+def _is_same(one: str, other: str) -> bool:
+    words, others = set(_WORD.findall(one.lower())), set(_WORD.findall(other.lower()))
+    return bool(words) and len(words & others) >= _SAME_TEXT * len(words | others)
