@@ -70,9 +70,9 @@ def needs_reply(targets: IntArray) -> npt.NDArray[np.bool_]:
 def roc_auc(is_positive: npt.NDArray[np.bool_], score: FloatArray) -> float | None:
     """The area under the ROC curve.
 
-    The share of the pairs of a positive and a negative in which the positive has the higher score, pairs of equal scores
-    counted half (Hanley and McNeil 1982). The values are those of scikit-learn's
-    ``roc_auc_score``, which takes a second to import.
+    The share of the pairs of a positive and a negative in which the positive has the higher score; pairs of equal
+    scores count half (Hanley and McNeil 1982). The values are those of scikit-learn's ``roc_auc_score``, which takes a
+    second to import.
 
     Parameters
     ----------
