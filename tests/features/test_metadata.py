@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from enron_triage.features.metadata import COLUMNS
 from enron_triage.features.metadata import extract as extract_parts
-from enron_triage.mail.body import split_body
+from enron_triage.features.metadata_words import KINDS, PHRASES
+from enron_triage.mail.body import BodyParts, split_body
 from enron_triage.records import Action, Evidence, LabeledEmail
 
 PLAIN = LabeledEmail(
@@ -285,3 +286,52 @@ def test_capitals_are_counted_among_the_letters_a_to_z():
     assert features(subject="İAbcdefg")["subject_capitals"] == pytest.approx(1 / 7)
     assert features(body="A1 2 3 4")["capitals"] == 1
     assert features(body="ÄÖ 12")["capitals"] == 0
+
+
+SCRAPS = st.sampled_from(
+    [
+        *KINDS,
+        *(phrase for phrases in PHRASES.values() for phrase in phrases),
+        "<<",
+        "<<<",
+        "'",
+        "\0",
+        "\u0130",
+        "\u212a",
+        "\ud800",
+    ]
+)
+TEXTS = st.lists(st.one_of(SCRAPS, st.text(max_size=3), st.sampled_from(" \n.?!$A1")), max_size=30).map("".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=5))
+def test_texts_counted_together_are_counted_as_each_alone(texts):
+    bodies = [BodyParts(text, "", "") for text in texts]
+    rows = extract_parts([PLAIN] * len(bodies), bodies).astype(float)
+    for text, row in zip(texts, rows, strict=True):
+        value = dict(zip(COLUMNS, row.tolist(), strict=True))
+        low = text.lower()
+        found = re.findall(r"[a-z']+", low)
+
+        def phrases(kind, low=low):
+            return sum(low.count(phrase) for phrase in PHRASES[kind])
+
+        def count(kind, found=found):
+            return sum(KINDS.get(word) == kind for word in found)
+
+        assert value["text_words"] == log1p(len(found))
+        assert value["requests"] == log1p(count("request") + phrases("asks"))
+        assert value["attachments"] == log1p(phrases("attachment"))
+        assert value["for_information"] == (phrases("informs") > 0)
+        names = {"asks_you": "asks you"} | {kind: kind for kind in ("links", "newsletter", "automation", "disclaimer")}
+        assert {name: value[name] for name in names} == {name: log1p(phrases(kind)) for name, kind in names.items()}
+        names = {"urgency": "urgent", "thanks": "thanks", "meetings": "meeting"}
+        assert {name: value[name] for name in names} == {name: log1p(count(kind)) for name, kind in names.items()}
+        shares = [value["first_person"], value["second_person"]]
+        assert shares == pytest.approx([count(kind) / max(len(found), 1) for kind in ("first", "second")])
+
+
+def test_occurrences_of_a_phrase_do_not_overlap():
+    assert features(body="<<<" * 3)["attachments"] == log1p(4)
+    assert features(body="this message was sen" * 3 + "t")["automation"] == log1p(2)  # the first and the third

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enron_triage.features.text import NUM_BUCKETS, SEGMENTS, buckets_of, extract, words
-from enron_triage.mail.body import split_body
+from enron_triage.mail.body import BodyParts, split_body
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,26 @@ def test_each_message_has_its_own_buckets_each_once_and_in_order(new_email):
         assert buckets[start : start + length].tolist() == alone.tolist() == sorted(set(alone.tolist()))
         start += length
     assert [values.tolist() for values in extract([], [])] == [[], []]
+
+
+SCRAPS = st.sampled_from(
+    ["10", "a1", "may", "March", "jan", "?", "why? ", "\xff", "\0", "\ud800", "don't ", "-- \n", "x " * 310]
+)
+TEXTS = st.lists(st.one_of(SCRAPS, st.text(max_size=3), st.sampled_from(" \n.")), max_size=20).map("".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS, st.sampled_from(["", "march", "7.example", "x.example"])), max_size=4))
+def test_messages_hashed_together_have_the_buckets_of_their_words(new_email, messages):
+    emails = [new_email(subject=subject, sender=f"jane@{domain}") for subject, _, _, domain in messages]
+    bodies = [BodyParts(new, "Jane 0", quoted) for _, new, quoted, _ in messages]
+    found, lengths = extract(emails, bodies)
+    expected = [
+        sorted({b for segment, seen in enumerate(words(email, body)) for _, b in buckets_of(segment, seen)})
+        for email, body in zip(emails, bodies, strict=True)
+    ]
+    assert lengths.tolist() == [len(buckets) for buckets in expected]
+    assert found.tolist() == [bucket for buckets in expected for bucket in buckets]
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,16 @@ def test_advantages_are_rewards_against_the_mean_of_their_group():
     assert scaled[1].tolist() == pytest.approx([0, 0, 0])
 
 
+def test_drawn_advantages_are_divided_by_the_unbiased_deviation():
+    rewards = torch.tensor([[1.0, 0.0, -3.0, 1.0], [2.0, 2.0, 2.0, 2.0]], dtype=torch.float64)
+    scaled = group_advantages(rewards, torch.full_like(rewards, 0.25), scale=True, drawn=True)
+    expected = (rewards[0] - rewards[0].mean()) / (rewards[0].std() + 1e-4)  # as in TRL's GRPOTrainer
+    assert scaled[0].tolist() == pytest.approx(expected.tolist())
+    assert scaled[1].tolist() == [0, 0, 0, 0]
+    alone = group_advantages(rewards[:, :1], torch.ones(2, 1, dtype=torch.float64), scale=True, drawn=True)
+    assert alone.flatten().tolist() == [0, 0]
+
+
 def test_the_clipped_surrogate_is_the_papers_formula():
     generator = np.random.default_rng(1)
     log_ratio = torch.tensor(generator.normal(size=(6, 4)), requires_grad=True)

@@ -20,49 +20,48 @@ MEETING = frozenset(
 )
 FIRST = frozenset("i me my i'm i'll i've i'd we our us".split())
 SECOND = frozenset("you your yours you're you'll".split())
-KINDS = {
-    word: kind
-    for kind, words in (
-        ("urgent", URGENT),
-        ("request", REQUEST),
-        ("thanks", THANKS),
-        ("meeting", MEETING),
-        ("first", FIRST),
-        ("second", SECOND),
-    )
-    for word in words
+WORD_KINDS: dict[str, frozenset[str]] = {
+    "urgent": URGENT,
+    "request": REQUEST,
+    "thanks": THANKS,
+    "meeting": MEETING,
+    "first": FIRST,
+    "second": SECOND,
 }
+KINDS = {word: kind for kind, words in WORD_KINDS.items() for word in words}
 GREETING = frozenset("hi hello hey dear good morning afternoon greetings".split())
 EVERYONE = frozenset("all team everyone everybody folks guys colleagues gentlemen ladies group".split())
-ASKS_YOU = (
-    "can you",
-    "could you",
-    "would you",
-    "will you",
-    "do you",
-    "did you",
-    "are you",
-    "have you",
-    "if you",
-)
-ASKS = ("let me know", "call me", "give me a call", "get back to me", "your thoughts", "what do you think")
-INFORMS = ("fyi", "for your information")
-NEWSLETTER = (
-    "unsubscribe",
-    "click here",
-    "subscription",
-    "to be removed",
-    "opt out",
-    "privacy policy",
-    "newsletter",
-)
-AUTOMATION = (
-    "do not reply",
-    "automatically",
-    "auto-generated",
-    "this message was sent",
-    "out of the office",
-)
-DISCLAIMER = ("confidential", "intended recipient", "privileged", "copyright", "all rights reserved")
-ATTACHMENT = ("attached", "attachment", "<<", ".doc", ".xls", ".pdf", ".ppt")
-LINKS = ("http://", "https://", "www.")
+PHRASES: dict[str, tuple[str, ...]] = {
+    "asks you": (
+        "can you",
+        "could you",
+        "would you",
+        "will you",
+        "do you",
+        "did you",
+        "are you",
+        "have you",
+        "if you",
+    ),
+    "asks": ("let me know", "call me", "give me a call", "get back to me", "your thoughts", "what do you think"),
+    "informs": ("fyi", "for your information"),
+    "newsletter": (
+        "unsubscribe",
+        "click here",
+        "subscription",
+        "to be removed",
+        "opt out",
+        "privacy policy",
+        "newsletter",
+    ),
+    "automation": (
+        "do not reply",
+        "automatically",
+        "auto-generated",
+        "this message was sent",
+        "out of the office",
+    ),
+    "disclaimer": ("confidential", "intended recipient", "privileged", "copyright", "all rights reserved"),
+    "attachment": ("attached", "attachment", "<<", ".doc", ".xls", ".pdf", ".ppt"),
+    "links": ("http://", "https://", "www."),
+}

@@ -39,6 +39,8 @@ _PAIRED = (True, True, False, False, False)  # in which segments pairs of words 
 _MAX_WORDS = {"subject": 40, "new": 300, "signature": 40, "quoted": 120}
 _CHARACTERS_PER_WORD = 6  # with its space, on average: text is cut at this many times `_MAX_WORDS` before it is split
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: spreads the bits (Knuth, section 6.4)
+_MONTH_HASHES = np.array([zlib.crc32(month) for month in sorted(_MONTHS)], dtype=np.uint64)
+_GAP = b" \xff "  # between segments: a word that no text holds, for UTF-8 has no such byte
 _MAX_REMEMBERED = 200_000  # words whose hash is kept: mail can hold endless different ones
 
 
@@ -71,19 +73,28 @@ def words(email: Email, body: BodyParts) -> Iterator[list[bytes]]:
     list of bytes
         The words of one segment in the order of the text, in the order of `SEGMENTS`.
     """
-    texts = {"subject": email.subject, "new": body.new, "signature": body.signature, "quoted": body.quoted}
-    for segment, text in texts.items():
-        most = _MAX_WORDS[segment]
-        yield _words(text[: most * _CHARACTERS_PER_WORD])[:most]
-    yield [domain_of(email.sender).encode("utf-8", "surrogatepass")]
+    for part, most in zip(_parts(email, body), _MAX_WORDS.values(), strict=True):
+        yield _plain(part).split()[:most]
+    yield [_domain(email)]
 
 
-def _words(text: str) -> list[bytes]:
-    encoded = text.lower().encode("utf-8", "surrogatepass")
+def _parts(email: Email, body: BodyParts) -> Iterator[bytes]:
+    """The texts of the segments before the last, in small letters, cut."""
+    texts = email.subject, body.new, body.signature, body.quoted
+    for text, most in zip(texts, _MAX_WORDS.values(), strict=True):
+        yield text[: most * _CHARACTERS_PER_WORD].lower().encode("utf-8", "surrogatepass")
+
+
+def _plain(encoded: bytes) -> bytes:
+    """Words with spaces between them."""
     for sign in _SIGNS:
         if sign in encoded:
             encoded = encoded.replace(sign, b" " + sign + b" ")
-    return encoded.translate(_TO_WORDS).split()
+    return encoded.translate(_TO_WORDS)
+
+
+def _domain(email: Email) -> bytes:
+    return domain_of(email.sender).encode("utf-8", "surrogatepass")
 
 
 def extract(emails: Sequence[Email], bodies: Sequence[BodyParts]) -> tuple[npt.NDArray[np.int32], IdArray]:
@@ -103,19 +114,40 @@ def extract(emails: Sequence[Email], bodies: Sequence[BodyParts]) -> tuple[npt.N
     lengths : array of int64, shape (messages,)
         How many of the buckets belong to each message.
     """
-    hashes: list[int] = []
-    lengths: list[int] = []
-    for email, body in zip(emails, bodies, strict=True):
-        for segment in words(email, body):
-            hashes += map(_hash, segment)
-            lengths.append(len(segment))
-    length = np.array(lengths, dtype=np.int64)
-    segment_of_word = np.repeat(np.arange(len(length)), length)
-    buckets, message = _buckets(np.array(hashes, dtype=np.uint64), segment_of_word)
+    hashes, segment = _hashed(emails, bodies)
+    buckets, message = _buckets(hashes, segment)
     found = message << _BUCKET_BITS | buckets
     found.sort()  # several times faster than numpy.unique, which hashes
     found = found[np.diff(found, prepend=-1) != 0]
     return (found & (NUM_BUCKETS - 1)).astype(np.int32), np.bincount(found >> _BUCKET_BITS, minlength=len(emails))
+
+
+def _hashed(emails: Sequence[Email], bodies: Sequence[BodyParts]) -> tuple[npt.NDArray[np.uint64], IdArray]:
+    """The hashes of the words of all messages, segment by segment, and the number of the segment of each.
+
+    All texts are split and hashed at once; the words are those that `words` gives.
+    """
+    plain = _plain(
+        _GAP.join([part for email, body in zip(emails, bodies, strict=True) for part in _parts(email, body)])
+    )
+    split = plain.split()
+    hashes = np.fromiter(map(zlib.crc32, split), dtype=np.uint64, count=len(split))
+    characters = np.frombuffer(b" " + plain, dtype=np.uint8)
+    is_space = characters == ord(" ")
+    first = characters[1:][is_space[:-1] & ~is_space[1:]]  # the first byte of each word
+    hashes[first == _NUMBER[0]] = zlib.crc32(_NUMBER)
+    for place in np.flatnonzero(np.isin(hashes, _MONTH_HASHES)).tolist():
+        if split[place] in _MONTHS:
+            hashes[place] = zlib.crc32(_MONTH)
+    is_gap = first == _GAP[1]
+    segment = np.cumsum(is_gap)  # four a message
+    begins = np.concatenate([[0], np.flatnonzero(is_gap) + 1])
+    most = np.array([*_MAX_WORDS.values()])
+    kept = ~is_gap & (np.arange(len(segment)) - begins[segment] < most[segment % len(most)])
+    segment = segment[kept]
+    domains = np.arange(len(emails)) * len(SEGMENTS) + len(most)
+    domain_hashes = np.array([_hash(_domain(email)) for email in emails], dtype=np.uint64)
+    return np.concatenate([hashes[kept], domain_hashes]), np.concatenate([segment + segment // len(most), domains])
 
 
 def buckets_of(segment: int, segment_words: Sequence[bytes]) -> list[tuple[bytes, int]]:

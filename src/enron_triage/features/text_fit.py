@@ -28,6 +28,7 @@ from enron_triage.features.normalization import fit_standardization
 from enron_triage.features.text_model import MIN_LENGTH, TextModel
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
+from enron_triage.runtime.adamw import AdamW
 from enron_triage.runtime.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -159,9 +160,7 @@ def fit_all(
     length = _product(matrix, idf.square()).sqrt().clamp_min(MIN_LENGTH)
     table = torch.zeros(len(words), seen.shape[1], len(ACTIONS), requires_grad=True)
     bias = torch.zeros(seen.shape[1], len(ACTIONS), requires_grad=True)
-    optimizer = torch.optim.AdamW(
-        [table, bias], lr=settings.learning_rate, betas=_ADAM_BETAS, weight_decay=0.0, fused=True
-    )
+    optimizer = AdamW([table, bias], lr=settings.learning_rate, betas=_ADAM_BETAS, weight_decay=0.0, fused=True)
     steps = settings.epochs * -(-len(bags) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     for _ in range(settings.epochs):

@@ -81,5 +81,8 @@ def _start_of_signature(new: str, sender: str) -> int:
 
 
 def _is_name(line: str, names: set[str]) -> bool:
-    words = _WORD.findall(line.lower()) if len(line) <= _MAX_NAME_LENGTH else []
-    return 0 < len(words) <= _MAX_NAME_WORDS and not names.isdisjoint(words)
+    low = line.lower() if len(line) <= _MAX_NAME_LENGTH else ""
+    if not any(name in low for name in names):  # which spares most lines the search for words
+        return False
+    words = _WORD.findall(low)
+    return len(words) <= _MAX_NAME_WORDS and not names.isdisjoint(words)

@@ -31,7 +31,7 @@ _TIME_OF_DAY = re.compile(
 )
 # Where a quoted header may begin, so that most of a body is never looked at line by line. Two patterns
 # that each begin with something rare are several times faster than one for both.
-_HINT_LINE = re.compile(r"^[ \t>*|]*(?:[Ff][Rr][Oo][Mm]:|[Oo][Nn] .{6,80}\d,? )", re.MULTILINE)
+_HINT_LINE = re.compile(r"\n[ \t>*|]*(?:[Ff][Rr][Oo][Mm]:|[Oo][Nn] .{6,80}\d,? )")
 _HINT_DATE = re.compile(r"/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d")
 _FORWARDED = re.compile(r"-{3,} ?Forwarded by\b", re.IGNORECASE)
 _BLOCK_LINES = 14  # a header block is not longer, nor are the blank lines inside Notes' blocks
@@ -97,7 +97,7 @@ def quoted_header(body: str) -> QuotedHeader | None:
 
 def _hinted_lines(body: str) -> list[int]:
     """Where the lines begin that may begin a quoted header or hold its date."""
-    starts = {hint.start() for hint in _HINT_LINE.finditer(body)}
+    starts = {hint.start() for hint in _HINT_LINE.finditer("\n" + body)}  # a break before, so one character on
     for date in _HINT_DATE.finditer(body):
         if body[date.start() - 1 : date.start()].isdigit():
             starts.add(body.rfind("\n", 0, date.start()) + 1)
@@ -159,7 +159,7 @@ def _read_at(body: str, start: int) -> QuotedHeader | None:
     attribution = _attribution(body, start)
     if attribution is not None:
         return attribution
-    lines = [part for line in _lines_from(body, start) for part in _FIELDS_IN_ONE_LINE.split(line)]
+    lines = [part for line in _lines_from(body, start) for part in _separate_fields(line)]
     first = _FIELD.match(lines[0])
     if first is not None and first[1].lower() == "from":
         return _from_block(first[2], lines, start)
@@ -187,6 +187,11 @@ def _lines_from(body: str, start: int) -> list[str]:
         lines.append(body[start : min(end, start + 1000)])
         start = end + 1
     return lines
+
+
+def _separate_fields(line: str) -> list[str]:
+    """The header fields of a line that lost its line ends; most lines hold none, and are not searched."""
+    return _FIELDS_IN_ONE_LINE.split(line) if "To:" in line or "cc: " in line or "Subject: " in line else [line]
 
 
 def _from_block(sender: str, lines: list[str], start: int) -> QuotedHeader | None:

@@ -124,9 +124,10 @@ def accuracy(confusion: npt.NDArray[Any]) -> FloatArray:
     Returns
     -------
     array of float, shape (...)
-        The share of each matrix; 0 for one without messages.
+        The share of each matrix; NaN for one without messages.
     """
-    return np.asarray(np.trace(confusion, axis1=-2, axis2=-1) / np.maximum(confusion.sum(axis=(-2, -1)), 1))
+    right, count = np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1))
+    return np.where(count == 0, np.nan, right / np.maximum(count, 1))
 
 
 def macro_f1(confusion: npt.NDArray[Any]) -> FloatArray:

@@ -147,7 +147,8 @@ class GrpoObjective(PostTrainingObjective):
             if self.penalty:
                 rewards = rewards - confidence_penalty(old_log_probs, self.targets[rows], self.penalty)
             rewards = rewards.gather(1, groups.actions)
-            advantages = group_advantages(rewards, groups.weights, scale=self.settings.scale_rewards)
+            drawn = self.settings.estimator != "exact"
+            advantages = group_advantages(rewards, groups.weights, scale=self.settings.scale_rewards, drawn=drawn)
         return Rollout(groups, old_log_probs, rewards, advantages)
 
     def clipped_objective(self, rows: Tensor, rollout: Rollout) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 _MIN_DEVIATION = 1e-4  # added to a group's standard deviation, as TRL does
 
 
-def group_advantages(rewards: Tensor, weights: Tensor, *, scale: bool) -> Tensor:
+def group_advantages(rewards: Tensor, weights: Tensor, *, scale: bool, drawn: bool = False) -> Tensor:
     """Rewards relative to the mean of their group (Shao et al. 2024, section 4.1.2).
 
     Parameters
@@ -20,6 +20,9 @@ def group_advantages(rewards: Tensor, weights: Tensor, *, scale: bool) -> Tensor
     scale : bool
         Whether to divide by the group's standard deviation. Without it, the advantages are those of a policy gradient
         with a baseline (Liu et al. 2025, section 3).
+    drawn : bool
+        Whether the actions were drawn, all with the same weight: then the deviation is the unbiased estimate from the
+        draws, as TRL divides by. Otherwise they are all that there are, and it is their own.
 
     Returns
     -------
@@ -29,7 +32,9 @@ def group_advantages(rewards: Tensor, weights: Tensor, *, scale: bool) -> Tensor
     centred = rewards - (weights * rewards).sum(dim=1, keepdim=True)
     if not scale:
         return centred
-    deviation = (weights * centred**2).sum(dim=1, keepdim=True).sqrt()
+    size = rewards.shape[1]
+    correction = size / (size - 1) if drawn and size > 1 else 1.0  # Bessel's; a single action has no deviation
+    deviation = ((weights * centred**2).sum(dim=1, keepdim=True) * correction).sqrt()
     return centred / (deviation + _MIN_DEVIATION)
 
 

@@ -25,7 +25,7 @@ from enron_triage.policy.checkpoint import Checkpoint, save_checkpoint
 from enron_triage.policy.network import Policy
 from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics
-from enron_triage.runtime import distributed, ranks
+from enron_triage.runtime import adamw, distributed, ranks
 from enron_triage.runtime.progress import progress
 from enron_triage.training import resuming
 from enron_triage.training.files import TrainingFiles
@@ -151,7 +151,7 @@ class Trainer:
         self.loggers = loggers
         self.device = next(objective.policy.parameters()).device
         trained = [parameter for parameter in objective.policy.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, weight_decay=settings.weight_decay, fused=True)
+        self.optimizer = adamw.AdamW(trained, weight_decay=settings.weight_decay, fused=True)
         self.random = RandomState(torch.Generator().manual_seed(seed), self.device)
         self.state = TrainingState(planned_epochs=settings.epochs)
 
