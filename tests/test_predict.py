@@ -4,6 +4,7 @@ import io
 import json
 import mailbox as stdlib_mailbox
 import random
+import subprocess
 import sys
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,7 +22,7 @@ from enron_triage.mail.reading import read_mailbox, read_messages
 from enron_triage.policy.attribution import integrated_gradients
 from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.policy.decisions import RULES, DecisionRule
-from enron_triage.policy.inference import predict_logits
+from enron_triage.policy.inference import DevicePolicy, predict_logits
 from enron_triage.predict import Triage, run
 from enron_triage.records import Email, LabeledEmail
 
@@ -233,7 +234,9 @@ def test_integrated_gradients_add_up_to_the_change_of_the_log_probability(traine
             .gather(1, actions[:, None])
             .squeeze(1)
         )
-    np.testing.assert_allclose(attributions.sum(dim=1), at_end - at_start, atol=0.05)
+    change, total = (at_end - at_start).numpy(), attributions.sum(dim=1).numpy()
+    np.testing.assert_allclose(total, change, atol=0.01)
+    assert np.median(np.abs(total - change) / np.abs(change)) < 0.002
 
 
 def test_a_message_that_cannot_be_read_costs_a_line_and_not_the_rest(predicted, tmp_path, caplog):
@@ -259,6 +262,45 @@ def test_what_is_missing_is_named(predicted, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(UsageError, match="standard input is empty"):
         predicted("-")
+
+
+def test_the_command_and_the_library_predict_and_explain_without_torch(trained, tmp_path):
+    """In a process in which whatever takes long to import cannot be imported."""
+    (tmp_path / "new.eml").write_bytes(raw_message().as_bytes())
+    program = """if 1:
+        import sys
+        for name in ("torch", "sklearn", "scipy", "lightgbm", "pandas", "matplotlib"):
+            sys.modules[name] = None
+        from pathlib import Path
+        from enron_triage import Triage, cli
+        (prediction,) = Triage.load(sys.argv[1]).predict([Path("new.eml").read_bytes()], reasons=2)
+        assert len(prediction.reasons) == 2
+        sys.argv = ["triage", "predict", "--checkpoint", sys.argv[1], "new.eml"]
+        cli.main()
+    """
+    checkpoint = str(trained[0] / "checkpoints" / "best_sft.pt")
+    ran = subprocess.run([sys.executable, "-c", program, checkpoint], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert len(json.loads(ran.stdout)["reasons"]) == 3
+
+
+def test_a_policy_in_torch_predicts_and_explains_the_same(trained, test_records):
+    """As on a GPU: what computes differs, what comes of it does not."""
+    path = trained[0] / "checkpoints" / "best_sft.pt"
+    checkpoint = load_checkpoint(path)
+    cpu = torch.device("cpu")
+    in_torch = Triage(checkpoint.trained, DevicePolicy(checkpoint.policy(cpu), cpu))
+    raw = [raw_message(body=f"Can you send {n} of them? {'yes ' * n}").as_bytes() for n in range(20)]
+    records = test_records[0][:50]
+    np.testing.assert_allclose(
+        Triage.load(path).log_probabilities(records), in_torch.log_probabilities(records), atol=1e-5
+    )
+    for here, there in zip(
+        Triage.load(path).predict(raw, reasons=1000), in_torch.predict(raw, reasons=1000), strict=True
+    ):
+        assert here.action == there.action
+        of_here, of_there = ({r.feature: r.contribution for r in p.reasons} for p in (here, there))
+        assert of_here == pytest.approx(of_there, abs=2e-4)
 
 
 def test_a_rule_that_the_checkpoint_was_not_trained_with_is_refused_at_once(trained, monkeypatch):
