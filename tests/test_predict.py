@@ -1,8 +1,10 @@
 """New mail in, actions out: the same as ``evaluate``'s, from every kind of place, never from the future."""
 
+import datetime
 import io
 import json
 import mailbox as stdlib_mailbox
+import os
 import random
 import subprocess
 import sys
@@ -23,8 +25,9 @@ from enron_triage.policy.attribution import integrated_gradients
 from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.policy.decisions import RULES, DecisionRule
 from enron_triage.policy.inference import DevicePolicy, predict_logits
-from enron_triage.predict import Triage, run
+from enron_triage.predict import Triage, parallel, run
 from enron_triage.records import Email, LabeledEmail
+from enron_triage.runtime.workers import map_ordered
 
 pytestmark = pytest.mark.slow  # trains, or draws
 
@@ -282,6 +285,56 @@ def test_the_command_and_the_library_predict_and_explain_without_torch(trained, 
     ran = subprocess.run([sys.executable, "-c", program, checkpoint], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert len(json.loads(ran.stdout)["reasons"]) == 3
+
+
+def test_several_processes_predict_the_same_lines(trained, test_records, monkeypatch):
+    _, root = test_records
+    config, names = trained[1], {"mailbox": None, "owner": [], "reasons": 1}
+
+    def lines(workers, **options):
+        output = io.BytesIO()
+        run(msgspec.structs.replace(config, workers=workers), [str(root)], output=output, **names | options)
+        return output.getvalue()
+
+    alone, with_mailbox = lines(2), lines(2, mailbox=root)
+    used = []
+    monkeypatch.setattr(parallel, "_PARALLEL_FROM", 0)
+    monkeypatch.setattr(parallel, "_BATCH", 50)
+    monkeypatch.setattr(parallel, "map_ordered", lambda *of: used.append(of[2]) or map_ordered(*of))
+    assert lines(2) == alone
+    assert lines(1, mailbox=root) == with_mailbox != alone
+    assert used == [2, 1]
+
+
+def test_a_checkpoint_that_changes_meanwhile_is_not_mixed_with_what_it_was(trained, tmp_path):
+    path = tmp_path / "best_sft.pt"
+    path.write_bytes((trained[0] / "checkpoints" / "best_sft.pt").read_bytes())
+    predictor = parallel.Predictor.of(path, "cpu", None, 0)
+    assert predictor.triage().scheme == "received"
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(UsageError, match=r"best_sft\.pt: was written while it was used; run the same command again"):
+        predictor.triage()
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 1 Jan 0001 00:00:00 +0000", "Mon, 1 Jan 1900 00:00:00 +0000", "Fri, 31 Dec 9999 23:59:59 +0000", "?"]
+)
+def test_a_message_of_any_date_is_predicted_for(triage, test_records, date):
+    known = read_mailbox(test_records[1], 1)
+    raw = raw_message(Date=date).as_bytes()
+    for mailbox in ([], known):
+        (prediction,) = triage.predict([raw], mailbox=mailbox)
+        assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_message_from_before_the_mailbox_has_the_history_of_nobody(triage, test_records):
+    known = read_mailbox(test_records[1], 1)
+    range_begins = datetime.datetime(1997, 1, 1, tzinfo=datetime.UTC).timestamp()  # what is earlier counts as undated
+    first = min(email.timestamp for email in known if (email.timestamp or 0) > range_begins)
+    new = msgspec.structs.replace(known[0], timestamp=first - 86400, fingerprint="new", sender="jane@x.example")
+    (record,) = triage.records([new], mailbox=known)
+    assert record.history.owner.counts == [0] * 5
+    assert record.history.sent == record.history.received == 0
 
 
 def test_a_policy_in_torch_predicts_and_explains_the_same(trained, test_records):

@@ -44,10 +44,11 @@ def erf(values: FloatArray) -> FloatArray:
 
 def _polynomial(coefficients: tuple[float, ...], values: FloatArray) -> FloatArray:
     """By Horner's rule."""
-    total = np.full_like(values, coefficients[0])
-    for coefficient in coefficients[1:]:
-        total *= values
+    total = values * np.float32(coefficients[0])
+    for coefficient in coefficients[1:-1]:
         total += np.float32(coefficient)
+        total *= values
+    total += np.float32(coefficients[-1])
     return total
 
 

@@ -27,8 +27,9 @@ from enron_triage.policy.gauss_legendre import path_points
 from enron_triage.policy.spec import RESPONSES, PolicySpec
 from enron_triage.policy.tree_plan import ArrayTrees
 from enron_triage.records import ACTIONS
+from enron_triage.runtime.threads import one_blas_thread
 
-_ROWS = 256  # evaluated at a time: enough for matrix products, few enough for the processor's cache
+_ROWS = 128  # evaluated at a time: enough for matrix products, few enough for the processor's cache
 _TREE_TENSORS = ("root", "action", "feature", "threshold", "left", "right", "value", "base", "depth")
 
 IntArray = npt.NDArray[np.int64]
@@ -87,7 +88,12 @@ class ArrayPolicy:
         array of float32, shape (messages, actions)
             The logits.
         """
-        parts = [self._logits(features[start : start + _ROWS]) for start in range(0, len(features), _ROWS)]
+        of_trees = None if self._trees is None else log_softmax(self._trees.logits(features))[0]
+        with one_blas_thread():
+            parts = [
+                self._logits(features[rows], None if of_trees is None else of_trees[rows])
+                for rows in (slice(start, start + _ROWS) for start in range(0, len(features), _ROWS))
+            ]
         return np.concatenate(parts) if parts else np.empty((0, len(ACTIONS)), dtype=np.float32)
 
     def integrated_gradients(self, features: FloatArray, actions: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -108,18 +114,18 @@ class ArrayPolicy:
             The mean gradients along the path.
         """
         rows = max(_ROWS // len(path_points()[0]), 1)
-        parts = [
-            self._mean_gradients(features[start : start + rows], actions[start : start + rows])
-            for start in range(0, len(features), rows)
-        ]
+        with one_blas_thread():
+            parts = [
+                self._mean_gradients(features[start : start + rows], actions[start : start + rows])
+                for start in range(0, len(features), rows)
+            ]
         gradients = np.concatenate(parts) if parts else np.zeros_like(features)
         return gradients * features, gradients
 
-    def _logits(self, features: FloatArray) -> FloatArray:
+    def _logits(self, features: FloatArray, of_trees: FloatArray | None) -> FloatArray:
         mapped = [features @ first for first in self._first]
         joint, _ = self._member_logits(mapped[0])
-        if self._trees is not None:
-            of_trees, _ = log_softmax(self._trees.logits(features))
+        if of_trees is not None:
             joint = np.logaddexp(log_softmax(joint)[0], of_trees) - np.float32(math.log(2))
         return self._refined(joint, mapped[1:])[0]
 

@@ -128,19 +128,34 @@ class Triage:
         list of Prediction or None
             In the order of `emails`; None for what the owner sent.
         """
+        records = self.records(emails, mailbox=mailbox, owner=owner)
+        predictions = iter(self.predict_records([record for record in records if record is not None], reasons))
+        return [None if record is None else next(predictions) for record in records]
+
+    def records(
+        self, emails: Sequence[Email | bytes], *, mailbox: Iterable[Email] = (), owner: Collection[str] = ()
+    ) -> list[LabeledEmail | None]:
+        """New messages with what is known of their history: the first half of `predict`.
+
+        Parameters
+        ----------
+        emails, mailbox, owner
+            As for `predict`.
+
+        Returns
+        -------
+        list of LabeledEmail or None
+            In the order of `emails`; None for what the owner sent.
+        """
         parsed = [_parsed(email, number) if isinstance(email, bytes) else email for number, email in enumerate(emails)]
         addresses = frozenset(address.lower() for address in owner)
         known = list(mailbox)
-        if known:
-            records = records_in_mailbox(parsed, known, addresses, self._label)
-        else:
-            records = [record_without_mailbox(email, addresses) for email in parsed]
-        predictions = iter(self._predict([record for record in records if record is not None], reasons))
+        if not known:
+            return [record_without_mailbox(email, addresses) for email in parsed]
+        records = records_in_mailbox(parsed, known, addresses, self._label)
         return [
             # The record may be a copy from the mailbox; the prediction names the message that was asked about.
-            None
-            if record is None
-            else msgspec.structs.replace(next(predictions), path=email.path, message_id=email.message_id)
+            record and msgspec.structs.replace(record, path=email.path, message_id=email.message_id)
             for email, record in zip(parsed, records, strict=True)
         ]
 
@@ -168,7 +183,21 @@ class Triage:
     def _log_probabilities(self, inputs: FloatInputs) -> FloatArray:
         return self._calibration.log_probabilities(self._engine.logits(inputs))
 
-    def _predict(self, records: Sequence[LabeledEmail], reasons: int) -> list[Prediction]:
+    def predict_records(self, records: Sequence[LabeledEmail], reasons: int = 0) -> list[Prediction]:
+        """Predict for messages whose history is known: the second half of `predict`.
+
+        Parameters
+        ----------
+        records : sequence of LabeledEmail
+            The messages; their actions are not looked at.
+        reasons : int >= 0
+            How many reasons to give for each prediction.
+
+        Returns
+        -------
+        list of Prediction
+            In the order of the records.
+        """
         if not records:
             return []
         raw, inputs = self._inputs(records)
