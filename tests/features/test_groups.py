@@ -132,16 +132,20 @@ def test_the_reasons_of_a_dense_group_are_its_columns(fitted, name):
     records, group, raw, _, state, features = fitted(name)
     gradients = np.arange(features.shape[1], dtype=np.float32)
     added = features[5].numpy() * gradients
-    found = group.reasons(records[5], raw[5:6].numpy(), arrays(state), added, gradients)
+    found = group.reasons(records[5], raw[5:6].numpy(), arrays(state), added, gradients, 1000)
     assert {reason.feature: reason.meaning for reason in found} == group.columns(state)
-    assert [reason.contribution for reason in found] == added.tolist()
+    assert sorted(reason.contribution for reason in found) == sorted(added.tolist())
+    few = group.reasons(records[5], raw[5:6].numpy(), arrays(state), added, gradients, 3)
+    assert [abs(reason.contribution) for reason in few] == sorted(np.abs(added).tolist(), reverse=True)[:3]
 
 
 def test_the_reasons_of_the_text_are_its_words_and_add_up_to_its_scores(fitted):
     records, group, raw, context, state, _ = fitted("text")
     gradients, state = np.array([0.5, -1.0, 0.0, 2.0, 1.0], dtype=np.float32), arrays(state)
     zeros = np.zeros(5, dtype=np.float32)
-    found = group.reasons(records[5], extracted(raw[torch.tensor([5])]), state, zeros, gradients)
+    found = group.reasons(records[5], extracted(raw[torch.tensor([5])]), state, zeros, gradients, 1000)
+    few = group.reasons(records[5], extracted(raw[torch.tensor([5])]), state, zeros, gradients, 2)
+    assert {abs(r.contribution) for r in few} == set(sorted({abs(r.contribution) for r in found}, reverse=True)[:2])
     assert {"subject: plan", "subject: plan plan", "new: wordc", "domain: x.example"} <= {r.feature for r in found}
     assert {reason.meaning for reason in found} >= {'"wordc" in the text', '"x.example" in the sender\'s address'}
     scores = group.transform(extracted(raw), state, context.class_prior.numpy())[5]

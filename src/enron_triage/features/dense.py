@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from enron_triage.config.training import FeaturesConfig
-from enron_triage.features.feature_group import FloatArray, Reason, TrainContext
+from enron_triage.features.feature_group import FloatArray, Reason, TrainContext, strongest
 from enron_triage.features.normalization import fit_quantiles, quantile_transform
 from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email, LabeledEmail
@@ -64,12 +64,13 @@ class QuantileNormalizedGroup(abc.ABC):
         state: dict[str, FloatArray],
         attributions: FloatArray,
         gradients: FloatArray,
+        count: int,
     ) -> list[Reason]:
         """One for each column."""
-        columns = self.columns(state).items()
+        columns = list(self.columns(state).items())
         return [
-            Reason(feature=name, meaning=meaning, contribution=contribution)
-            for (name, meaning), contribution in zip(columns, attributions.tolist(), strict=True)
+            Reason(feature=columns[index][0], meaning=columns[index][1], contribution=float(attributions[index]))
+            for index in strongest(attributions, count)
         ]
 
     def _values(self, raw: FloatArray, class_prior: FloatArray) -> FloatArray:

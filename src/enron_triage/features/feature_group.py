@@ -88,6 +88,20 @@ class Reason(msgspec.Struct, kw_only=True):
     contribution: float
 
 
+def strongest(contributions: FloatArray, count: int) -> list[int]:
+    """The indices of the greatest contributions of either sign, the strongest first; of equal ones, the first.
+
+    Parameters
+    ----------
+    contributions : array of float, shape (contributions,)
+        What each feature or word added.
+    count : int
+        How many indices to give, at most.
+    """
+    indices: list[int] = np.argsort(-np.abs(contributions), kind="stable")[:count].tolist()
+    return indices
+
+
 class FeatureGroup(Protocol[Raw]):
     """A set of features that are configured, extracted, cached and fitted together.
 
@@ -215,7 +229,7 @@ class FeatureGroup(Protocol[Raw]):
         """
 
     def reasons(
-        self, email: Email, raw: Any, state: dict[str, Any], attributions: FloatArray, gradients: FloatArray
+        self, email: Email, raw: Any, state: dict[str, Any], attributions: FloatArray, gradients: FloatArray, count: int
     ) -> list[Reason]:
         """What the group's features contributed to one decision. Free of torch, likewise.
 
@@ -231,9 +245,11 @@ class FeatureGroup(Protocol[Raw]):
             What each feature of the group added to the log-probability of the action.
         gradients : array of float32, shape (features,)
             The mean gradients that the attributions come from: an attribution is a gradient times a feature.
+        count : int
+            How many reasons are wanted.
 
         Returns
         -------
         list of Reason
-            In no particular order.
+            The strongest, that is, with the greatest contributions of either sign; in no particular order.
         """

@@ -9,7 +9,7 @@ import msgspec
 
 from enron_triage.config.training import FeaturesConfig
 from enron_triage.features import text
-from enron_triage.features.feature_group import FloatArray, Reason, TokenArrays, TrainContext
+from enron_triage.features.feature_group import FloatArray, Reason, TokenArrays, TrainContext, strongest
 from enron_triage.features.normalization import standardize
 from enron_triage.features.text_scores import text_scores, word_contributions
 from enron_triage.mail.body import BodyParts, split_body
@@ -86,20 +86,23 @@ class TextGroup:
         state: dict[str, FloatArray],
         attributions: FloatArray,
         gradients: FloatArray,
+        count: int,
     ) -> list[Reason]:
         """One for each word and pair of words: what it added to the scores, times the gradients of the scores."""
         added = word_contributions(raw.buckets, state["idf"], state["table"], state["std"])
-        contributions = (added @ gradients).tolist()
-        by_bucket = dict(zip(raw.buckets.tolist(), contributions, strict=True))
+        contributions = added @ gradients
+        wanted = {int(raw.buckets[index]): float(contributions[index]) for index in strongest(contributions, count)}
         found: dict[int, Reason] = {}
         for segment, segment_words in enumerate(text.words(email, split_body(email))):
             place = text.SEGMENTS[segment]
             for word, bucket in text.buckets_of(segment, segment_words):
+                if bucket not in wanted or bucket in found:
+                    continue
                 spelled = word.decode("utf-8", "replace")
                 reason = Reason(
                     feature=f"{place}: {spelled}",
                     meaning=f'"{spelled}" in {_PLACES[place]}',
-                    contribution=by_bucket[bucket],
+                    contribution=wanted[bucket],
                 )
-                found.setdefault(bucket, reason)
+                found[bucket] = reason
         return list(found.values())

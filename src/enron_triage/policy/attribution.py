@@ -57,7 +57,7 @@ def explain(
         columns = slice(start, start := start + group.num_features(fitted.states[name]))
         of_messages = zip(emails, _each(raw[name]), attributions[:, columns], gradients[:, columns], strict=True)
         for reasons, (email, raw_of_one, added, slopes) in zip(result, of_messages, strict=True):
-            reasons += group.reasons(email, raw_of_one, fitted.states[name], added, slopes)
+            reasons += group.reasons(email, raw_of_one, fitted.states[name], added, slopes, count)
     return [_strongest(reasons, count) for reasons in result]
 
 
