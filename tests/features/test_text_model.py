@@ -8,6 +8,7 @@ from enron_triage.config.training import FeaturesConfig, TextConfig
 from enron_triage.features.feature_group import TokenArrays, TrainContext
 from enron_triage.features.text_fit import cross_fitted_scores, fit_all, fit_text_model
 from enron_triage.features.text_model import TextModel
+from enron_triage.features.text_scores import word_contributions
 from enron_triage.features.token_bags import TokenBags
 
 pytestmark = pytest.mark.slow  # trains, or draws
@@ -91,7 +92,9 @@ def test_the_contributions_of_the_words_add_up_to_the_features(mail):
     bags, targets, mailbox = mail
     model, _ = fit_text_model(bags, context_of(targets, mailbox))
     one = bags[torch.tensor([5])]
-    whole = model.contributions(one.buckets).sum(dim=0) + (model.bias - model.mean) / model.std
+    fitted = (values.numpy() for values in (model.idf, model.table, model.std))
+    added = torch.from_numpy(word_contributions(one.buckets.numpy(), *fitted))
+    whole = added.sum(dim=0) + (model.bias - model.mean) / model.std
     torch.testing.assert_close(whole.clamp(-5, 5), model.features(one)[0], rtol=1e-4, atol=1e-5)
 
 

@@ -2,9 +2,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np  # noqa: F401 - its threads are looked at
 import pytest
+from threadpoolctl import threadpool_info
 
-from enron_triage.runtime.threads import sleep_while_waiting
+from enron_triage.runtime.threads import one_blas_thread, sleep_while_waiting
 
 VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
@@ -48,3 +50,20 @@ def test_the_program_sets_it_before_torch_is_loaded():
     """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ran.stdout.splitlines()[:1] == ["torch PASSIVE"], ran.stderr
+
+
+@pytest.mark.slow
+def test_importing_the_predictor_sets_it_too():
+    program = "import os; from enron_triage.predict import Triage; print(os.environ.get('OMP_WAIT_POLICY'))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "PASSIVE\n"
+
+
+def test_matrix_products_take_one_thread_within_the_block_and_as_many_as_before_after_it():
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    with one_blas_thread():
+        assert set(threads()) <= {1}
+    assert threads() == before

@@ -20,7 +20,7 @@ from enron_triage import __version__
 from enron_triage.config.training import FeaturesConfig
 from enron_triage.errors import UsageError
 from enron_triage.features.extract import Chunk, Extracted, extract_chunk, extract_records
-from enron_triage.features.feature_group import TokenArrays
+from enron_triage.features.feature_group import FloatArray, TokenArrays
 from enron_triage.features.groups import configured_groups
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import LabeledEmail, Scheme
@@ -67,6 +67,13 @@ class Dataset(msgspec.Struct, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def raw_arrays(self) -> dict[str, FloatArray | TokenArrays]:
+        """The raw features as extraction gave them, in the same memory."""
+        return {
+            name: values.arrays() if isinstance(values, TokenBags) else values.numpy()
+            for name, values in self.raw.items()
+        }
 
     def sample_weight(self, mailbox_weights_power: float) -> Tensor:
         """How much each message counts in training: people who received much do not decide for all.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from enron_triage.config.training import FeaturesConfig
-from enron_triage.features.feature_group import FloatArray, Reason, TrainContext
+from enron_triage.features.feature_group import FloatArray, Reason, TrainContext, strongest
+from enron_triage.features.normalization import fit_quantiles, quantile_transform
 from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email, LabeledEmail
 
@@ -29,43 +30,50 @@ class QuantileNormalizedGroup(abc.ABC):
         return ""
 
     @abc.abstractmethod
-    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+    def columns(self, state: dict[str, Any]) -> dict[str, str]:
         """The features by name, with their meanings."""
 
     def fit_transform(self, raw: Tensor, context: TrainContext) -> tuple[dict[str, Tensor], Tensor]:
         """The quantiles of each feature, and train's features."""
-        from enron_triage.features.normalization import fit_quantiles, quantile_transform
+        import torch
 
-        values = self._values(raw, context.class_prior)
-        quantiles = fit_quantiles(values)
-        return {"quantiles": quantiles}, quantile_transform(values, quantiles)
+        values = self._values(raw.numpy(), context.class_prior.numpy())
+        quantiles = fit_quantiles(torch.from_numpy(values))
+        return {"quantiles": quantiles}, torch.from_numpy(quantile_transform(values, quantiles.numpy()))
 
-    def transform(self, raw: Tensor, state: dict[str, Tensor], class_prior: Tensor) -> Tensor:
+    def transform(self, raw: FloatArray, state: dict[str, FloatArray], class_prior: FloatArray) -> FloatArray:
         """The features, shape (messages, columns)."""
-        from enron_triage.features.normalization import quantile_transform
-
         return quantile_transform(self._values(raw, class_prior), state["quantiles"])
 
     def transform_train(self, raw: Tensor, state: dict[str, Tensor], context: TrainContext) -> Tensor:
         """The same as `transform`: quantiles know nothing of the labels."""
-        return self.transform(raw, state, context.class_prior)
+        import torch
 
-    def num_features(self, state: dict[str, Tensor]) -> int:
+        arrays = {name: values.numpy() for name, values in state.items()}
+        return torch.from_numpy(self.transform(raw.numpy(), arrays, context.class_prior.numpy()))
+
+    def num_features(self, state: dict[str, Any]) -> int:
         """The number of columns that the quantiles were fitted for."""
         (_, columns) = state["quantiles"].shape
-        return columns
+        return int(columns)
 
     def reasons(
-        self, email: Email, raw: Tensor, state: dict[str, Tensor], attributions: Tensor, gradients: Tensor
+        self,
+        email: Email,
+        raw: FloatArray,
+        state: dict[str, FloatArray],
+        attributions: FloatArray,
+        gradients: FloatArray,
+        count: int,
     ) -> list[Reason]:
         """One for each column."""
-        columns = self.columns(state).items()
+        columns = list(self.columns(state).items())
         return [
-            Reason(feature=name, meaning=meaning, contribution=contribution)
-            for (name, meaning), contribution in zip(columns, attributions.tolist(), strict=True)
+            Reason(feature=columns[index][0], meaning=columns[index][1], contribution=float(attributions[index]))
+            for index in strongest(attributions, count)
         ]
 
-    def _values(self, raw: Tensor, class_prior: Tensor) -> Tensor:
+    def _values(self, raw: FloatArray, class_prior: FloatArray) -> FloatArray:
         """The features before normalisation."""
         return raw
 
@@ -106,13 +114,9 @@ class DenseGroup(QuantileNormalizedGroup):
         """The raw columns, shape (messages, raw columns)."""
         return self._extract(records, bodies)
 
-    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+    def columns(self, state: dict[str, Any]) -> dict[str, str]:
         """The features by name, with their meanings."""
         return dict(self._columns)
 
-    def _values(self, raw: Tensor, class_prior: Tensor) -> Tensor:
-        import torch
-
-        if self._transform is None:
-            return raw
-        return torch.from_numpy(self._transform(raw.numpy(), class_prior.numpy()))
+    def _values(self, raw: FloatArray, class_prior: FloatArray) -> FloatArray:
+        return raw if self._transform is None else self._transform(raw, class_prior)

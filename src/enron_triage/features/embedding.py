@@ -10,7 +10,7 @@ import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from enron_triage.features.feature_group import FloatArray
 from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email, LabeledEmail
 from enron_triage.runtime.file_states import file_state
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +56,7 @@ class EmbeddingGroup(QuantileNormalizedGroup):
         texts = [_text(record, body) for record, body in zip(records, bodies, strict=True)]
         return np.asarray(encoder.encode(texts, show_progress_bar=False, convert_to_numpy=True), dtype=np.float32)
 
-    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+    def columns(self, state: dict[str, Any]) -> dict[str, str]:
         """The dimensions by number."""
         return {
             f"embedding_{number}": f"dimension {number} of the embedding" for number in range(self.num_features(state))

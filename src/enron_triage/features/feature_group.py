@@ -8,7 +8,7 @@ the methods that need it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -88,10 +88,24 @@ class Reason(msgspec.Struct, kw_only=True):
     contribution: float
 
 
+def strongest(contributions: FloatArray, count: int) -> list[int]:
+    """The indices of the greatest contributions of either sign, the strongest first; of equal ones, the first.
+
+    Parameters
+    ----------
+    contributions : array of float, shape (contributions,)
+        What each feature or word added.
+    count : int
+        How many indices to give, at most.
+    """
+    indices: list[int] = np.argsort(-np.abs(contributions), kind="stable")[:count].tolist()
+    return indices
+
+
 class FeatureGroup(Protocol[Raw]):
     """A set of features that are configured, extracted, cached and fitted together.
 
-    `Raw` is what the methods get as raw features: a Tensor of shape (messages, raw columns) where `extract` gives
+    `Raw` is what fitting gets as raw features: a Tensor of shape (messages, raw columns) where `extract` gives
     arrays of a fixed number of columns, and `TokenBags` where it gives `TokenArrays`.
     """
 
@@ -155,21 +169,21 @@ class FeatureGroup(Protocol[Raw]):
             The features of the train messages, to train a policy on.
         """
 
-    def transform(self, raw: Raw, state: dict[str, Tensor], class_prior: Tensor) -> Tensor:
-        """The features of messages that were not trained on.
+    def transform(self, raw: Any, state: dict[str, Any], class_prior: Any) -> FloatArray:
+        """The features of messages that were not trained on. Free of torch: prediction calls it.
 
         Parameters
         ----------
-        raw : Tensor or TokenBags
-            The raw features of the messages.
-        state : dict of str to Tensor
-            What was fitted on train.
-        class_prior : Tensor of float32, shape (actions,)
+        raw : array of float32 or TokenArrays
+            The raw features of the messages, as `extract` gives them.
+        state : dict of str to array
+            What was fitted on train, as arrays.
+        class_prior : array of float32, shape (actions,)
             The share of each action in train.
 
         Returns
         -------
-        Tensor of float32, shape (messages, features)
+        array of float32, shape (messages, features)
             Normalised: each feature has its centre at 0 and is bounded (see `normalization`).
         """
 
@@ -191,21 +205,21 @@ class FeatureGroup(Protocol[Raw]):
             Equal to the second value of `fit_transform`.
         """
 
-    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+    def columns(self, state: dict[str, Any]) -> dict[str, str]:
         """The features that this version of the program makes, by name and in order, with their meanings.
 
         Parameters
         ----------
-        state : dict of str to Tensor
+        state : dict of str to Tensor or array
             What was fitted on train.
         """
 
-    def num_features(self, state: dict[str, Tensor]) -> int:
+    def num_features(self, state: dict[str, Any]) -> int:
         """The number of features that a state was fitted for.
 
         Parameters
         ----------
-        state : dict of str to Tensor
+        state : dict of str to Tensor or array
             What was fitted on train, perhaps by another version of the program.
 
         Raises
@@ -215,25 +229,27 @@ class FeatureGroup(Protocol[Raw]):
         """
 
     def reasons(
-        self, email: Email, raw: Raw, state: dict[str, Tensor], attributions: Tensor, gradients: Tensor
+        self, email: Email, raw: Any, state: dict[str, Any], attributions: FloatArray, gradients: FloatArray, count: int
     ) -> list[Reason]:
-        """What the group's features contributed to one decision.
+        """What the group's features contributed to one decision. Free of torch, likewise.
 
         Parameters
         ----------
         email : Email
             The message.
-        raw : Tensor or TokenBags
+        raw : array of float32 or TokenArrays
             The raw features of this message alone.
-        state : dict of str to Tensor
-            What was fitted on train.
-        attributions : Tensor, shape (features,)
+        state : dict of str to array
+            What was fitted on train, as arrays.
+        attributions : array of float32, shape (features,)
             What each feature of the group added to the log-probability of the action.
-        gradients : Tensor, shape (features,)
+        gradients : array of float32, shape (features,)
             The mean gradients that the attributions come from: an attribution is a gradient times a feature.
+        count : int
+            How many reasons are wanted.
 
         Returns
         -------
         list of Reason
-            In no particular order.
+            The strongest, that is, with the greatest contributions of either sign; in no particular order.
         """

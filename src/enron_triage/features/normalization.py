@@ -5,8 +5,14 @@ Every feature that a policy sees comes out of one of these functions, bounded an
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from enron_triage.features.feature_group import FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _QUANTILES = 65  # 64 steps between them: a value is known to 1.6 % of train
 _MAX_FOR_QUANTILES = 100_000  # messages that the quantiles are computed from: torch.quantile refuses large tensors
@@ -28,11 +34,13 @@ def fit_quantiles(values: Tensor) -> Tensor:
     Tensor of float32, shape (quantiles, features)
         From the least to the greatest value of each feature.
     """
+    import torch
+
     step = -(-len(values) // _MAX_FOR_QUANTILES)
     return torch.quantile(values[::step], torch.linspace(0, 1, _QUANTILES), dim=0)
 
 
-def quantile_transform(values: Tensor, quantiles: Tensor) -> Tensor:
+def quantile_transform(values: FloatArray, quantiles: FloatArray) -> FloatArray:
     """The position of each value among train's, from -3 ** 0.5 (below all) to 3 ** 0.5 (above all).
 
     The median becomes 0. This bounds what a single hostile value can do, and copes with counts and times of any
@@ -40,20 +48,23 @@ def quantile_transform(values: Tensor, quantiles: Tensor) -> Tensor:
 
     Parameters
     ----------
-    values : Tensor of float32, shape (messages, features)
+    values : array of float32, shape (messages, features)
         The features to normalise.
-    quantiles : Tensor of float32, shape (quantiles, features)
+    quantiles : array of float32, shape (quantiles, features)
         As `fit_quantiles` gives them: ascending in each feature.
 
     Returns
     -------
-    Tensor of float32, shape (messages, features)
+    array of float32, shape (messages, features)
         A value that equals several quantiles is put in the middle of them.
     """
-    bounds, sought = quantiles.T.contiguous(), values.T.contiguous()
-    below = torch.searchsorted(bounds, sought)
-    not_above = torch.searchsorted(bounds, sought, right=True)
-    return ((below + not_above).T / len(quantiles) - 1) * _UNIT
+    places = np.empty(values.shape, dtype=np.int64)
+    for column, (bounds, sought) in enumerate(zip(quantiles.T.copy(), values.T.copy(), strict=True)):
+        places[:, column] = bounds.searchsorted(sought) + bounds.searchsorted(sought, side="right")
+    of_place = (np.arange(2 * len(quantiles) + 1, dtype=np.float32) / np.float32(len(quantiles)) - 1) * np.float32(
+        _UNIT
+    )
+    return of_place[places]
 
 
 def fit_standardization(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,21 +85,21 @@ def fit_standardization(scores: Tensor) -> tuple[Tensor, Tensor]:
     return scores.mean(dim=0), scores.std(dim=0, unbiased=False).clamp_min(_MIN_STD)
 
 
-def standardize(scores: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+def standardize(scores: FloatArray, mean: FloatArray, std: FloatArray) -> FloatArray:
     """Scores with mean 0 and standard deviation 1 on train, cut at 5 standard deviations.
 
     Parameters
     ----------
-    scores : Tensor of float32, shape (messages, scores)
+    scores : array of float32, shape (messages, scores)
         The scores to normalise.
-    mean : Tensor of float32, shape (scores,)
+    mean : array of float32, shape (scores,)
         The mean of each score on train.
-    std : Tensor of float32, shape (scores,)
+    std : array of float32, shape (scores,)
         Its standard deviation on train.
 
     Returns
     -------
-    Tensor of float32, shape (messages, scores)
+    array of float32, shape (messages, scores)
         The standard scores.
     """
-    return ((scores - mean) / std).clamp(-_MAX_STANDARD_SCORE, _MAX_STANDARD_SCORE)
+    return ((scores - mean) / std).clip(np.float32(-_MAX_STANDARD_SCORE), np.float32(_MAX_STANDARD_SCORE))

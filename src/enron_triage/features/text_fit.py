@@ -25,7 +25,8 @@ from torch.nn import functional
 from enron_triage.config.training import TextConfig
 from enron_triage.features.feature_group import TrainContext
 from enron_triage.features.normalization import fit_standardization
-from enron_triage.features.text_model import MIN_LENGTH, TextModel
+from enron_triage.features.text_model import TextModel
+from enron_triage.features.text_scores import MIN_LENGTH
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
 from enron_triage.runtime.adamw import AdamW

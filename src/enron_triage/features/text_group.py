@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from enron_triage.config.training import FeaturesConfig
 from enron_triage.features import text
-from enron_triage.features.feature_group import Reason, TokenArrays, TrainContext
+from enron_triage.features.feature_group import FloatArray, Reason, TokenArrays, TrainContext, strongest
+from enron_triage.features.normalization import standardize
+from enron_triage.features.text_scores import text_scores, word_contributions
 from enron_triage.mail.body import BodyParts, split_body
 from enron_triage.records import ACTION_NAMES, ACTIONS, Email, LabeledEmail
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from enron_triage.features.text_model import TextModel
     from enron_triage.features.token_bags import TokenBags
 
 _PLACES = {  # the segments of `text.SEGMENTS`, in words
@@ -56,48 +57,52 @@ class TextGroup:
         model, features = fit_text_model(raw, context)
         return msgspec.structs.asdict(model), features
 
-    def transform(self, raw: TokenBags, state: dict[str, Tensor], class_prior: Tensor) -> Tensor:
+    def transform(self, raw: TokenArrays, state: dict[str, FloatArray], class_prior: FloatArray) -> FloatArray:
         """The normalised scores of the actions, shape (messages, actions)."""
-        return _model(state).features(raw)
+        return standardize(text_scores(raw, state["idf"], state["table"], state["bias"]), state["mean"], state["std"])
 
     def transform_train(self, raw: TokenBags, state: dict[str, Tensor], context: TrainContext) -> Tensor:
         """Train's scores cross-fitted again: the model has seen these messages."""
         from enron_triage.features.text_fit import cross_fitted_scores
+        from enron_triage.features.text_model import TextModel
 
-        return _model(state).normalised(cross_fitted_scores(raw, context))
+        return TextModel(**state).normalised(cross_fitted_scores(raw, context))
 
-    def columns(self, state: dict[str, Tensor]) -> dict[str, str]:
+    def columns(self, state: dict[str, Any]) -> dict[str, str]:
         """One score for each action."""
         return {f"text_{action}": f"how much the words speak for {action}" for action in ACTION_NAMES}
 
-    def num_features(self, state: dict[str, Tensor]) -> int:
+    def num_features(self, state: dict[str, Any]) -> int:
         """The number of actions, once the shapes are checked."""
-        fits = state["table"].shape == (text.NUM_BUCKETS, len(ACTIONS)) and len(state["idf"]) == text.NUM_BUCKETS
+        fits = tuple(state["table"].shape) == (text.NUM_BUCKETS, len(ACTIONS)) and len(state["idf"]) == text.NUM_BUCKETS
         if not fits or any(len(state[name]) != len(ACTIONS) for name in ("bias", "mean", "std")):
             raise ValueError("a text model whose tensors do not fit each other")
         return len(ACTIONS)
 
     def reasons(
-        self, email: Email, raw: TokenBags, state: dict[str, Tensor], attributions: Tensor, gradients: Tensor
+        self,
+        email: Email,
+        raw: TokenArrays,
+        state: dict[str, FloatArray],
+        attributions: FloatArray,
+        gradients: FloatArray,
+        count: int,
     ) -> list[Reason]:
         """One for each word and pair of words: what it added to the scores, times the gradients of the scores."""
-        contributions = (_model(state).contributions(raw.buckets) @ gradients).tolist()
-        by_bucket = dict(zip(raw.buckets.tolist(), contributions, strict=True))
+        added = word_contributions(raw.buckets, state["idf"], state["table"], state["std"])
+        contributions = added @ gradients
+        wanted = {int(raw.buckets[index]): float(contributions[index]) for index in strongest(contributions, count)}
         found: dict[int, Reason] = {}
         for segment, segment_words in enumerate(text.words(email, split_body(email))):
             place = text.SEGMENTS[segment]
             for word, bucket in text.buckets_of(segment, segment_words):
+                if bucket not in wanted or bucket in found:
+                    continue
                 spelled = word.decode("utf-8", "replace")
                 reason = Reason(
                     feature=f"{place}: {spelled}",
                     meaning=f'"{spelled}" in {_PLACES[place]}',
-                    contribution=by_bucket[bucket],
+                    contribution=wanted[bucket],
                 )
-                found.setdefault(bucket, reason)
+                found[bucket] = reason
         return list(found.values())
-
-
-def _model(state: dict[str, Tensor]) -> TextModel:
-    from enron_triage.features.text_model import TextModel
-
-    return TextModel(**state)

@@ -2,7 +2,7 @@
 
 A linear model over hashed words, weighted by inverse document frequency: a softmax regression whose
 weights are an embedding bag (Joulin et al. 2017, without the hidden layer). Its scores are features of
-the policy. See `text_fit` for how it is fitted.
+the policy. See `text_fit` for how it is fitted, and `text_scores` for how it scores.
 """
 
 from __future__ import annotations
@@ -10,14 +10,10 @@ from __future__ import annotations
 import msgspec
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from enron_triage.features.normalization import standardize
+from enron_triage.features.text_scores import text_scores
 from enron_triage.features.token_bags import TokenBags
-from enron_triage.records import ACTIONS
-
-_BATCH = 4096  # messages scored at once: bounds the memory
-MIN_LENGTH = 1e-6  # of a message without a known word, so as not to divide by 0
 
 
 class TextModel(msgspec.Struct):
@@ -69,27 +65,8 @@ class TextModel(msgspec.Struct):
         Tensor of float32, shape (messages, actions)
             See `normalization.standardize`.
         """
-        return standardize(scores, self.mean, self.std)
+        return torch.from_numpy(standardize(scores.numpy(), self.mean.numpy(), self.std.numpy()))
 
-    @torch.no_grad()
-    def contributions(self, buckets: Tensor) -> Tensor:
-        """What each of one message's words adds to its features, before they are cut.
-
-        Parameters
-        ----------
-        buckets : Tensor of int, shape (words,)
-            The buckets of all words of the message, each once.
-
-        Returns
-        -------
-        Tensor of float32, shape (words, actions)
-            In the order of the buckets.
-        """
-        weight = self.idf[buckets]
-        weight = weight / weight.square().sum().sqrt().clamp_min(MIN_LENGTH)
-        return weight[:, None] * self.table[buckets] / self.std
-
-    @torch.no_grad()
     def scores(self, bags: TokenBags) -> Tensor:
         """Logits of the actions.
 
@@ -103,20 +80,5 @@ class TextModel(msgspec.Struct):
         Tensor of float32, shape (messages, actions)
             Not normalised.
         """
-        parts = [
-            _logits(bags[rows], self.idf, self.table, self.bias)
-            for rows in torch.split(torch.arange(len(bags)), _BATCH)
-        ]
-        return torch.cat(parts) if parts else torch.empty(0, len(ACTIONS))
-
-
-def _logits(bags: TokenBags, idf: Tensor, table: Tensor, bias: Tensor) -> Tensor:
-    """Scores of messages whose words' weights have length 1."""
-    message = torch.repeat_interleave(torch.arange(len(bags)), torch.diff(bags.offsets))
-    weight = idf[bags.buckets]
-    length = torch.zeros(len(bags)).index_add(0, message, weight * weight).sqrt().clamp_min(MIN_LENGTH)
-    weight = weight / length[message]
-    summed = functional.embedding_bag(
-        bags.buckets, table, bags.offsets[:-1].to(bags.buckets.dtype), mode="sum", per_sample_weights=weight
-    )
-    return summed + bias
+        fitted = (values.numpy() for values in (self.idf, self.table, self.bias))
+        return torch.from_numpy(text_scores(bags.arrays(), *fitted))

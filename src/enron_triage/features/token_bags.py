@@ -39,6 +39,10 @@ class TokenBags(msgspec.Struct):
         places = torch.arange(int(offsets[-1])) + torch.repeat_interleave(starts - offsets[:-1], lengths)
         return TokenBags(self.buckets[places], offsets, self.num_buckets)
 
+    def arrays(self) -> TokenArrays:
+        """The same tokens as arrays, in the same memory."""
+        return TokenArrays(self.buckets.numpy(), torch.diff(self.offsets).numpy(), self.num_buckets)
+
     @classmethod
     def concatenate(cls, parts: Sequence[TokenArrays]) -> TokenBags:
         """The tokens of several sets of messages, as extraction gives them.

@@ -11,6 +11,7 @@ from torch import Tensor
 from enron_triage.config.training import FeaturesConfig
 from enron_triage.features.dataset import Dataset
 from enron_triage.features.feature_group import TrainContext
+from enron_triage.features.fitted import FittedFeatures
 from enron_triage.features.groups import configured_groups
 from enron_triage.features.token_bags import TokenBags
 from enron_triage.records import ACTIONS
@@ -111,11 +112,7 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
         Tensor of float32, shape (messages, features)
             The columns are those of `columns`.
         """
-        parts = [
-            group.transform(dataset.raw[name], self.states[name], self.class_prior)
-            for name, group in configured_groups(self.settings).items()
-        ]
-        return torch.cat(parts, dim=1)
+        return torch.from_numpy(self.fitted.transform(dataset.raw_arrays()))
 
     def transform_train(self, train: Dataset) -> Tensor:
         """The policy's inputs for messages to train on further.
@@ -141,13 +138,17 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
         return torch.cat(parts, dim=1)
 
     @property
+    def fitted(self) -> FittedFeatures:
+        """What prediction needs of it, as arrays in the same memory."""
+        states = {
+            group: {name: values.numpy() for name, values in state.items()} for group, state in self.states.items()
+        }
+        return FittedFeatures(settings=self.settings, class_prior=self.class_prior.numpy(), states=states)
+
+    @property
     def columns(self) -> dict[str, str]:
         """The features that this version of the program makes, by name and in order, with their meanings."""
-        return {
-            column: meaning
-            for name, group in configured_groups(self.settings).items()
-            for column, meaning in group.columns(self.states[name]).items()
-        }
+        return self.fitted.columns
 
     @property
     def num_features(self) -> int:
@@ -158,7 +159,7 @@ class FeatureTransform(msgspec.Struct, kw_only=True):
         KeyError, ValueError
             If what was fitted lacks a group or a tensor, or its tensors do not fit each other.
         """
-        return sum(group.num_features(self.states[name]) for name, group in configured_groups(self.settings).items())
+        return self.fitted.num_features
 
     def is_same_as(self, other: FeatureTransform) -> bool:
         """Whether another transform gives the same features for any messages.

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from enron_triage.features.dataset import Dataset
-from enron_triage.features.feature_group import Reason
+from enron_triage.features.feature_group import FloatArray, Reason, TokenArrays
+from enron_triage.features.fitted import FittedFeatures
 from enron_triage.features.groups import configured_groups
-from enron_triage.features.transform import FeatureTransform
-from enron_triage.policy.network import Policy
+from enron_triage.policy.gauss_legendre import path_points
 from enron_triage.records import Email
 
-_STEPS = 16  # midpoints of the path; the attributions then add up to within some percent of the difference
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from enron_triage.policy.network import Policy
 
 
 def explain(
-    policy: Policy,
-    transform: FeatureTransform,
+    fitted: FittedFeatures,
     emails: Sequence[Email],
-    dataset: Dataset,
-    features: Tensor,
-    actions: npt.NDArray[np.int64],
+    raw: Mapping[str, FloatArray | TokenArrays],
+    attributions: FloatArray,
+    gradients: FloatArray,
     count: int,
 ) -> list[list[Reason]]:
     """The strongest reasons for an action on each message.
 
     Parameters
     ----------
-    policy : Policy
-        The policy that decided, in evaluation mode.
-    transform : FeatureTransform
-        The transform that the features come from.
+    fitted : FittedFeatures
+        What the features come from.
     emails : sequence of Email
         The messages.
-    dataset : Dataset
+    raw : mapping of str to array or TokenArrays
         Their raw features.
-    features : Tensor, shape (messages, features)
-        Their features, on the policy's device.
-    actions : array of int, shape (messages,)
-        For each message the class index of the action to explain.
+    attributions : array of float32, shape (messages, features)
+        What each feature added: see `integrated_gradients`.
+    gradients : array of float32, shape (messages, features)
+        The mean gradients along the path.
     count : int
         How many reasons to give for each message, at most.
 
@@ -54,29 +51,30 @@ def explain(
         For each message its reasons, those with the greatest contribution, of either sign, first. The scores of the
         text are taken apart into their words.
     """
-    chosen = torch.from_numpy(actions).to(features.device)
-    attributions, gradients = (values.cpu() for values in integrated_gradients(policy, features, chosen))
-    groups = configured_groups(transform.settings)
-    sizes = [group.num_features(transform.states[name]) for name, group in groups.items()]
-    result = []
-    for row, email in enumerate(emails):
-        of_groups = zip(
-            groups.items(), torch.split(attributions[row], sizes), torch.split(gradients[row], sizes), strict=True
-        )
-        found = [
-            reason
-            for (name, group), added, slopes in of_groups
-            for reason in group.reasons(
-                email, dataset.raw[name][torch.tensor([row])], transform.states[name], added, slopes
-            )
-        ]
-        found.sort(key=lambda reason: -abs(reason.contribution))
-        result.append([_rounded(reason) for reason in found[:count]])
-    return result
+    result: list[list[Reason]] = [[] for _ in emails]
+    start = 0
+    for name, group in configured_groups(fitted.settings).items():
+        columns = slice(start, start := start + group.num_features(fitted.states[name]))
+        of_messages = zip(emails, _each(raw[name]), attributions[:, columns], gradients[:, columns], strict=True)
+        for reasons, (email, raw_of_one, added, slopes) in zip(result, of_messages, strict=True):
+            reasons += group.reasons(email, raw_of_one, fitted.states[name], added, slopes, count)
+    return [_strongest(reasons, count) for reasons in result]
 
 
-def _rounded(reason: Reason) -> Reason:
-    return msgspec.structs.replace(reason, contribution=round(reason.contribution, 4))
+def _each(raw: FloatArray | TokenArrays) -> Iterator[FloatArray | TokenArrays]:
+    """The raw features of each message alone."""
+    if isinstance(raw, TokenArrays):
+        buckets = np.split(raw.buckets, raw.lengths.cumsum()[:-1])
+        for row in range(len(raw.lengths)):
+            yield TokenArrays(buckets[row], raw.lengths[row : row + 1], raw.num_buckets)
+    else:
+        for row in range(len(raw)):
+            yield raw[row : row + 1]
+
+
+def _strongest(reasons: list[Reason], count: int) -> list[Reason]:
+    strongest = sorted(reasons, key=lambda reason: -abs(reason.contribution))[:count]
+    return [msgspec.structs.replace(reason, contribution=round(reason.contribution, 4)) for reason in strongest]
 
 
 def integrated_gradients(policy: Policy, features: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,10 +101,11 @@ def integrated_gradients(policy: Policy, features: Tensor, actions: Tensor) -> t
     gradients : Tensor, shape (messages, features)
         The mean gradients along the path: attributions are these times the features.
     """
-    total = torch.zeros_like(features)
-    for step in range(_STEPS):
-        point = (features * ((step + 0.5) / _STEPS)).requires_grad_()
+    import torch
+
+    gradients = torch.zeros_like(features)
+    for place, share in zip(*path_points(), strict=True):
+        point = (features * float(place)).requires_grad_()
         log_p = torch.log_softmax(policy.differentiable_logits(point), dim=1).gather(1, actions[:, None]).sum()
-        total += torch.autograd.grad(log_p, point)[0]
-    gradients = total / _STEPS
+        gradients += torch.autograd.grad(log_p, point)[0] * float(share)
     return gradients * features, gradients

@@ -15,19 +15,25 @@ from torch import Tensor
 
 from enron_triage import __version__
 from enron_triage.config.data import LabelConfig
-from enron_triage.errors import ArtifactError, UsageError
-from enron_triage.features.groups import GROUPS
+from enron_triage.errors import UsageError
 from enron_triage.features.transform import FeatureTransform
-from enron_triage.labels.schemes import SCHEMES
 from enron_triage.policy.calibration import Calibration
-from enron_triage.policy.decisions import RULES, Decision
-from enron_triage.policy.network import Policy, PolicySpec, new_policy
+from enron_triage.policy.decisions import Decision
+from enron_triage.policy.network import Policy, new_policy
 from enron_triage.policy.origin import Origin
+from enron_triage.policy.spec import PolicySpec
+from enron_triage.policy.trained import (
+    FORMAT,
+    TrainedPolicy,
+    check_features,
+    check_format,
+    check_parts,
+    damaged,
+    not_a_checkpoint,
+)
 from enron_triage.policy.validation import EpochMetrics
-from enron_triage.records import ACTIONS, Scheme
+from enron_triage.records import Scheme
 from enron_triage.runtime import artifacts
-
-_FORMAT = "enron_triage checkpoint 6"
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -86,6 +92,19 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     origin: Origin
     resume: dict[str, Any]
 
+    @property
+    def trained(self) -> TrainedPolicy:
+        """What prediction needs of it, as arrays in the same memory."""
+        return TrainedPolicy(
+            scheme=self.scheme,
+            label=self.label,
+            model=self.model,
+            weights={name: weight.numpy() for name, weight in self.weights.items()},
+            features=self.features.fitted,
+            calibration=self.calibration,
+            decision=self.decision,
+        )
+
     def policy(self, device: torch.device) -> Policy:
         """The policy with its weights, ready to predict.
 
@@ -121,7 +140,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     content = _with_shared_strings(msgspec.to_builtins(checkpoint, builtin_types=(Tensor,)), {})
     with artifacts.atomic_open(path) as file:
-        torch.save({"format": _FORMAT, "version": __version__, **content}, file)
+        torch.save({"format": FORMAT, "version": __version__, **content}, file)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -146,22 +165,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises whatever pickle, zipfile and its own code raise
-            raise UsageError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from None
-    made_by = str(content.get("format")) if isinstance(content, dict) else ""
-    if made_by != _FORMAT and made_by.startswith(_FORMAT.rstrip("0123456789")):
-        again = "train again with `triage sft`"
-        raise ArtifactError(path, "written by another version of this program", "{command} again", again)
-    if made_by != _FORMAT:
-        raise UsageError(f"{path}: not a checkpoint of this program; train one with `triage sft`")
+            raise not_a_checkpoint(path, error) from None
+    check_format(path, content)
     try:
         checkpoint = msgspec.convert(content, Checkpoint, dec_hook=_as_tensor)
         checkpoint.policy(torch.device("cpu"))
-        _check_features(checkpoint.features, checkpoint.model.inputs)
-        _check_decision(checkpoint.calibration, checkpoint.decision)
-        if checkpoint.scheme not in SCHEMES:
-            raise ValueError("an impossible scheme")
+        check_parts(checkpoint.trained)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise UsageError(f"{path}: a damaged checkpoint ({_first_line(error)})") from None
+        raise damaged(path, error) from None
     return checkpoint
 
 
@@ -191,31 +202,7 @@ def check_fit(path: Path, checkpoint: Checkpoint, scheme: Scheme, columns: int, 
             f"{path}: trained on scheme {checkpoint.scheme}, but {source} is labelled with {scheme}; "
             f"use --set label.scheme={checkpoint.scheme} through label, split and evaluate"
         )
-    check_features(path, checkpoint, columns)
-
-
-def check_features(path: Path, checkpoint: Checkpoint, columns: int) -> None:
-    """Refuse a checkpoint that was trained on other features than this version extracts.
-
-    Parameters
-    ----------
-    path : Path
-        The checkpoint's file, for the message.
-    checkpoint : Checkpoint
-        Its content.
-    columns : int
-        The number of features that this version extracts for the checkpoint's groups.
-
-    Raises
-    ------
-    UsageError
-        If the number of features differs.
-    """
-    if columns != checkpoint.model.inputs:
-        raise UsageError(
-            f"{path}: expects {checkpoint.model.inputs} features, this version extracts {columns} for "
-            f"{', '.join(checkpoint.features.settings.groups)}; train again with `triage sft`"
-        )
+    check_features(path, checkpoint.model, checkpoint.features.settings, columns)
 
 
 def _with_shared_strings(value: Any, known: dict[str, str]) -> Any:
@@ -234,29 +221,3 @@ def _as_tensor(kind: type, value: object) -> object:
     if not isinstance(value, kind):
         raise ValueError(f"a {type(value).__name__} where a {kind.__name__} belongs")
     return value
-
-
-def _check_features(features: FeatureTransform, inputs: int) -> None:
-    """Refuse normalisation that does not fit the weights."""
-    unknown = set(features.settings.groups) - set(GROUPS)
-    if unknown:
-        raise ValueError(f"the feature group {min(unknown)}, which this version does not have")
-    if len(features.class_prior) != len(ACTIONS) or features.num_features != inputs:
-        raise ValueError("features that do not fit its weights")
-
-
-def _check_decision(calibration: Calibration, decision: Decision) -> None:
-    """Refuse a calibration or decision rules that cannot be applied; a rule may be missing."""
-    if not (calibration.temperature > 0 and len(calibration.shift) == len(ACTIONS)):
-        raise ValueError("an impossible calibration")
-    unknown = sorted({*decision.offsets, decision.rule} - RULES.keys())
-    if unknown:
-        raise ValueError(f"the decision rule {unknown[0]}, which this version does not have")
-    if decision.rule not in decision.available:
-        raise ValueError(f"the decision rule {decision.rule} without its parameters")
-    if any(len(values) != len(ACTIONS) for values in decision.offsets.values()):
-        raise ValueError("decision rules that do not fit the actions")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from enron_triage.config.types import DeviceName
 from enron_triage.errors import UsageError
+from enron_triage.policy.array_layers import FloatArray
+from enron_triage.policy.attribution import integrated_gradients
 from enron_triage.policy.network import Policy
 
 
@@ -40,6 +44,49 @@ def predict_logits(
     ]
     policy.train(was_training)
     return torch.cat(logits)
+
+
+class DevicePolicy:
+    """A policy on a device, with the methods of `array_policy.ArrayPolicy`.
+
+    Parameters
+    ----------
+    policy : Policy
+        The policy, in evaluation mode.
+    device : torch.device
+        Where it is.
+    """
+
+    def __init__(self, policy: Policy, device: torch.device) -> None:
+        self._policy = policy
+        self._device = device
+
+    def logits(self, features: FloatArray) -> FloatArray:
+        """Logits of the actions: see `predict_logits`.
+
+        Parameters
+        ----------
+        features : array of float32, shape (messages, inputs)
+            The features.
+        """
+        logits: FloatArray = predict_logits(self._policy, torch.from_numpy(features).to(self._device)).numpy()
+        return logits
+
+    def integrated_gradients(
+        self, features: FloatArray, actions: npt.NDArray[np.int64]
+    ) -> tuple[FloatArray, FloatArray]:
+        """What each feature adds to the log-probability of an action: see `attribution.integrated_gradients`.
+
+        Parameters
+        ----------
+        features : array of float32, shape (messages, inputs)
+            The features.
+        actions : array of int, shape (messages,)
+            For each message the class index of the action to explain.
+        """
+        there = (torch.from_numpy(values).to(self._device) for values in (features, actions))
+        attributions, gradients = integrated_gradients(self._policy, *there)
+        return attributions.cpu().numpy(), gradients.cpu().numpy()
 
 
 def choose_device(name: DeviceName) -> torch.device:

@@ -10,47 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax, logsigmoid
 
-from enron_triage.config.types import DecisionStages, Fraction, NonNegativeInt, PositiveInt
 from enron_triage.policy.adapters import CalibrationLayer, ResidualAdapter, mlp
 from enron_triage.policy.side_by_side import side_by_side
+from enron_triage.policy.spec import RESPONSES, PolicySpec
 from enron_triage.policy.trees import Trees
-from enron_triage.records import ACTIONS, Action
-
-_RESPONSES = (Action.REPLY_NOW, Action.REPLY_LATER, Action.FORWARD)  # the first actions, in class order
-
-
-class PolicySpec(msgspec.Struct, kw_only=True, frozen=True):
-    """The form of a policy: what its weights must fit.
-
-    Attributes
-    ----------
-    inputs : int
-        The number of features.
-    hidden : tuple of int
-        The widths of the hidden layers of each network.
-    dropout : float, 0 <= dropout < 1
-        The probability with which a hidden unit is dropped in training.
-    stages : {"one", "two"}
-        ``one``: a softmax over the actions. ``two``: whether to respond (reply or forward), then which response, or
-        whether to archive or delete.
-    ensemble : int
-        The number of networks, which differ in their initial weights and dropout.
-    trees : int
-        The number of gradient-boosted trees, a further member; 0 for none. See `Policy.set_trees`.
-    nodes : int
-        The number of nodes of all trees together.
-    residuals : tuple of int
-        The widths of the residuals that post-training put on top: see `ResidualAdapter`.
-    """
-
-    inputs: PositiveInt
-    hidden: tuple[PositiveInt, ...]
-    dropout: Fraction
-    stages: DecisionStages = "one"
-    ensemble: PositiveInt = 1
-    trees: NonNegativeInt = 0
-    nodes: NonNegativeInt = 0
-    residuals: tuple[PositiveInt, ...] = ()
+from enron_triage.records import ACTIONS
 
 
 class Policy(nn.Module):
@@ -229,7 +193,7 @@ class Policy(nn.Module):
 def _two_stages(outputs: Tensor) -> Tensor:
     """Log-probabilities of the actions from three decisions: respond or not, which response, archive or delete."""
     respond, which = outputs[..., :1], outputs[..., 1:]
-    response, aside = which[..., : len(_RESPONSES)], which[..., len(_RESPONSES) :]
+    response, aside = which[..., : len(RESPONSES)], which[..., len(RESPONSES) :]
     return torch.cat(
         [logsigmoid(respond) + log_softmax(response, dim=-1), logsigmoid(-respond) + log_softmax(aside, dim=-1)],
         dim=-1,

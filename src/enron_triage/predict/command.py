@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO
-
-import msgspec
 
 from enron_triage.config.paths import evaluated_checkpoint, other_checkpoints
 from enron_triage.config.schema import Config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.mail.reading import read_mailbox, read_messages
+from enron_triage.predict.parallel import Predictor, predicted_lines
 from enron_triage.predict.triage import Triage
-from enron_triage.records import Email, ParseError
+from enron_triage.records import Email, LabeledEmail, ParseError
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 1000  # messages predicted at once
+_BATCH = 64  # messages read at once, so that the first line comes soon
 _OUTCOMES = ("predicted", "sent by the owner", "unreadable")
 
 
@@ -62,30 +61,44 @@ def run(
     others = "" if checkpoint.exists() else other_checkpoints(checkpoint, Path(config.checkpoint_dir))
     if others:
         raise UsageError(f"{checkpoint}: no such file; {others}")
-    triage = Triage.load(checkpoint, config.device, config.decision.rule)
+    predictor = Predictor.of(checkpoint, config.device, config.decision.rule, reasons)
+    triage = predictor.triage()
     if SCHEMES[triage.scheme].leak_note is not None:
         logger.warning(
             "the checkpoint was trained on scheme %s, whose labels leak: it does not tell what one does", triage.scheme
         )
-    encode = msgspec.json.Encoder().encode
     counts: Counter[str] = Counter()
     known = read_mailbox(mailbox, config.pool) if mailbox else []
-    # In a mailbox, the messages count as each other's past, so all are predicted together.
-    size = _BATCH if mailbox is None else None
-    messages = read_messages(paths)
+    records = _records(triage, read_messages(paths), known, owner, counts)
+    # Other processes would share a GPU, and those of a cluster may not see the checkpoint.
+    alone = config.device not in ("auto", "cpu") or isinstance(config.pool, str)
+    for lines in predicted_lines(triage, predictor, records, 1 if alone else int(config.pool)):
+        output.write(lines)
+        output.flush()
+    if not counts["predicted"]:
+        raise TriageError(f"{', '.join(paths)}: no message to predict ({_listed(counts)})")
+    logger.info("%s", _listed(counts))
+
+
+def _records(
+    triage: Triage,
+    messages: Iterator[Email | ParseError],
+    known: Sequence[Email],
+    owner: Sequence[str],
+    counts: Counter[str],
+) -> Iterator[LabeledEmail]:
+    """The messages that there is something to predict for, with their history; counts all."""
+    # In a mailbox, the messages count as each other's past, so all are looked at together.
+    size = None if known else _BATCH
     while chunk := list(islice(messages, size)):
         emails = [message for message in chunk if isinstance(message, Email)]
         for error in (message for message in chunk if isinstance(message, ParseError)):
             logger.warning("%s: %s", error.path, error.error)
             counts["unreadable"] += 1
-        for prediction in triage.predict(emails, mailbox=known, owner=owner, reasons=reasons):
-            counts["predicted" if prediction else "sent by the owner"] += 1
-            if prediction is not None:
-                output.write(encode(prediction) + b"\n")
-        output.flush()
-    if not counts["predicted"]:
-        raise TriageError(f"{', '.join(paths)}: no message to predict ({_listed(counts)})")
-    logger.info("%s", _listed(counts))
+        for record in triage.records(emails, mailbox=known, owner=owner):
+            counts["predicted" if record else "sent by the owner"] += 1
+            if record is not None:
+                yield record
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -73,7 +73,7 @@ def record_without_mailbox(email: Email, owner: Collection[str]) -> LabeledEmail
         action=None,
         response_seconds=None,
         evidence=Evidence(rule="none", sent_path=None, folders=[]),
-        history=history.snapshot_before(email, email.timestamp or 0),
+        history=history.snapshot_before(email, max(email.timestamp or 0, 0)),  # an empty one is the same at any time
         scheme="received",
     )
 

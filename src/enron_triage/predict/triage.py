@@ -7,19 +7,19 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
-from torch import Tensor
 
 from enron_triage.config.training import RuleName
 from enron_triage.config.types import DeviceName
-from enron_triage.features.dataset import Dataset, extract_dataset
-from enron_triage.features.feature_group import Reason
+from enron_triage.features.extract import extract_records
+from enron_triage.features.feature_group import FloatArray as FloatInputs
+from enron_triage.features.feature_group import Reason, TokenArrays
+from enron_triage.features.groups import configured_groups
 from enron_triage.mail.message import parse_message
 from enron_triage.policy import probability_metrics
 from enron_triage.policy.attribution import explain
-from enron_triage.policy.checkpoint import Checkpoint, check_features, load_checkpoint
-from enron_triage.policy.inference import choose_device, predict_logits
 from enron_triage.policy.metrics import FloatArray
+from enron_triage.policy.trained import TrainedPolicy, check_features
+from enron_triage.predict.engines import Engine, load_policy
 from enron_triage.predict.new_mail import record_without_mailbox, records_in_mailbox
 from enron_triage.records import ACTION_NAMES, Email, LabeledEmail
 
@@ -56,10 +56,10 @@ class Triage:
 
     Parameters
     ----------
-    checkpoint : Checkpoint
+    trained : TrainedPolicy
         What training wrote.
-    device : torch.device
-        Where the policy computes.
+    engine : Engine
+        What computes the policy.
     rule : str, optional
         The decision rule, by default the checkpoint's own.
 
@@ -69,14 +69,13 @@ class Triage:
         The label scheme that the policy was trained on.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, rule: RuleName | None = None) -> None:
-        self.scheme = checkpoint.scheme
-        self._label = checkpoint.label
-        self._transform = checkpoint.features
-        self._calibration = checkpoint.calibration
-        self._decision = checkpoint.decision.with_rule(rule)
-        self._policy = checkpoint.policy(device)
-        self._device = device
+    def __init__(self, trained: TrainedPolicy, engine: Engine, rule: RuleName | None = None) -> None:
+        self.scheme = trained.scheme
+        self._label = trained.label
+        self._features = trained.features
+        self._calibration = trained.calibration
+        self._decision = trained.decision.with_rule(rule)
+        self._engine = engine
 
     @classmethod
     def load(cls, path: str | Path, device: DeviceName = "cpu", rule: RuleName | None = None) -> Triage:
@@ -87,7 +86,8 @@ class Triage:
         path : str or Path
             The checkpoint's file.
         device : str
-            Where the policy computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
+            Where the policy computes: ``cpu``, or, by means of torch, ``cuda``, ``cuda:1`` or ``mps``. ``auto`` is
+            ``cpu``: a policy of this size predicts faster than torch is imported.
         rule : str, optional
             The decision rule, by default the checkpoint's own.
 
@@ -96,9 +96,9 @@ class Triage:
         UsageError
             If it is missing, damaged, or made for other features than this version's.
         """
-        checkpoint = load_checkpoint(Path(path))
-        triage = cls(checkpoint, choose_device(device), rule)
-        check_features(Path(path), checkpoint, len(triage._transform.columns))
+        trained, engine = load_policy(Path(path), device)
+        triage = cls(trained, engine, rule)
+        check_features(Path(path), trained.model, trained.features.settings, len(trained.features.columns))
         return triage
 
     def predict(
@@ -128,19 +128,34 @@ class Triage:
         list of Prediction or None
             In the order of `emails`; None for what the owner sent.
         """
+        records = self.records(emails, mailbox=mailbox, owner=owner)
+        predictions = iter(self.predict_records([record for record in records if record is not None], reasons))
+        return [None if record is None else next(predictions) for record in records]
+
+    def records(
+        self, emails: Sequence[Email | bytes], *, mailbox: Iterable[Email] = (), owner: Collection[str] = ()
+    ) -> list[LabeledEmail | None]:
+        """New messages with what is known of their history: the first half of `predict`.
+
+        Parameters
+        ----------
+        emails, mailbox, owner
+            As for `predict`.
+
+        Returns
+        -------
+        list of LabeledEmail or None
+            In the order of `emails`; None for what the owner sent.
+        """
         parsed = [_parsed(email, number) if isinstance(email, bytes) else email for number, email in enumerate(emails)]
         addresses = frozenset(address.lower() for address in owner)
         known = list(mailbox)
-        if known:
-            records = records_in_mailbox(parsed, known, addresses, self._label)
-        else:
-            records = [record_without_mailbox(email, addresses) for email in parsed]
-        predictions = iter(self._predict([record for record in records if record is not None], reasons))
+        if not known:
+            return [record_without_mailbox(email, addresses) for email in parsed]
+        records = records_in_mailbox(parsed, known, addresses, self._label)
         return [
             # The record may be a copy from the mailbox; the prediction names the message that was asked about.
-            None
-            if record is None
-            else msgspec.structs.replace(next(predictions), path=email.path, message_id=email.message_id)
+            record and msgspec.structs.replace(record, path=email.path, message_id=email.message_id)
             for email, record in zip(parsed, records, strict=True)
         ]
 
@@ -157,26 +172,42 @@ class Triage:
         array of float, shape (records, actions)
             In class order.
         """
-        return self._log_probabilities(self._features(records)[1])
+        return self._log_probabilities(self._inputs(records)[1])
 
-    def _features(self, records: Sequence[LabeledEmail]) -> tuple[Dataset, Tensor]:
-        dataset = extract_dataset(records, self._transform.settings)
-        return dataset, self._transform.transform(dataset).to(self._device)
+    def _inputs(self, records: Sequence[LabeledEmail]) -> tuple[dict[str, FloatInputs | TokenArrays], FloatInputs]:
+        """The raw features of messages, and what the policy sees of them."""
+        settings = self._features.settings
+        raw = extract_records(records, tuple(configured_groups(settings)), settings).raw
+        return raw, self._features.transform(raw)
 
-    def _log_probabilities(self, features: Tensor) -> FloatArray:
-        return self._calibration.log_probabilities(predict_logits(self._policy, features).numpy())
+    def _log_probabilities(self, inputs: FloatInputs) -> FloatArray:
+        return self._calibration.log_probabilities(self._engine.logits(inputs))
 
-    def _predict(self, records: Sequence[LabeledEmail], reasons: int) -> list[Prediction]:
+    def predict_records(self, records: Sequence[LabeledEmail], reasons: int = 0) -> list[Prediction]:
+        """Predict for messages whose history is known: the second half of `predict`.
+
+        Parameters
+        ----------
+        records : sequence of LabeledEmail
+            The messages; their actions are not looked at.
+        reasons : int >= 0
+            How many reasons to give for each prediction.
+
+        Returns
+        -------
+        list of Prediction
+            In the order of the records.
+        """
         if not records:
             return []
-        dataset, features = self._features(records)
-        log_p = self._log_probabilities(features)
+        raw, inputs = self._inputs(records)
+        log_p = self._log_probabilities(inputs)
         probabilities = np.exp(log_p)
         actions = self._decision.decide(log_p)
         reply = probability_metrics.reply_probability(probabilities)
         why: list[list[Reason]] = [[] for _ in records]
         if reasons:
-            why = explain(self._policy, self._transform, records, dataset, features, actions, reasons)
+            why = explain(self._features, records, raw, *self._engine.integrated_gradients(inputs, actions), reasons)
         return [
             Prediction(
                 path=record.path,

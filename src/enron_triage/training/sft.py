@@ -28,8 +28,9 @@ from enron_triage.policy.adapters import CalibrationLayer
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.metrics import FloatArray
-from enron_triage.policy.network import Policy, PolicySpec, new_policy
+from enron_triage.policy.network import Policy, new_policy
 from enron_triage.policy.origin import Origin
+from enron_triage.policy.spec import PolicySpec
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import distributed
