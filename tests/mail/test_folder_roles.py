@@ -1,7 +1,7 @@
 import pytest
 
 from enron_triage.config.data import FoldersConfig
-from enron_triage.labels.folders import FolderRoles
+from enron_triage.mail.folder_roles import FolderRoles
 from enron_triage.records import Email
 
 
