@@ -50,7 +50,8 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     folder : str
         The folders between the mailbox and the file, joined by ``/``; empty at the top.
     labels : list of str
-        The Gmail labels, if the export has them (``Archived`` where it names none); not the labels that a policy learns.
+        The Gmail labels, if the export has them (``Archived`` where it names none); not the labels that a policy
+        learns.
     message_id : str
         The Message-ID header (RFC 5322); empty if there is none.
     date : str or None

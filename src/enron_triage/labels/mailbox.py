@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from enron_triage.config.data import LabelConfig
+from enron_triage.labels.owner import Owner, owner_addresses
 from enron_triage.mail.folder_names import Role
 from enron_triage.mail.folder_roles import FolderRoles
 from enron_triage.mail.modified_utf7 import decode_modified_utf7
-from enron_triage.labels.owner import Owner, owner_addresses
 from enron_triage.records import Email
 
 _DEAD = frozenset({"deleted", "expunged"})  # flags of a copy that its program no longer shows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# https://cr.yp.to/proto/maildir.html: "info" is ":2," and letters; lower-case letters are keywords of Dovecot and Courier.
+# https://cr.yp.to/proto/maildir.html: "info" is ":2," and letters; those in lower case are keywords (Dovecot, Courier).
 # Where a file's name must not hold a colon, programs write another sign, or an escape.
 _MAILDIR_INFO = re.compile(r"(?:^|/)(?:cur|new)/[^/]*?(?:[^\w/]|_|%3[Aa])2,(\w*)(?:\.eml)?$")
 _MAILDIR = {"R": "replied", "P": "forwarded", "T": "deleted", "D": "draft"}

@@ -21,7 +21,7 @@ Role = Literal["sent", "deleted", "junk", "inbox", "drafts", "system", "filing"]
 # Their digests, so that labels made with other tables are out of date as after a change of code; a test compares them.
 TABLES = {
     "imapflow.json": "14419deab1382cd250967448027961059a5031ef02b45a2ad0f683892e55839f",
-    "names.toml": "b7055476e4c835a3813666ca7ea109d4ee50fdfb3151152dc1ce07bb1654dc26",
+    "names.toml": "ddaf5ef99d0274e1a7fd6c36c0fe9517acd5650278547f7ea24c6dd46e23e571",
 }
 _FOLDER = Path(__file__).parent
 _ROLES: tuple[Role, ...] = ("sent", "deleted", "junk", "inbox", "drafts", "system")
@@ -36,11 +36,11 @@ _GMAIL: dict[str, Role] = {
 # Words of rare languages that are other words in common ones.
 _MISLEADING = frozenset({"aika", "kaset", "lasa", "padala", "kanta", "titaq", "seq", "kest"})
 _LEAST_PLAIN = 6  # letters; shorter names without their accents are other words ("Koš" and the island of Kos)
+_LONGEST = 255  # characters, as in a file system; a label comes from a header
 # Letters that Unicode does not take apart, though people leave their marks out.
 _PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ё": "е"})
 
 
-@functools.lru_cache(maxsize=4096)
 def fold(name: str) -> str:
     """A name without what does not count when names are compared.
 
@@ -53,8 +53,14 @@ def fold(name: str) -> str:
     -------
     str
         Its letters, marks and digits, without case, width, spaces and punctuation; and without accents, if at least six
-        letters are left.
+        letters are left. What is longer than any name of a folder is cut, and has
+        dots at its end, so that it is not one.
     """
+    return _fold(name) if len(name) <= _LONGEST else _fold(name[:_LONGEST]) + "..."
+
+
+@functools.lru_cache(maxsize=4096)
+def _fold(name: str) -> str:
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", decode_modified_utf7(name)).casefold())
     text = "".join(sign for sign in text if sign.isalnum() or unicodedata.category(sign)[0] == "M")
     if text.isascii() or len(text) < _LEAST_PLAIN:
