@@ -54,7 +54,8 @@ def status_flags(path: str, headers: Mapping[str, str], raw: bytes = b"") -> lis
         return sorted({_MAILDIR[letter] for letter in info[1] if letter in _MAILDIR})
     flags = {_X_STATUS[letter] for letter in headers.get("x-status", "") if letter in _X_STATUS}
     flags |= {_STATUS[letter] for letter in headers.get("status", "") if letter in _STATUS}
-    flags |= {_KEYWORDS[word] for word in headers.get("x-keywords", "").lower().split() if word in _KEYWORDS}
+    keywords = f"{headers.get('x-keywords', '')} {headers.get('x-mozilla-keys', '')}".lower().split()
+    flags |= {_KEYWORDS[word] for word in keywords if word in _KEYWORDS}
     flags |= _of_bits(headers.get("x-mozilla-status", ""), _MOZILLA)
     flags |= _of_bits(headers.get("x-mozilla-status2", ""), _MOZILLA_2)
     flags |= _of_bits(headers.get("x-evolution", "").rpartition("-")[2], _EVOLUTION)
