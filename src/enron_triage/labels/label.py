@@ -18,6 +18,7 @@ import msgspec
 from enron_triage.config.data import LabelConfig
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
+from enron_triage.labels.folders import MailboxFolders, folder_rows
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.pipeline import stage_run
@@ -30,6 +31,7 @@ from enron_triage.stage_run import Result, StageRun
 
 logger = logging.getLogger(__name__)
 
+_MAX_SHOWN = 3  # mailboxes with their problem in the log
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -48,6 +50,10 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
         As in `Labeled`.
     owner_known : bool
         As in `Labeled`.
+    folders : MailboxFolders
+        Its folders by role.
+    problem : str or None
+        Why it was left out; None if it was labelled.
     """
 
     user: str
@@ -57,6 +63,8 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
     dropped: Counter[str]
     links: Counter[str]
     owner_known: bool
+    folders: MailboxFolders
+    problem: str | None = None
 
 
 class Totals(msgspec.Struct, kw_only=True):
@@ -70,6 +78,12 @@ class Totals(msgspec.Struct, kw_only=True):
         As in `EncodedMailbox`, added up.
     ownerless : list of str
         The mailboxes whose owner is not known.
+    inboxless : list of str
+        The mailboxes in which no folder counts as the inbox.
+    folders : list of MailboxFolders
+        The folders of each mailbox that was labelled.
+    left_out : dict of str to str
+        Why each of the other mailboxes was not, by name.
     """
 
     labeled: int = 0
@@ -78,6 +92,9 @@ class Totals(msgspec.Struct, kw_only=True):
     dropped: Counter[str] = msgspec.field(default_factory=Counter)
     links: Counter[str] = msgspec.field(default_factory=Counter)
     ownerless: list[str] = []
+    inboxless: list[str] = []
+    folders: list[MailboxFolders] = []
+    left_out: dict[str, str] = {}
 
     def add(self, mailbox: EncodedMailbox) -> None:
         """Add the counts of one mailbox.
@@ -92,6 +109,12 @@ class Totals(msgspec.Struct, kw_only=True):
         self.actions += mailbox.actions
         self.dropped += mailbox.dropped
         self.links += mailbox.links
+        if mailbox.problem is not None:
+            self.left_out[mailbox.user] = mailbox.problem
+            return
+        self.folders.append(mailbox.folders)
+        if "inbox" not in mailbox.folders.roles:
+            self.inboxless.append(mailbox.user)
         if not mailbox.owner_known:
             self.ownerless.append(mailbox.user)
 
@@ -126,13 +149,10 @@ def run(config: Config) -> Result:
             actions={action: totals.actions[action] for action in ACTIONS},
             dropped=dict(sorted(totals.dropped.items())),
             links=dict(sorted(totals.links.items())),
+            folders=dict(folder_rows(totals.folders)),
+            left_out=sorted(totals.left_out),
         )
-    if totals.ownerless:
-        logger.warning(
-            "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
-            len(totals.ownerless),
-            ", ".join(totals.ownerless[:3]),
-        )
+    _warn(totals, uses_roles=SCHEMES[config.label.scheme].uses_roles)
     return Result(stage="label", table=_table(counts), data=counts)
 
 
@@ -148,7 +168,13 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
     span : Span
         Where in the artifact the mailbox is.
     """
-    labeled = label_mailbox(artifacts.read_span(source, span, Email), config)
+    emails = list(artifacts.read_span(source, span, Email))
+    folders = MailboxFolders.of(emails, config.folders)
+    problem = folders.why_not_labeled(config.folders) if SCHEMES[config.scheme].uses_roles else None
+    if problem is None:
+        labeled = label_mailbox(emails, config)
+    else:
+        labeled = Labeled(records=[], dropped=Counter(unknown_folders=len(emails)))
     return EncodedMailbox(
         user=span.user,
         labeled=[_ENCODER.encode(record) for record in labeled.records if record.action],
@@ -157,6 +183,8 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
         dropped=labeled.dropped,
         links=labeled.links,
         owner_known=labeled.owner_known,
+        folders=folders,
+        problem=problem,
     )
 
 
@@ -187,7 +215,12 @@ def _write_labels(stage: StageRun, spans: Sequence[Span]) -> Totals:
             unacted.write_many(b",\n".join(mailbox.unacted), len(mailbox.unacted))
             totals.add(mailbox)
             bar.update(span.count)
-        if not totals.labeled:  # raised before the writers close, so that the old files stay
+        # Raised before the writers close, so that the old files stay.
+        if totals.left_out and not totals.folders:
+            user, problem = next(iter(totals.left_out.items()))
+            others = f" (and {len(totals.left_out) - 1:,} other mailboxes)" if len(totals.left_out) > 1 else ""
+            raise UsageError(f"{source}: mailbox {user}{others}: {problem}")
+        if not totals.labeled:
             raise UsageError(
                 f"{source}: no message could be labelled ({totals.dropped.total()} dropped, "
                 f"{totals.unacted} without an action); check label.folders against the mailbox's folders"
@@ -195,12 +228,35 @@ def _write_labels(stage: StageRun, spans: Sequence[Span]) -> Totals:
     return totals
 
 
+def _warn(totals: Totals, *, uses_roles: bool) -> None:
+    """Say in the log which mailboxes were not labelled, or not as their owners may expect."""
+    left_out = list(totals.left_out)
+    for user in left_out[:_MAX_SHOWN]:
+        logger.warning("mailbox %s is left out: %s", user, totals.left_out[user])
+    if len(left_out) > _MAX_SHOWN:
+        others = left_out[_MAX_SHOWN:]
+        logger.warning("%d more mailboxes are left out, for the like: %s", len(others), ", ".join(others))
+    if totals.ownerless:
+        logger.warning(
+            "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
+            len(totals.ownerless),
+            ", ".join(totals.ownerless[:_MAX_SHOWN]),
+        )
+    if totals.inboxless and uses_roles:
+        logger.warning(
+            "%d mailboxes have no folder that counts as the inbox (%s), so that any other folder counts as filed mail; "
+            "set label.folders.inbox if it has another name",
+            len(totals.inboxless),
+            ", ".join(totals.inboxless[:_MAX_SHOWN]),
+        )
+
+
 def _table(counts: Mapping[str, object]) -> str:
     lines = [f"scheme {counts['scheme']}: {counts['records']:,} records, {counts['labeled']:,} labelled"]
     leak_note = SCHEMES[str(counts["scheme"])].leak_note
     if leak_note is not None:
         lines.append(leak_note)
-    sections = (("action", "actions"), ("not labelled", "dropped"), ("sent mail", "links"))
+    sections = (("folder", "folders"), ("action", "actions"), ("not labelled", "dropped"), ("sent mail", "links"))
     for title, key in sections:
         values = counts[key]
         assert isinstance(values, dict)
