@@ -105,5 +105,6 @@ class _Record(msgspec.Struct):
 
     @property
     def answered(self) -> int | None:
-        known = self.timestamp is not None and self.response_seconds is not None
-        return self.timestamp + self.response_seconds if known else None
+        if self.timestamp is None or self.response_seconds is None:
+            return None
+        return self.timestamp + self.response_seconds

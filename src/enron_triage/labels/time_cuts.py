@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from enron_triage.labels.columns import IntArray
 
@@ -70,7 +71,7 @@ def _halved(window: int) -> Iterator[int]:
     yield 0
 
 
-def _cuts(times: IntArray, shares: IntArray, needed: int, gap: int) -> Cuts:
+def _cuts(times: IntArray, shares: npt.NDArray[np.float64], needed: int, gap: int) -> Cuts:
     """The cuts by the shares, each earlier where fewer messages than needed would follow it."""
     last = len(times) - 1
     first, second = (min(int(len(times) * share), last) for share in shares)

@@ -247,7 +247,7 @@ def _check_features(features: FeatureTransform, inputs: int) -> None:
 
 def _check_decision(calibration: Calibration, decision: Decision) -> None:
     """Refuse a calibration or decision rules that cannot be applied; a rule may be missing."""
-    if not (calibration.temperature > 0 and len(calibration.shift) == len(ACTIONS)):
+    if not (calibration.temperature > 0 and len(calibration.shift) == len(ACTIONS) and calibration.has_possible_prior):
         raise ValueError("an impossible calibration")
     unknown = sorted({*decision.offsets, decision.rule} - RULES.keys())
     if unknown:

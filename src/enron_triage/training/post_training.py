@@ -16,9 +16,11 @@ from torch import Tensor
 
 from enron_triage.config.schema import Config
 from enron_triage.config.training import PostTrainingConfig, TrainingConfig
+from enron_triage.policy.calibration import Evidence
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
+from enron_triage.records import ACTIONS
 from enron_triage.stage_run import Result, StageRun
 from enron_triage.training.policy_gradient import entropy, kl_divergence
 from enron_triage.training.preferences import Pairs
@@ -63,6 +65,9 @@ class PostTrainingObjective(Objective):
         self.train, self.val = setup.train, setup.val
         self.policy = setup.policy
         self.device = setup.features.device
+        counts = torch.bincount(self.train.targets, minlength=len(ACTIONS)).tolist()
+        start = msgspec.structs.replace(setup.checkpoint.calibration, temperature=1.0)  # it is a layer of the policy
+        self.evidence = Evidence.of_start(start, counts)
 
     def validate(self) -> ValidationMetrics:
         """Of the policy's own probabilities, with the mean KL divergence to the reference and the mean entropy."""
@@ -84,6 +89,7 @@ class PostTrainingObjective(Objective):
             self.config.decision,
             self.config.rewards.costs,
             self.setup.checkpoint.features.class_prior,
+            self.evidence,
         )
         log_p = torch.log_softmax(logits, dim=1)
         kl, entropies = kl_divergence(log_p, self.setup.val_reference.cpu()), entropy(log_p)
