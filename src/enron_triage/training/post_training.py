@@ -203,7 +203,11 @@ def compared_result(name: str, settings: TrainingConfig, outcome: TrainingOutcom
     best, select_by = outcome.best, settings.select_by
     improved = selection_score(best.validation, select_by) > selection_score(outcome.before, select_by)
     if not improved:
-        logger.warning("%s: no epoch is better on validation, by %s, than the policy it began with", name, select_by)
+        logger.warning(
+            "%s: no epoch is better on validation, by %s, than the policy it began with: rather go on with that one",
+            name,
+            select_by,
+        )
     collapsed = [metrics.epoch for metrics in outcome.history if metrics.validation.collapsed]
     data = {
         **outcome.counts,

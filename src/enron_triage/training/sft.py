@@ -36,6 +36,7 @@ from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, vali
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import distributed
 from enron_triage.stage_run import Result, StageRun
+from enron_triage.training.enough_to_learn import check_enough
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.fitted_parts import fitted_transform, fitted_trees
 from enron_triage.training.losses import LOSSES
@@ -77,7 +78,7 @@ def run(config: Config) -> Result:
             train, val = initial.train, initial.val
         for name, dataset in (("train", train), ("val", val)):
             _check_scheme(config, stage, name, dataset)
-        _warn_of_absent_actions(train)
+        check_enough(stage.inputs["train"], train, starts_trained=initial is not None)
         warn_of_few_messages("sft", len(val))
         return SftObjective(config, train, val, device, initial)
 
@@ -271,13 +272,6 @@ def _check_scheme(config: Config, stage: StageRun, name: str, dataset: Dataset) 
             f"{config.label.scheme}; run `triage label` and `triage split` again, or use "
             f"--set label.scheme={dataset.scheme}"
         )
-
-
-def _warn_of_absent_actions(train: Dataset) -> None:
-    counts = torch.bincount(train.targets, minlength=len(ACTIONS)).tolist()
-    absent = [action for action, count in zip(ACTIONS, counts, strict=True) if not count]
-    if absent:
-        logger.warning("no training message has the action %s: it cannot be learned", ", ".join(absent))
 
 
 def _result(outcome: TrainingOutcome) -> Result:
