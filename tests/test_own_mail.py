@@ -162,4 +162,4 @@ def test_two_months_of_own_mail_are_enough_to_go_on_from_a_policy_trained_on_oth
     assert figures["improved"] == (figures["validation"]["val_loss"] < figures["before"]["val_loss"])
     calibration = load_checkpoint(tmp_path / "checkpoints" / "best_sft.pt").calibration
     assert 0.3 < calibration.temperature < 3
-    assert 0 < calibration.probabilities(np.eye(5) * 1e4).min()
+    assert calibration.probabilities(np.eye(5) * 1e4).min() > 0

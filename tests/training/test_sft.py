@@ -351,7 +351,7 @@ def test_a_warm_start_on_few_messages_is_no_worse_without_a_word(folder, labelle
         assert "to learn from" not in caplog.text
         calibration = load_checkpoint(folder / f"warm{count}" / "best_sft.pt").calibration
         assert 0.3 < calibration.temperature < 3
-        assert 0 < calibration.probabilities(np.eye(5) * 1e4).min()
+        assert calibration.probabilities(np.eye(5) * 1e4).min() > 0
 
 
 def test_a_warm_start_that_was_killed_is_resumed_to_the_same_bytes(folder, labelled, monkeypatch):

@@ -37,8 +37,8 @@ def check_enough(path: Path, train: Dataset, *, starts_trained: bool) -> None:
     if len(absent) == len(ACTION_NAMES) - 1:
         (only,) = set(ACTION_NAMES) - set(absent)
         raise UsageError(
-            f"{path}: holds only one action, {only} ({len(train):,} messages): there is nothing to choose between; give "
-            "mail with which the owner did different things (is the folder of sent mail there?), or predict with a "
+            f"{path}: holds only one action, {only} ({len(train):,} messages): there is nothing to choose between; "
+            "give mail with which the owner did different things (is the folder of sent mail there?), or predict with a "
             "policy that was trained on other mail"
         )
     if absent:
