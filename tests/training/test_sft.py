@@ -467,8 +467,9 @@ def test_every_combination_of_loss_weights_and_sampler_trains(folder):
 
 
 def test_messages_that_all_have_the_same_action_are_refused_with_that_sentence(folder, message):
-    write(folder / "data" / "train.json", [message(n, Action.ARCHIVE) for n in range(30)])
-    with pytest.raises(UsageError, match=r"train\.json: holds only one action, archive \(30 messages\): .*; give mail"):
+    for name, count in (("train", 30), ("val", 5)):
+        write(folder / "data" / f"{name}.json", [message(n, Action.ARCHIVE) for n in range(count)])
+    with pytest.raises(UsageError, match=r"train\.json: holds only one action, archive \(30 messages\).*; give mail"):
         sft.run(config_of(folder))
     assert not (folder / "checkpoints" / "best_sft.pt").exists()
 

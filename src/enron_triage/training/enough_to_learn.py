@@ -15,31 +15,31 @@ from enron_triage.records import ACTION_NAMES
 logger = logging.getLogger(__name__)
 
 
-def check_enough(path: Path, train: Dataset, *, starts_trained: bool) -> None:
+def check_enough(path: Path, train: Dataset, val: Dataset, *, starts_trained: bool) -> None:
     """Refuse messages that all have the same action, and say in a line each what cannot be learned well.
 
     Parameters
     ----------
     path : Path
-        The file of the split, for the message.
-    train : Dataset
-        Its messages.
+        The file of the train split, for the message.
+    train, val : Dataset
+        The messages to train and validate on.
     starts_trained : bool
         Whether training goes on from a trained policy, for which few messages are enough.
 
     Raises
     ------
     UsageError
-        If there is only one action.
+        If both hold only one action.
     """
     counts = torch.bincount(train.targets, minlength=len(ACTION_NAMES)).tolist()
     absent = [action for action, count in zip(ACTION_NAMES, counts, strict=True) if not count]
-    if len(absent) == len(ACTION_NAMES) - 1:
-        (only,) = set(ACTION_NAMES) - set(absent)
+    actions = torch.cat([train.targets, val.targets]).unique().tolist()
+    if len(actions) == 1:
         raise UsageError(
-            f"{path}: holds only one action, {only} ({len(train):,} messages): there is nothing to choose between; "
-            "give mail with which the owner did different things (is the folder of sent mail there?), or predict with a "
-            "policy that was trained on other mail"
+            f"{path}: holds only one action, {ACTION_NAMES[actions[0]]} ({len(train):,} messages), and so does "
+            "validation: there is nothing to choose between; give mail with which the owner did different things (is "
+            "the folder of sent mail there?), or predict with a policy that was trained on other mail"
         )
     if absent:
         logger.warning("no training message has the action %s: it cannot be learned", ", ".join(absent))

@@ -78,7 +78,7 @@ def run(config: Config) -> Result:
             train, val = initial.train, initial.val
         for name, dataset in (("train", train), ("val", val)):
             _check_scheme(config, stage, name, dataset)
-        check_enough(stage.inputs["train"], train, starts_trained=initial is not None)
+        check_enough(stage.inputs["train"], train, val, starts_trained=initial is not None)
         warn_of_few_messages("sft", len(val))
         return SftObjective(config, train, val, device, initial)
 
