@@ -34,10 +34,10 @@ def check_enough(path: Path, train: Dataset, val: Dataset, *, starts_trained: bo
     """
     counts = torch.bincount(train.targets, minlength=len(ACTION_NAMES)).tolist()
     absent = [action for action, count in zip(ACTION_NAMES, counts, strict=True) if not count]
-    actions = torch.cat([train.targets, val.targets]).unique().tolist()
+    actions = {*train.targets.tolist(), *val.targets.tolist()}
     if len(actions) == 1:
         raise UsageError(
-            f"{path}: holds only one action, {ACTION_NAMES[actions[0]]} ({len(train):,} messages), and so does "
+            f"{path}: holds only one action, {ACTION_NAMES[min(actions)]} ({len(train):,} messages), and so does "
             "validation: there is nothing to choose between; give mail with which the owner did different things (is "
             "the folder of sent mail there?), or predict with a policy that was trained on other mail"
         )
