@@ -65,9 +65,6 @@ class PostTrainingObjective(Objective):
         self.train, self.val = setup.train, setup.val
         self.policy = setup.policy
         self.device = setup.features.device
-        counts = torch.bincount(self.train.targets, minlength=len(ACTIONS)).tolist()
-        start = msgspec.structs.replace(setup.checkpoint.calibration, temperature=1.0)  # it is a layer of the policy
-        self.evidence = Evidence.of_start(start, counts)
 
     def validate(self) -> ValidationMetrics:
         """Of the policy's own probabilities, with the mean KL divergence to the reference and the mean entropy."""
@@ -89,12 +86,17 @@ class PostTrainingObjective(Objective):
             self.config.decision,
             self.config.rewards.costs,
             self.setup.checkpoint.features.class_prior,
-            self.evidence,
+            self._evidence(),
         )
         log_p = torch.log_softmax(logits, dim=1)
         kl, entropies = kl_divergence(log_p, self.setup.val_reference.cpu()), entropy(log_p)
         extra = {"kl": float(kl.mean()), "entropy": float(entropies.mean())}
         return msgspec.structs.replace(metrics, extra={**metrics.extra, **extra})
+
+    def _evidence(self) -> Evidence:
+        """What is known of the policy before it is calibrated on validation."""
+        start = msgspec.structs.replace(self.setup.checkpoint.calibration, temperature=1.0)  # that is a layer of it now
+        return Evidence.of_start(start, torch.bincount(self.train.targets, minlength=len(ACTIONS)).tolist())
 
     def checkpoint(self, metrics: EpochMetrics) -> Checkpoint:
         """A policy that sees its messages as the one did that it began with."""
