@@ -6,10 +6,12 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from enron_triage import pipeline
 from enron_triage.config.load import load_config
+from enron_triage.policy.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
 
@@ -43,11 +45,11 @@ def message(sender, to, subject, moment, labels, message_id, **headers):
     return mail
 
 
-def mailbox(known):
+def mailbox(known, count=DAYS, apart=timedelta(days=1)):
     """The messages of the export; fills in the action by Message-ID."""
-    for day in range(DAYS):
+    for day in range(count):
         sender, (action, labels) = list(HABITS.items())[day % len(HABITS)]
-        arrival = START + timedelta(days=day)
+        arrival = START + day * apart
         message_id = f"<{day}@{sender.partition('@')[2]}>"
         yield message(sender, OWNER, "news", arrival, labels, message_id)
         known[message_id] = action
@@ -67,15 +69,19 @@ def mailbox(known):
             )
 
 
+def write_export(path, mails):
+    with path.open("wb") as file:
+        for mail in mails:
+            body = mail.as_bytes().replace(b"\nFrom the start", b"\n>From the start")
+            file.write(b"From 1756@xxx Mon Jan 02 09:00:00 +0000 2023\n" + body + b"\n")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("own")
     export = root / "All mail.mbox"
-    with export.open("wb") as file:
-        known: dict[str, str | None] = {}
-        for mail in mailbox(known):
-            body = mail.as_bytes().replace(b"\nFrom the start", b"\n>From the start")
-            file.write(b"From 1756@xxx Mon Jan 02 09:00:00 +0000 2023\n" + body + b"\n")
+    known: dict[str, str | None] = {}
+    write_export(export, mailbox(known))
     config = load_config(
         [OWN_MAIL],
         [f"parse.source={export}", "sft.epochs=3", "workers=1", "device=cpu"],
@@ -128,3 +134,32 @@ def test_from_lines_in_bodies_are_unquoted(run):
     root, _, _ = run
     bodies = [r["body"] for r in json.loads((root / "data" / "emails.json").read_text())]
     assert all("\nFrom the start of a line" in body for body in bodies)
+
+
+def test_two_months_of_own_mail_are_enough_to_go_on_from_a_policy_trained_on_other_mail(run, tmp_path, caplog):
+    trained = run[0] / "checkpoints" / "best_sft.pt"
+    export = tmp_path / "Short.mbox"
+    write_export(export, mailbox({}, count=140, apart=timedelta(days=60) / 140))
+    config = load_config(
+        [OWN_MAIL],
+        [
+            f"parse.source={export}",
+            f"sft.init={trained}",
+            "sft.epochs=2",
+            "pipeline.stages=[parse, label, split, sft]",
+            "workers=1",
+            "device=cpu",
+        ],
+        data_dir=str(tmp_path / "data"),
+        checkpoint_dir=str(tmp_path / "checkpoints"),
+    )
+    result = pipeline.run(config)
+    assert "too short to leave out label.link_window (30 days)" in caplog.text
+    figures = result.data["stages"]["sft"]
+    assert figures["train"] >= 50
+    assert figures["val"] >= 10
+    assert figures["before"]["val_loss"] > 0
+    assert figures["improved"] == (figures["validation"]["val_loss"] < figures["before"]["val_loss"])
+    calibration = load_checkpoint(tmp_path / "checkpoints" / "best_sft.pt").calibration
+    assert 0.3 < calibration.temperature < 3
+    assert calibration.probabilities(np.eye(5) * 1e4).min() > 0

@@ -18,7 +18,7 @@ NOON = int(datetime(2001, 3, 5, 12, 0, tzinfo=UTC).timestamp())
 RATIOS = (0.75, 0.125, 0.125)
 
 
-def record(user, at, action=Action.ARCHIVE, fingerprint=None, scheme="received"):
+def record(user, at, action=Action.ARCHIVE, fingerprint=None, scheme="received", response_seconds=None):
     identity = f"{user}/{at}"
     return LabeledEmail(
         path=f"{user}/inbox/{at}",
@@ -41,7 +41,7 @@ def record(user, at, action=Action.ARCHIVE, fingerprint=None, scheme="received")
         fingerprint=fingerprint or identity,
         raw_sha256=identity,
         action=action,
-        response_seconds=None,
+        response_seconds=response_seconds,
         evidence=Evidence(rule="", sent_path=None, folders=[]),
         history=None,
         scheme=scheme,
@@ -242,9 +242,50 @@ def test_a_split_that_would_be_empty_is_refused(tmp_path):
     # All mail is the same broadcast: test has it, so train and val lose it.
     write_labels(tmp_path, [record(f"user-{n}", NOON, fingerprint="one") for n in range(5)])
     refused(tmp_path, match=r"the train split would be empty \(5 labelled messages in 5 mailboxes\)")
-    # All mail is within one window.
-    write_labels(tmp_path, [record("user-a", NOON + day * DAY) for day in range(20)])
-    refused(tmp_path, "split.by=time", match="the train split would be empty")
+    # All mail has the same date.
+    write_labels(tmp_path, [record("user-a", NOON, fingerprint=str(n)) for n in range(20)])
+    refused(tmp_path, "split.by=time", match="the others came at 1 different times; give more mail, with the dates")
+    # There are two messages.
+    write_labels(tmp_path, [record("user-a", NOON), record("user-a", NOON + DAY)])
+    refused(tmp_path, "split.by=time", match=r"\(2 labelled messages in 1 mailboxes\).*; give more mail")
+    # Of the only three, one was answered after the cut.
+    late = {"action": Action.REPLY_LATER, "response_seconds": 9 * DAY}
+    write_labels(tmp_path, [record("user-a", NOON, **late), *(record("user-a", NOON + day * DAY) for day in (4, 8))])
+    refused(tmp_path, "split.by=time", match=r"1 are too close before a cut.*or a shorter label\.link_window")
+
+
+@pytest.mark.parametrize("count", [36, 100, 240, 400])
+@pytest.mark.parametrize("days", [20, 60, 120, 300, 900])
+def test_a_short_mailbox_keeps_train_val_and_test(tmp_path, caplog, count, days):
+    write_labels(tmp_path, [record("user-a", NOON + n * days * DAY // count) for n in range(count)])
+    run(tmp_path, "split.by=time")
+    metadata = read_metadata(tmp_path / "split_metadata.json")
+    least = min(30, count // 10)
+    assert metadata.counts["train"] >= 0.55 * count
+    assert min(metadata.counts["val"], metadata.counts["test"]) >= least
+    train, val, test = ([one["timestamp"] for one in part] for part in splits(tmp_path))
+    gap = min(min(val) - max(train), min(test) - max(val))
+    said = [line for line in caplog.messages if "too short to leave out label.link_window (30 days)" in line]
+    if days >= 300:
+        assert gap >= 30 * DAY
+        assert not said
+    else:
+        assert gap > days * DAY / 50
+        assert len(said) == 1
+
+
+def test_what_was_answered_after_a_cut_is_in_no_split_before_it(tmp_path):
+    answer = {"action": Action.REPLY_LATER, "response_seconds": 5 * DAY}
+    records = [record("user-a", NOON + n * DAY // 4, **(answer if n % 2 else {})) for n in range(240)]
+    write_labels(tmp_path, records)
+    run(tmp_path, "split.by=time")
+    metadata = read_metadata(tmp_path / "split_metadata.json")
+    train, val, test = splits(tmp_path)
+    for part, cut in zip((train, val), metadata.until["user-a"], strict=True):
+        answered = [one["timestamp"] + 5 * DAY for one in part if one["response_seconds"]]
+        assert max(answered) < cut
+        assert cut - 5 * DAY < max(one["timestamp"] for one in part) < cut - 3 * DAY  # filed by then, it is taken
+    assert sum(one["response_seconds"] is not None for one in test) == 15
 
 
 def test_labels_of_another_scheme_are_refused(tmp_path):

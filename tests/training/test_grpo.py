@@ -253,7 +253,9 @@ def test_the_stage_writes_its_files_and_raises_the_reward(folder, settings):
     checkpoint = load_checkpoint(folder / "checkpoints" / "best_grpo.pt")
     assert (checkpoint.stage, checkpoint.init) == ("grpo", "best_sft")
     clipped = [json.loads(line)["clip_fraction"] for line in lines]
-    assert (max(clipped) > 0) == ("grpo.num_iterations=8" in settings)  # the first step on a group is never clipped
+    # The first step on a group is never clipped, but for what dropout leaves out of one and not of the other.
+    assert (max(clipped) > 0.01) == ("grpo.num_iterations=8" in settings)
+    assert max(clipped) == 0 or "grpo.estimator=exact" not in settings
 
 
 def test_a_residual_alone_is_trained_on_top_of_a_frozen_policy_again_and_again(folder):

@@ -318,6 +318,42 @@ def test_a_warm_start_goes_on_from_a_trained_policy_on_other_data(folder, labell
     assert not stage_run("sft", config_of(folder, *changed[:-1], checkpoints="warm")).is_up_to_date()
 
 
+def test_a_warm_start_begins_with_the_probabilities_of_its_policy(folder, labelled):
+    """Whatever weights the classes had when it was trained, and however rare they are now."""
+    sft.run(config_of(folder, "sft.class_weights=inverse", "sft.class_weights_power=1"))
+    init = folder / "checkpoints" / "best_sft.pt"
+    old = load_checkpoint(init)
+    assert any(old.calibration.shift)
+    rare = [*labelled(60, 5, (Action.ARCHIVE, Action.DELETE)), *labelled(5, 6)]
+    write(folder / "data" / "train.json", rare)
+    write(folder / "data" / "val.json", labelled(6, 7, user="owner-e"))
+    result = sft.run(config_of(folder, f"sft.init={init}", "sft.learning_rate=1e-9", checkpoints="warm"))
+    new = load_checkpoint(folder / "warm" / "best_sft.pt")
+    assert new.calibration.shift == pytest.approx(old.calibration.shift)
+    assert new.calibration.temperature == pytest.approx(old.calibration.temperature, rel=0.5)
+    seen = round(1 / old.calibration.prior_weight)
+    assert new.calibration.prior_weight == pytest.approx(1 / (seen + 6))
+    before, after = result.data["before"], result.data["validation"]
+    assert after["val_loss"] == pytest.approx(before["val_loss"], abs=1e-4)
+
+
+def test_a_warm_start_on_few_messages_is_no_worse_without_a_word(folder, labelled, caplog):
+    sft.run(config_of(folder, "sft.epochs=8"))
+    init = folder / "checkpoints" / "best_sft.pt"
+    for count in (1, 2, 5):
+        write(folder / "data" / "train.json", labelled(12, 5, user="owner-d"))
+        write(folder / "data" / "val.json", labelled(count, 6, user="owner-e"))
+        caplog.clear()
+        result = sft.run(config_of(folder, f"sft.init={init}", "sft.learning_rate=0.2", checkpoints=f"warm{count}"))
+        before, after = result.data["before"]["val_loss"], result.data["validation"]["val_loss"]
+        assert f"loss {before:.4f} -> {after:.4f}" in result.table
+        assert ("rather go on with that one" in caplog.text) == (after >= before)
+        assert "to learn from" not in caplog.text
+        calibration = load_checkpoint(folder / f"warm{count}" / "best_sft.pt").calibration
+        assert 0.3 < calibration.temperature < 3
+        assert calibration.probabilities(np.eye(5) * 1e4).min() > 0
+
+
 def test_a_warm_start_that_was_killed_is_resumed_to_the_same_bytes(folder, labelled, monkeypatch):
     sft.run(config_of(folder))
     other_people(folder, labelled)
@@ -428,6 +464,27 @@ def test_every_combination_of_loss_weights_and_sampler_trains(folder):
                 settings = [f"sft.loss={loss}", f"sft.class_weights={weighting}", f"sft.sampler={sampler}"]
                 history = sft.run(config_of(folder, *settings, "sft.epochs=6")).data
                 assert history["validation"]["accuracy"] > 0.35, settings
+
+
+def test_messages_that_all_have_the_same_action_are_refused_with_that_sentence(folder, message):
+    for name, count in (("train", 30), ("val", 5)):
+        write(folder / "data" / f"{name}.json", [message(n, Action.ARCHIVE) for n in range(count)])
+    with pytest.raises(UsageError, match=r"train\.json: holds only one action, archive \(30 messages\).*; give mail"):
+        sft.run(config_of(folder))
+    assert not (folder / "checkpoints" / "best_sft.pt").exists()
+
+
+@pytest.mark.parametrize("count", [8, 30])
+def test_a_policy_from_few_messages_stays_near_what_is_usual_and_says_so(folder, labelled, caplog, count):
+    write(folder / "data" / "train.json", labelled(count, 1))
+    write(folder / "data" / "val.json", labelled(3, 2))
+    with caplog.at_level(logging.WARNING):
+        sft.run(config_of(folder, "sft.epochs=20", "model.boosting=3"))
+    assert f"only {count} messages to learn from" in caplog.text
+    assert "sft.init" in caplog.text
+    calibration = load_checkpoint(folder / "checkpoints" / "best_sft.pt").calibration
+    assert calibration.prior_weight == 1 / 4
+    assert calibration.probabilities(np.eye(5) * 1e4).max() < 0.9
 
 
 def test_an_action_that_no_training_message_has_is_a_warning(folder, caplog, labelled):

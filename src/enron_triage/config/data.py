@@ -130,7 +130,8 @@ class LabelConfig(Section, frozen=True):
 class SplitConfig(Section, frozen=True):
     """Section ``split``: how labelled messages are divided into train, val and test."""
 
-    # "user" assigns whole mailboxes; "time" cuts each mailbox into earlier and later messages.
+    # "user" assigns whole mailboxes; "time" cuts each mailbox into earlier and later messages, and leaves out
+    # label.link_window before each cut (less in a short mailbox), because what became of these is not known by then.
     by: Literal["user", "time"] = "user"
     # The shares of train, val and test, which sum to 1.
     ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)

@@ -185,7 +185,8 @@ def _decision(facts: Facts) -> Iterator[str]:
     others = ", ".join(rule for rule in decision.available if rule != decision.rule)
     yield from _row("rule", f"{decision.rule} (also fitted: {others})")
     corrected = ", and a correction for each action" if any(calibration.shift) else ""
-    yield from _row("calibration", f"temperature {calibration.temperature:.3f}{corrected}")
+    mixed = f", {calibration.prior_weight:.1%} class prior" if calibration.prior_weight >= 0.001 else ""
+    yield from _row("calibration", f"temperature {calibration.temperature:.3f}{corrected}{mixed}")
 
 
 def _beginnings(origin: Origin, indent: str = "") -> Iterator[str]:

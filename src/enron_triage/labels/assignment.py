@@ -5,16 +5,20 @@ A split is an index: 0 for train, 1 for val, 2 for test, and `LEFT_OUT` for a me
 
 from __future__ import annotations
 
+import logging
 import random
-from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
 
 from enron_triage.errors import UsageError
 from enron_triage.labels.columns import UNDATED, Columns, IntArray
+from enron_triage.labels.time_cuts import find_cuts
+
+logger = logging.getLogger(__name__)
 
 LEFT_OUT = -1
+_DAY = 86400  # seconds
 _TRAIN, _VAL, _TEST = range(3)
 
 
@@ -57,10 +61,16 @@ def assign_mailboxes(count: int, ratios: Sequence[float], seed: int) -> IntArray
     return assigned
 
 
-def cut_in_time(columns: Columns, ratios: Sequence[float], window: int) -> tuple[IntArray, dict[str, list[int]]]:
+def cut_in_time(
+    columns: Columns, ratios: Sequence[float], window: int, least: int = 0
+) -> tuple[IntArray, dict[str, list[int]]]:
     """Divide each mailbox in time.
 
     A message within `window` seconds before a cut is left out: whether it was answered is only known after the cut.
+    Where a mailbox is too short for that, the gap before its cuts is shorter: see `time_cuts.find_cuts`. Earlier
+    messages that were answered after the cut are left out, too. So the only thing that train may know of the time after
+    the cut is that a message was *not* answered any more; that it was filed or deleted has no time, and is assumed to
+    have happened within the gap.
 
     Parameters
     ----------
@@ -70,6 +80,9 @@ def cut_in_time(columns: Columns, ratios: Sequence[float], window: int) -> tuple
         The shares of each mailbox's messages in train, val and test; they need not sum to 1.
     window : int
         The longest time, in seconds, after which a message may still be answered.
+    least : int
+        The least number of messages in val and in test: see `time_cuts.find_cuts`. With 0, the gap is `window` in any
+        case.
 
     Returns
     -------
@@ -79,21 +92,37 @@ def cut_in_time(columns: Columns, ratios: Sequence[float], window: int) -> tuple
         The two cuts of each mailbox with dated messages, in seconds UTC.
     """
     assigned = np.full(len(columns.mailbox), LEFT_OUT, dtype=np.int64)
-    until = {}
-    shares = np.cumsum(ratios)[:2] / sum(ratios)
+    answered = np.full_like(columns.timestamp, UNDATED) if columns.answered is None else columns.answered
+    until, short = {}, {}
     for index, name in enumerate(columns.mailboxes):
         rows = np.flatnonzero((columns.mailbox == index) & (columns.timestamp != UNDATED))
         if not len(rows):
             continue
-        times = np.sort(columns.timestamp[rows])
-        cuts = [int(times[min(int(len(times) * share), len(times) - 1)]) for share in shares]
+        times = columns.timestamp[rows]
+        cuts, gap = find_cuts(np.sort(times), ratios, window, least)
+        split = np.searchsorted(cuts, times, side="right")
+        end = np.array([*cuts, np.iinfo(np.int64).max])[split]  # test has none
+        assigned[rows] = np.where((times < end - gap) & (answered[rows] < end), split, LEFT_OUT)
         until[name] = cuts
-        for row in rows:
-            time = int(columns.timestamp[row])
-            split = bisect_right(cuts, time)
-            if split == _TEST or time < cuts[split] - window:
-                assigned[row] = split
+        if gap < window:
+            short[name] = gap
+    if short:
+        _say_what_is_short(short, len(until), window)
     return assigned, until
+
+
+def _say_what_is_short(gaps: dict[str, int], mailboxes: int, window: int) -> None:
+    """Say in one line which mailboxes are too short for the whole window."""
+    days = f"{min(gaps.values()) / _DAY:.3g}"
+    which = "the mailbox is" if mailboxes == 1 else f"{len(gaps)} of {mailboxes} mailboxes are"
+    logger.warning(
+        "%s too short to leave out label.link_window (%.3g days) before each cut in time: left out are %s%s days, and "
+        "what was answered after a cut; the rest is taken to have been filed or deleted before it",
+        which,
+        window / _DAY,
+        "" if len(gaps) == 1 else "down to ",
+        days,
+    )
 
 
 def drop_copies(message: IntArray, assigned: IntArray) -> IntArray:

@@ -38,6 +38,9 @@ class Columns(msgspec.Struct):
         The bytes of the file between which the record's line is.
     scheme : str
         The label scheme of all records.
+    answered : array of int, shape (records,), or None
+        When the owner answered, in seconds UTC; `UNDATED` for a message that was not answered, or when is not known.
+        None if none of them was.
     """
 
     mailboxes: list[str]
@@ -48,6 +51,7 @@ class Columns(msgspec.Struct):
     start: IntArray
     stop: IntArray
     scheme: Scheme
+    answered: IntArray | None = None
 
 
 def read_columns(source: Path) -> Columns:
@@ -67,7 +71,7 @@ def read_columns(source: Path) -> Columns:
     mailboxes: dict[str, int] = {}
     messages: dict[str, int] = {}
     schemes: set[Scheme] = set()
-    rows = array("q")  # six numbers a record: tuples of them would take five times the memory
+    rows = array("q")  # seven numbers a record: tuples of them would take five times the memory
     lines = progress(artifacts.iterate_lines(source), description=f"look through {source.name}", unit=" messages")
     for number, (offset, line) in enumerate(lines, 2):
         record = artifacts.decode_line(decode, line, source, number)
@@ -80,14 +84,15 @@ def read_columns(source: Path) -> Columns:
                 ACTION_INDEX[record.action],
                 offset,
                 offset + len(line),
+                UNDATED if record.answered is None else record.answered,
             )
         )
     if not rows:
         raise UsageError(f"{source}: holds no labelled message; run `triage label`")
     if len(schemes) > 1:
         raise UsageError(f"{source}: mixes label schemes; run `triage label`")
-    mailbox, message, timestamp, action, start, stop = np.frombuffer(rows, dtype=np.int64).reshape(-1, 6).T
-    return Columns(list(mailboxes), mailbox, message, timestamp, action, start, stop, schemes.pop())
+    mailbox, message, timestamp, action, start, stop, answered = np.frombuffer(rows, dtype=np.int64).reshape(-1, 7).T
+    return Columns(list(mailboxes), mailbox, message, timestamp, action, start, stop, schemes.pop(), answered)
 
 
 class _Record(msgspec.Struct):
@@ -96,3 +101,10 @@ class _Record(msgspec.Struct):
     timestamp: int | None
     action: Action
     scheme: Scheme
+    response_seconds: int | None = None
+
+    @property
+    def answered(self) -> int | None:
+        if self.timestamp is None or self.response_seconds is None:
+            return None
+        return self.timestamp + self.response_seconds

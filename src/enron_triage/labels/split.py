@@ -24,6 +24,7 @@ from enron_triage.labels.assignment import LEFT_OUT, assign_mailboxes, cut_in_ti
 from enron_triage.labels.columns import UNDATED, Columns, IntArray, read_columns
 from enron_triage.labels.sample_size import FEW_MESSAGES, sample_note
 from enron_triage.labels.split_metadata import SplitMetadata
+from enron_triage.labels.time_cuts import LEAST
 from enron_triage.pipeline import stage_run
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import artifacts
@@ -66,10 +67,7 @@ def run(config: Config) -> Result:
         metadata = _metadata(config, columns, assigned, kept, until)
         for name, size in metadata.counts.items():
             if not size:
-                raise UsageError(
-                    f"{source}: the {name} split would be empty ({len(kept)} labelled messages in "
-                    f"{len(columns.mailboxes)} mailboxes); give more mail, or other split.ratios"
-                )
+                raise UsageError(f"{source}: {_why_empty(name, metadata, columns)}")
         for index, path in enumerate(stage.outputs[name] for name in SPLITS):
             order = np.flatnonzero(kept == index)
             order = order[np.argsort(columns.timestamp[order], kind="stable")]
@@ -83,9 +81,33 @@ def run(config: Config) -> Result:
 def _assign(columns: Columns, config: Config) -> tuple[IntArray, dict[str, list[int]] | None]:
     """The split of each record before copies are dropped, and the cuts in time if it is a split by time."""
     if config.split.by == "time":
-        return cut_in_time(columns, config.split.ratios, seconds(config.label.link_window))
+        return cut_in_time(columns, config.split.ratios, seconds(config.label.link_window), LEAST)
     by_mailbox = assign_mailboxes(len(columns.mailboxes), config.split.ratios, config.split.seed)
     return by_mailbox[columns.mailbox], None
+
+
+def _why_empty(name: str, metadata: SplitMetadata, columns: Columns) -> str:
+    """Why a split would be empty, and what to do."""
+    messages, mailboxes = len(columns.mailbox), len(columns.mailboxes)
+    reasons = []
+    advice = "give more mail, or other split.ratios"
+    copies = sum(metadata.dropped[split]["in_a_later_split"] for split in SPLITS)
+    if copies:
+        reasons.append(f"{copies} are copies of what is in a later split")
+    if metadata.until is not None:
+        undated = metadata.dropped["undated"]["undated"]
+        close = metadata.dropped["before_a_cut"]["outcome_beyond_the_cut"]
+        moments = len(np.unique(columns.timestamp[columns.timestamp != UNDATED]))
+        if undated:
+            reasons.append(f"{undated} have no date")
+        if close:
+            reasons.append(f"{close} are too close before a cut in time (label.link_window)")
+            advice = "give more mail, or a shorter label.link_window"
+        if moments < messages - undated:
+            reasons.append(f"the others came at {moments} different times")
+            advice = "give more mail, with the dates at which it came"
+    why = f", of which {'; '.join(reasons)}" if reasons else ""
+    return f"the {name} split would be empty ({messages} labelled messages in {mailboxes} mailboxes){why}; {advice}"
 
 
 def _write_split(source: Path, path: Path, columns: Columns, order: IntArray) -> None:

@@ -31,4 +31,5 @@ def single_spaced(text: str) -> bytes:
 
     codes = np.frombuffer(b" " + text.encode().translate(_SPACES), np.uint8)
     in_word = codes != ord(" ")
-    return codes[1:][in_word[1:] | in_word[:-1]].tobytes().rstrip(b" ")  # of a run of spaces the first is kept
+    kept: bytes = codes[1:][in_word[1:] | in_word[:-1]].tobytes()  # of a run of spaces the first
+    return kept.rstrip(b" ")

@@ -137,7 +137,7 @@ def check_parts(trained: TrainedPolicy) -> None:
         raise ValueError(f"the feature group {min(unknown_groups)}, which this version does not have")
     if len(features.class_prior) != len(ACTIONS) or features.num_features != trained.model.inputs:
         raise ValueError("features that do not fit its weights")
-    if not (calibration.temperature > 0 and len(calibration.shift) == len(ACTIONS)):
+    if not (calibration.temperature > 0 and len(calibration.shift) == len(ACTIONS) and calibration.has_possible_prior):
         raise ValueError("an impossible calibration")
     unknown = sorted({*decision.offsets, decision.rule} - RULES.keys())
     if unknown:

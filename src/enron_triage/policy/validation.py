@@ -14,7 +14,7 @@ from enron_triage.config.training import DecisionConfig
 from enron_triage.config.types import Costs
 from enron_triage.errors import TriageError
 from enron_triage.policy import metrics, probability_metrics
-from enron_triage.policy.calibration import Calibration
+from enron_triage.policy.calibration import Calibration, Evidence
 from enron_triage.policy.decisions import Decision
 
 
@@ -129,6 +129,7 @@ def validate(
     decision_config: DecisionConfig,
     costs: Costs,
     class_prior: Tensor,
+    evidence: Evidence | None = None,
 ) -> ValidationMetrics:
     """Fit the calibration and the decision rules on validation, and measure the policy with them.
 
@@ -146,6 +147,8 @@ def validate(
         The cost of each decision: rows are what the owner did, columns what is predicted.
     class_prior : Tensor, shape (actions,)
         The share of each action in train.
+    evidence : Evidence, optional
+        What is known of the policy besides these messages: see `Calibration.fit`.
 
     Returns
     -------
@@ -160,7 +163,7 @@ def validate(
     if not bool(torch.isfinite(logits).all()):
         raise TriageError("the policy's logits became NaN or infinite; lower learning_rate")
     actions = targets.numpy()
-    calibration = Calibration.fit(logits.numpy(), actions, logit_adjustment)
+    calibration = Calibration.fit(logits.numpy(), actions, logit_adjustment, evidence)
     log_p = calibration.log_probabilities(logits.numpy())
     decision = Decision.fit(decision_config, costs, class_prior.double().numpy(), log_p, actions)
     predictions = decision.decide(log_p)

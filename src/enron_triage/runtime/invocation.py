@@ -15,7 +15,7 @@ from pathlib import Path
 from enron_triage import __version__
 
 _PACKAGE = Path(__file__).parents[1]
-LIBRARIES = ("torch", "numpy", "lightgbm", "scikit-learn", "scipy")
+LIBRARIES = ("torch", "numpy", "lightgbm", "scipy")
 _GIT_TIMEOUT = 5  # seconds
 
 # What decides where files lie, what is shown and what is done again, but no result.

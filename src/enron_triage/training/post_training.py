@@ -16,9 +16,11 @@ from torch import Tensor
 
 from enron_triage.config.schema import Config
 from enron_triage.config.training import PostTrainingConfig, TrainingConfig
+from enron_triage.policy.calibration import Evidence
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.origin import Origin
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, validate
+from enron_triage.records import ACTIONS
 from enron_triage.stage_run import Result, StageRun
 from enron_triage.training.policy_gradient import entropy, kl_divergence
 from enron_triage.training.preferences import Pairs
@@ -84,11 +86,17 @@ class PostTrainingObjective(Objective):
             self.config.decision,
             self.config.rewards.costs,
             self.setup.checkpoint.features.class_prior,
+            self._evidence(),
         )
         log_p = torch.log_softmax(logits, dim=1)
         kl, entropies = kl_divergence(log_p, self.setup.val_reference.cpu()), entropy(log_p)
         extra = {"kl": float(kl.mean()), "entropy": float(entropies.mean())}
         return msgspec.structs.replace(metrics, extra={**metrics.extra, **extra})
+
+    def _evidence(self) -> Evidence:
+        """What is known of the policy before it is calibrated on validation."""
+        start = msgspec.structs.replace(self.setup.checkpoint.calibration, temperature=1.0)  # that is a layer of it now
+        return Evidence.of_start(start, torch.bincount(self.train.targets, minlength=len(ACTIONS)).tolist())
 
     def checkpoint(self, metrics: EpochMetrics) -> Checkpoint:
         """A policy that sees its messages as the one did that it began with."""
@@ -197,7 +205,11 @@ def compared_result(name: str, settings: TrainingConfig, outcome: TrainingOutcom
     best, select_by = outcome.best, settings.select_by
     improved = selection_score(best.validation, select_by) > selection_score(outcome.before, select_by)
     if not improved:
-        logger.warning("%s: no epoch is better on validation, by %s, than the policy it began with", name, select_by)
+        logger.warning(
+            "%s: no epoch is better on validation, by %s, than the policy it began with: rather go on with that one",
+            name,
+            select_by,
+        )
     collapsed = [metrics.epoch for metrics in outcome.history if metrics.validation.collapsed]
     data = {
         **outcome.counts,

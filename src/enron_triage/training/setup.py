@@ -12,6 +12,7 @@ from enron_triage.config.schema import Config
 from enron_triage.config.training import PostTrainingConfig
 from enron_triage.features.dataset import Dataset
 from enron_triage.policy.adapters import ResidualAdapter
+from enron_triage.policy.calibration import Calibration
 from enron_triage.policy.checkpoint import Checkpoint, check_fit, load_checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.network import Policy
@@ -41,6 +42,20 @@ class InitialPolicy(msgspec.Struct, kw_only=True):
     val: Dataset
     features: Tensor
     val_features: Tensor
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibration of what the policy's members say: its own, after those that earlier stages made part of it.
+
+        Stages after sft make the calibration a layer of the policy (`CalibrationLayer`).
+        """
+        own, weights = self.checkpoint.calibration, self.checkpoint.weights
+        scale, shift = float(weights["calibration.scale"]), weights["calibration.shift"].tolist()
+        return msgspec.structs.replace(
+            own,
+            temperature=own.temperature / scale,
+            shift=[before + after / scale for before, after in zip(shift, own.shift, strict=True)],
+        )
 
 
 def load_initial_policy(config: Config, init: Path, device: torch.device) -> InitialPolicy:

@@ -17,6 +17,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.features.dataset import Dataset
 from enron_triage.policy.adapters import CalibrationLayer
+from enron_triage.policy.calibration import Evidence
 from enron_triage.policy.checkpoint import Checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.metrics import FloatArray
@@ -35,6 +37,7 @@ from enron_triage.policy.validation import EpochMetrics, ValidationMetrics, vali
 from enron_triage.records import ACTIONS
 from enron_triage.runtime import distributed
 from enron_triage.stage_run import Result, StageRun
+from enron_triage.training.enough_to_learn import check_enough
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.fitted_parts import fitted_transform, fitted_trees
 from enron_triage.training.losses import LOSSES
@@ -76,7 +79,7 @@ def run(config: Config) -> Result:
             train, val = initial.train, initial.val
         for name, dataset in (("train", train), ("val", val)):
             _check_scheme(config, stage, name, dataset)
-        _warn_of_absent_actions(train)
+        check_enough(stage.inputs["train"], train, val, starts_trained=initial is not None)
         warn_of_few_messages("sft", len(val))
         return SftObjective(config, train, val, device, initial)
 
@@ -130,6 +133,11 @@ class SftObjective(Objective):
         self.loss = LOSSES[settings.loss](settings)
         policy = self._new_policy(self.sample_weights) if initial is None else initial.checkpoint.policy(device)
         self.policy = policy.to(device)
+        self.evidence = Evidence(class_counts=counts.tolist())
+        self.start_shift: FloatArray | None = None
+        if initial is not None:
+            start = initial.calibration
+            self.evidence, self.start_shift = Evidence.of_start(start, counts.tolist()), np.asarray(start.shift)
         self.policy.calibration = CalibrationLayer().to(device)  # fitted again after each epoch
         self.val_tree_log_probs = self.policy.tree_log_probs(self.val_features)
 
@@ -175,6 +183,9 @@ class SftObjective(Objective):
         """The mean over messages and members; members share no weights, so that each minimises its own loss."""
         batch = batch.to(self.features.device)
         logits = self.policy.member_logits(self.features[batch])
+        if self.start_shift is not None:  # these messages weigh otherwise than those that the policy was trained on
+            offset = torch.from_numpy(self.start_shift - self.logit_adjustment)
+            logits = logits + offset.to(logits)
         members = len(logits)
         yield self.loss(
             logits.flatten(0, 1),
@@ -184,21 +195,26 @@ class SftObjective(Objective):
         )
 
     def validate(self) -> ValidationMetrics:
-        """Of the whole policy, its probabilities corrected for class weights and sampling unless they should stay."""
-        return self._validate(None if self.config.decision.keep_class_weights else self.logit_adjustment)
+        """Of the whole policy, its probabilities corrected for class weights and sampling unless they should stay.
+
+        A policy that training went on from brings its own correction, which stays right: see `losses`.
+        """
+        kept = self.logit_adjustment if self.config.decision.keep_class_weights else 0.0
+        return self._validate((self.logit_adjustment if self.start_shift is None else self.start_shift) - kept)
 
     def validate_start(self) -> ValidationMetrics:
-        """Of the policy to go on from, which neither class weights nor sampling have touched yet."""
-        return self._validate(None)
+        """Of the policy to go on from, corrected as it was trained."""
+        return self._validate(self.start_shift)
 
-    def _validate(self, logit_adjustment: FloatArray | None) -> ValidationMetrics:
+    def _validate(self, shift: FloatArray | None) -> ValidationMetrics:
         return validate(
             predict_logits(self.policy, self.val_features, self.val_tree_log_probs),
             self.val.targets,
-            logit_adjustment,
+            shift,
             self.config.decision,
             self.config.rewards.costs,
             self.class_prior,
+            self.evidence,
         )
 
     def checkpoint(self, metrics: EpochMetrics) -> Checkpoint:
@@ -257,13 +273,6 @@ def _check_scheme(config: Config, stage: StageRun, name: str, dataset: Dataset) 
             f"{config.label.scheme}; run `triage label` and `triage split` again, or use "
             f"--set label.scheme={dataset.scheme}"
         )
-
-
-def _warn_of_absent_actions(train: Dataset) -> None:
-    counts = torch.bincount(train.targets, minlength=len(ACTIONS)).tolist()
-    absent = [action for action, count in zip(ACTIONS, counts, strict=True) if not count]
-    if absent:
-        logger.warning("no training message has the action %s: it cannot be learned", ", ".join(absent))
 
 
 def _result(outcome: TrainingOutcome) -> Result:
