@@ -104,13 +104,13 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
 
 def test_the_optimizer_steps_at_the_scheduled_rates(tmp_path, monkeypatch):
     rates = []
-    step = torch.optim.AdamW.step
+    step = adamw.AdamW.step
 
     def recorded(self, *arguments):
         rates.extend(group["lr"] for group in self.param_groups)
         return step(self, *arguments)
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
+    monkeypatch.setattr(adamw.AdamW, "step", recorded)
     history, _ = run(tmp_path, Sign(), epochs=4, warmup=0.25)
     assert rates == pytest.approx([0.01 * learning_rate_factor(step, 20, 0.25) for step in range(20)])
     assert [epoch["learning_rate"] for epoch in history] == pytest.approx(rates[4::5])
