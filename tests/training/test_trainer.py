@@ -13,6 +13,7 @@ from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.network import PolicySpec, new_policy
 from enron_triage.records import ACTION_NAMES
+from enron_triage.runtime import adamw
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import LOGGERS
 from enron_triage.training.losses import cross_entropy
