@@ -21,7 +21,9 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"!BDN", "pst"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
 )
-_FIRST_LINES = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:>*From [^\r\n]*\s+|Microsoft Mail Internet Headers[^\r\n]*\s+|\d{1,12}\s+)?")
+_FIRST_LINES = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:>*From [^\r\n]*\s+|Microsoft Mail Internet Headers[^\r\n]*\s+|\d{1,12}\s+)?"
+)
 _HEADER = re.compile(rb"[!-9;-~]{1,80}[ \t]*:")
 _MAIL_HEADER = re.compile(
     rb"(?:^|[\r\n])(?:From|To|Cc|Bcc|Date|Subject|Received|Message-ID|Return-Path|Delivered-To|MIME-Version|Sender"

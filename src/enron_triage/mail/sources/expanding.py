@@ -109,5 +109,5 @@ def expanded(stored: BinaryIO, name: str) -> Iterator[BinaryIO]:
     if opener is None:
         yield buffered
         return
-    with opener(buffered) as content:  # type: ignore[arg-type]
+    with opener(buffered) as content:
         yield io.BufferedReader(Bounded(content, lambda: counted.count, name), 1 << 20)

@@ -1,7 +1,7 @@
 """Which stores of a tree are the folders of one mailbox.
 
-A folder that every mailbox has, such as one of sent mail, tells that the folders beside it belong to the same one. Where
-no name is known, folders of message files are one mailbox, and Maildirs and mbox files are one each.
+A folder that every mailbox has, such as one of sent mail, tells that the folders beside it belong to the same one.
+Where no name is known, folders of message files are one mailbox, and Maildirs and mbox files are one each.
 """
 
 from __future__ import annotations
@@ -162,7 +162,9 @@ def _is_marked(tree: Tree, path: str, name: str) -> bool:
     if "prefs.js" in listing.files or "ImapMail" in listing.folders:
         return True
     accounts = listing.folders if name in ("Mail", "ImapMail") else ()
-    return any(file.endswith(".msf") for account in accounts for file in tree.listing(f"{path}/{account}".strip("/")).files)
+    return any(
+        file.endswith(".msf") for account in accounts for file in tree.listing(f"{path}/{account}".strip("/")).files
+    )
 
 
 def _folders(root: tuple[str, ...], stores: list[Store], is_marked: bool) -> Iterator[Folder]:

@@ -58,7 +58,7 @@ def files(tree: Tree, store: Store) -> Iterator[tuple[str, str]]:
     problem : str
         Why it must not be read: those in ``tmp`` are half delivered.
     """
-    for part in _PARTS:
+    for part in filter(tree.listing(store.path).folders.__contains__, _PARTS):
         waiting = [f"{store.path}/{part}" if store.path else part]
         while waiting:
             folder = waiting.pop()

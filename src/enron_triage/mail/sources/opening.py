@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from enron_triage.errors import UsageError
-from enron_triage.mail.sources.content import Kind
+from enron_triage.mail.sources.disk import DirectoryTree, FileTree
 from enron_triage.mail.sources.tarred import TarTree
-from enron_triage.mail.sources.tree import DirectoryTree, FileTree, Tree
+from enron_triage.mail.sources.tree import Tree
 from enron_triage.mail.sources.zipped import ZipTree
 
 _READPST = "convert it with `readpst -r -o FOLDER {path}` (package pst-utils) and name FOLDER"
@@ -19,7 +19,7 @@ _MSG = (
     "a message saved by Outlook, or another file of Microsoft Office: convert messages to .eml with "
     "`msgconvert {path}` (libemail-outlook-message-perl) or the Python package extract-msg"
 )
-_ADVICE: dict[Kind, str] = {
+_ADVICE: dict[str, str] = {
     "pst": f"an Outlook store: {_READPST}",
     "ole": _MSG,
     "zstd": "compressed with Zstandard: expand it with `zstd -d {path}`",
@@ -61,7 +61,7 @@ def open_tree(path: Path) -> Tree:
     return TarTree(path) if kind == "tar" or _has_name_of_tar(path) else tree
 
 
-def conversion(kind: Kind, path: str) -> str:
+def conversion(kind: str, path: str) -> str:
     """What a file is that must be converted before its mail can be read, and how to do that.
 
     Parameters

@@ -84,9 +84,13 @@ def why_nothing_found(tree: Tree, layout: str, errors: int) -> str:
         return f"{found}; set parse.source and parse.format"
     if tree.path.is_file() and tree.unread.kinds["empty"] == tree.unread.count == 1:
         return "an empty file; export the mail again"
+    if tree.is_file and layout == "mbox":
+        return "not an mbox: it does not begin with a `From ` line"
     found = f"; not read: {tree.unread.count:,} files ({tree.unread})" if tree.unread.count else ""
     if tree.path.is_file():
-        return f"no mail in it{found}; set parse.source to a folder of mailboxes, a Maildir, an mbox or an archive of them"
+        return (
+            f"no mail in it{found}; set parse.source to a folder of mailboxes, a Maildir, an mbox or an archive of them"
+        )
     return f"holds no mail, read as {layout}{found}; set parse.source to a folder of mailboxes, a Maildir or an mbox"
 
 

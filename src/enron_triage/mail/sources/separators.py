@@ -84,7 +84,12 @@ class Separators:
         Part
             Every byte of it, in order. What stands above the first separator is not a message.
         """
-        data, begin, offset, ended = b"", 0, 0, False  # `begin`: what comes before it is known and kept for looking back
+        data, begin, offset, ended = (
+            b"",
+            0,
+            0,
+            False,
+        )  # `begin`: what comes before it is known and kept for looking back
         while not ended:
             block = stream.read(_BLOCK)
             ended = not block
