@@ -120,7 +120,14 @@ def test_no_errors_give_an_empty_array(tmp_path, tiny_corpus):
     result = run(tiny_corpus, tmp_path / "data")
     assert json.loads((tmp_path / "data" / "parse_errors.json").read_text()) == []
     files = sum(path.is_file() for path in tiny_corpus.rglob("*"))
-    assert result.data == {"files": files, "records": files, "errors": 0, "mailboxes": 3, "not_read": 0, "format": "enron"}
+    assert result.data == {
+        "files": files,
+        "records": files,
+        "errors": 0,
+        "mailboxes": 3,
+        "not_read": 0,
+        "format": "enron",
+    }
 
 
 def test_one_worker_and_two_give_the_same_bytes(tmp_path, tiny_corpus, monkeypatch):

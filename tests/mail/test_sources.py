@@ -159,7 +159,9 @@ def test_a_layout_is_added_by_one_row_of_the_table(tmp_path, monkeypatch, name, 
 
 
 def test_a_layout_that_is_not_in_the_table_is_refused():
-    with pytest.raises(UsageError, match=r"parse\.format: unknown name 'toy'.*allowed: auto, files, mbox, maildir, enron"):
+    with pytest.raises(
+        UsageError, match=r"parse\.format: unknown name 'toy'.*allowed: auto, files, mbox, maildir, enron"
+    ):
         load_config((), ["parse.format=toy"])
 
 

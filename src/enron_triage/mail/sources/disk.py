@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 from enron_triage.errors import UsageError
 from enron_triage.mail.sources.tree import Listing, Tree
+from enron_triage.mail.sources.zipped import ZipTree
 
 
 class DirectoryTree(Tree):
-    """A folder on the disk; links out of it are not followed.
+    """A folder on the disk, and the zip archives in it; links out of it are not followed.
 
     Parameters
     ----------
@@ -23,15 +24,20 @@ class DirectoryTree(Tree):
     def __init__(self, path: Path) -> None:
         super().__init__(path, path.resolve().name)
         self._listings: dict[str, Listing] = {}
+        self._archives: dict[str, ZipTree] = {}
 
     def listing(self, path: str) -> Listing:
         """See `Tree.listing`."""
         if path not in self._listings:
-            self._listings[path] = self._list(path)
+            archive, below = self._archive(path)
+            self._listings[path] = archive.listing(below) if archive else self._list(path)
         return self._listings[path]
 
     def open(self, path: str) -> BinaryIO:
         """See `Tree.open`; what is no regular file is not opened."""
+        archive, below = self._archive(path)
+        if archive:
+            return archive.open(below)
         descriptor = os.open(self.disk_file(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -40,7 +46,15 @@ class DirectoryTree(Tree):
 
     def disk_file(self, path: str) -> str:
         """See `Tree.disk_file`."""
-        return f"{self.path}/{path}"
+        return "" if self._archive(path)[0] else f"{self.path}/{path}"
+
+    def _archive(self, path: str) -> tuple[ZipTree | None, str]:
+        """The archive that a path leads into, and the path in it."""
+        if self._archives:
+            for name, archive in self._archives.items():
+                if path == name or path.startswith(f"{name}/"):
+                    return archive, path[len(name) + 1 :]
+        return None, path
 
     def _list(self, path: str) -> Listing:
         folder = self.path / path if path else self.path
@@ -54,6 +68,12 @@ class DirectoryTree(Tree):
                     (folders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
         except OSError as error:
             raise UsageError(f"{folder}: cannot be listed: {error.strerror}") from None
+        for name in [name for name in files if name.lower().endswith(".zip")]:
+            inside = f"{path}/{name}" if path else name
+            if self.kind(inside) == "zip":
+                self._archives[inside] = ZipTree(self.path / inside)
+                files.remove(name)
+                folders.append(name)
         return Listing(tuple(sorted(folders)), tuple(sorted(files)))
 
 

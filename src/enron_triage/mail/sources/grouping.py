@@ -185,8 +185,8 @@ def _components(store: Store, place: tuple[str, ...]) -> tuple[str, ...]:
     if store.layout == "maildir" and place:
         first = place[0]
         nested = tuple(name.removeprefix(".") for name in place[1:])
-        if first.startswith("."):  # Maildir++
-            place = (*first[1:].removeprefix("INBOX.").split("."), *nested)
+        if first.startswith((".", "INBOX.")):  # Maildir++; offlineimap keeps the server's dots
+            place = (*first.removeprefix(".").removeprefix("INBOX.").split("."), *nested)
         else:
             place = (first, *nested)
             is_inbox = len(place) > 1 and first.upper() == _INBOX

@@ -6,6 +6,7 @@ Mail programs part the levels of folders in their own ways: Maildir++ (Courier, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from enron_triage.mail.sources.mbox import place
@@ -13,6 +14,7 @@ from enron_triage.mail.sources.store import Store
 from enron_triage.mail.sources.tree import Listing, Tree
 
 _PARTS = ("cur", "new", "tmp")
+_FLAGS = re.compile(r"[:;!]2,[A-Za-z]*$")
 _UNFINISHED = "an unfinished delivery in a Maildir's tmp"
 
 
@@ -35,10 +37,15 @@ def take(tree: Tree, path: str, listing: Listing) -> tuple[list[Store], Listing]
     rest : Listing
         What is left.
     """
-    if "cur" not in listing.folders or not {"new", "tmp"} & set(listing.folders):
+    if "cur" not in listing.folders or not ({"new", "tmp"} & set(listing.folders) or _has_flags(tree, path)):
         return [], listing
     store = Store(layout="maildir", path=path, place=place(path.split("/") if path else []), is_alone=True)
     return [store], Listing(tuple(name for name in listing.folders if name not in _PARTS), listing.files)
+
+
+def _has_flags(tree: Tree, path: str) -> bool:
+    """Whether the files in ``cur`` are named as in a Maildir; an archive may lack the empty folders."""
+    return any(map(_FLAGS.search, tree.listing(f"{path}/cur" if path else "cur").files))
 
 
 def files(tree: Tree, store: Store) -> Iterator[tuple[str, str]]:

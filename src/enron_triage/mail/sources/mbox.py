@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -14,8 +15,9 @@ from enron_triage.mail.sources.tree import Listing, Tree
 
 logger = logging.getLogger(__name__)
 
-_ENDINGS = (".mbox", ".mbx", ".sbd", ".imapmbox")
-_COMPRESSED = (".gz", ".xz", ".bz2")
+# Of compressed files and archives; mbox files; folders of Thunderbird, Apple Mail and KMail that hold further ones.
+_ENDINGS = (".gz", ".xz", ".bz2", ".zip", ".mbox", ".mbx", ".sbd", ".imapmbox", ".directory")
+_PART_OF_TAKEOUT = re.compile(r"(takeout-\d{8}T\d{6}Z)(?:-\d+)+")  # Google parts a large export into several archives
 
 
 def take(tree: Tree, path: str, listing: Listing) -> tuple[list[Store], Listing]:
@@ -65,9 +67,12 @@ def place(components: list[str]) -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    for ending in (*_COMPRESSED, *_ENDINGS):
-        name = name[: -len(ending)] if name.lower().endswith(ending) and len(name) > len(ending) else name
-    return name
+    for ending in _ENDINGS:
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            name = name[: -len(ending)]
+            if ending == ".directory":  # KMail's begin with a dot
+                name = name.removeprefix(".")
+    return _PART_OF_TAKEOUT.sub(r"\1", name)
 
 
 def cut(stream: BinaryIO, record_path: str, folder: str, file: str = "") -> Iterator[MessageRef]:
@@ -121,12 +126,8 @@ def cut(stream: BinaryIO, record_path: str, folder: str, file: str = "") -> Iter
         offset += len(content)
     if index >= 0:
         yield message()
-    _warn_of_lines(record_path, separators.not_taken)
-
-
-def _warn_of_lines(record_path: str, lines: list[int]) -> None:
-    if lines:
+    if separators.not_taken:
         logger.warning(
             "%s: lines that look like the beginning of a message, but belong to a text: %d (the first at byte %d)",
-            *(record_path, len(lines), lines[0]),
+            *(record_path, separators.not_taken, separators.first_not_taken),
         )

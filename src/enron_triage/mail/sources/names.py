@@ -32,7 +32,7 @@ def is_role(name: str) -> bool:
     bool
         True for the names in ``label.folders``, without regard to case, spaces, hyphens and underscores.
     """
-    return _plain(name.removeprefix(".")) in _known()
+    return _plain(name.removeprefix(".").removeprefix("INBOX.")) in _known()
 
 
 def is_container(name: str) -> bool:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from enron_triage.mail.sources.multipart import OpenMultipart
+
 FROM = b"From "
 _BLOCK = 1 << 20  # bytes that are read at once
 _LOOK = 16 * 1024  # bytes below a line that are looked at
@@ -63,13 +65,18 @@ class Separators:
 
     Attributes
     ----------
-    not_taken : list of int
-        Where lines stand, in bytes from the beginning, that look like separators and were not taken for one.
+    not_taken : int
+        How many lines look like separators and were not taken for one.
+    first_not_taken : int
+        Where the first of them stands, in bytes from the beginning.
     """
 
     def __init__(self) -> None:
-        self.not_taken: list[int] = []
+        self.not_taken = 0
+        self.first_not_taken = 0
         self._styles: set[bytes] = set()
+        self._offset = 0
+        self._multipart = OpenMultipart()
 
     def parts(self, stream: BinaryIO) -> Iterator[Part]:
         """Cut an mbox.
@@ -84,32 +91,36 @@ class Separators:
         Part
             Every byte of it, in order. What stands above the first separator is not a message.
         """
-        data, begin, offset, ended = (
-            b"",
-            0,
-            0,
-            False,
-        )  # `begin`: what comes before it is known and kept for looking back
+        data, begin, ended = b"", 0, False
         while not ended:
             block = stream.read(_BLOCK)
             ended = not block
-            data = data[max(0, begin - _BEHIND) :] + block
-            offset, begin = offset + max(0, begin - _BEHIND), min(begin, _BEHIND)
+            kept = max(0, begin - _BEHIND)  # some of what is settled, to look back at
+            data, begin = data[kept:] + block, begin - kept
             settled = len(data) if ended else max(begin, len(data) - len(FROM))
             for found in _CANDIDATE.finditer(data, begin):
-                if not ended and len(data) - found.start() < _LOOK:
-                    settled = found.start()
+                start = found.start()
+                if start > begin:
+                    yield self._passed(data[begin:start], is_separator=False)
+                    begin = start
+                if not ended and len(data) - start < max(_LOOK, self._multipart.ahead):
+                    settled = start
                     break
-                stop = self._end_of_separator(data, found.start(), offset)
+                stop = self._end_of_separator(data, start)
                 if stop:
-                    yield Part(data[begin : found.start()], False)
-                    yield Part(data[found.start() : stop], True)
+                    yield self._passed(data[start:stop], is_separator=True)
                     begin = stop
+                    self._multipart.begin(data[stop : stop + _LOOK])
             if settled > begin:
-                yield Part(data[begin:settled], False)
+                yield self._passed(data[begin:settled], is_separator=False)
                 begin = settled
 
-    def _end_of_separator(self, data: bytes, start: int, offset: int) -> int:
+    def _passed(self, content: bytes, *, is_separator: bool) -> Part:
+        self._offset += len(content)
+        self._multipart.passes(content)
+        return Part(content, is_separator)
+
+    def _end_of_separator(self, data: bytes, start: int) -> int:
         """Where the line ends that begins at `start`, if it is a separator, else 0."""
         end = _LINE_END.search(data, start, start + _MAX_LINE)
         stop = end.end() if end else min(len(data), start + _MAX_LINE)
@@ -117,17 +128,19 @@ class Separators:
         if not end and len(line) == _MAX_LINE:
             return 0
         above = data[max(0, start - _BEHIND) : start]
-        is_first = not self._styles
-        after_blank = is_first or not above or _BLANK_ABOVE.search(above) is not None or not above.strip()
+        after_blank = not self._styles or not above.strip() or _BLANK_ABOVE.search(above) is not None
         header = _Header.read(data, stop)
-        if self._is_separator(line, header, after_blank=after_blank, is_first=is_first):
+        if self._is_separator(line, header, after_blank=after_blank) and not self._multipart.encloses(data, start):
             self._styles.add(_style(line))
             return stop
         if header.names or _DATED.search(line):
-            self.not_taken.append(offset + start)
+            self.first_not_taken = self.first_not_taken if self.not_taken else self._offset
+            self.not_taken += 1
         return 0
 
-    def _is_separator(self, line: bytes, header: _Header, *, after_blank: bool, is_first: bool) -> bool:
+    def _is_separator(self, line: bytes, header: _Header, *, after_blank: bool) -> bool:
+        """Whether a message begins below a line, by how it is written and by the header below it."""
+        is_first = not self._styles
         style, dated = _style(line), _DATED.search(line) is not None
         if style == b"git" and style not in self._styles and not is_first:
             return False
@@ -211,4 +224,4 @@ def begins_mbox(head: bytes) -> bool:
     """
     top = _TOP.match(head)
     start = top.end() if top else 0
-    return head.startswith(FROM, start) and Separators()._end_of_separator(head, start, 0) > 0
+    return head.startswith(FROM, start) and Separators()._end_of_separator(head, start) > 0

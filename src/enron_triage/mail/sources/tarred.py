@@ -38,6 +38,7 @@ class TarTree(Tree):
     def __init__(self, path: Path) -> None:
         super().__init__(path, path.name.partition(".tar")[0].removesuffix(".tgz"))
         self._listings: dict[str, Listing] | None = None
+        self._folders: set[str] = set()
 
     def listing(self, path: str) -> Listing:
         """See `Tree.listing`; the first call reads the whole archive."""
@@ -46,7 +47,7 @@ class TarTree(Tree):
                 if name in self._kinds:
                     raise TriageError(f"{self.path}: {name!r} appears twice; refused")
                 self._kinds[name] = self._kind_of(name, content)
-            self._listings = listings(self.path, self._kinds)
+            self._listings = listings(self.path, self._kinds, self._folders)
         return self._listings.get(path, Listing())
 
     def open(self, path: str) -> BinaryIO:
@@ -83,7 +84,9 @@ class TarTree(Tree):
             for member in tar:
                 if member.isfile() and not member.issparse():
                     yield member_path(self.path, member.name), cast(BinaryIO, tar.extractfile(member))
-                elif counted and not member.isdir():
+                elif member.isdir():
+                    self._folders.add(member_path(self.path, member.name))
+                elif counted:
                     self.unread.add(member.name)
                 tar.members.clear()  # tarfile would keep every header of the archive in memory
             if not stream.is_complete():

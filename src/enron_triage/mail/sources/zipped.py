@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -37,9 +37,12 @@ class ZipTree(Tree):
         try:
             self._archive = zipfile.ZipFile(path)
             self._members: dict[str, zipfile.ZipInfo] = {}
+            folders = set()
             for member in self._archive.infolist():
-                if not member.is_dir():
-                    name = member_path(path, member.filename)
+                name = member_path(path, member.filename)
+                if member.is_dir():
+                    folders.add(name)
+                else:
                     if member.flag_bits & _ENCRYPTED:
                         raise UsageError(f"{path}: is encrypted; unpack it with its password, and name the folder")
                     if name in self._members:
@@ -49,7 +52,7 @@ class ZipTree(Tree):
             raise TriageError(f"{path}: truncated or damaged; fetch it again ({type(error).__name__})") from None
         except OSError as error:
             raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-        self._listings = listings(path, self._members)
+        self._listings = listings(path, self._members, folders)
 
     def listing(self, path: str) -> Listing:
         """See `Tree.listing`."""
@@ -91,7 +94,7 @@ def member_path(archive: Path, name: str) -> str:
     return "/".join(parts)
 
 
-def listings(archive: Path, names: Collection[str]) -> dict[str, Listing]:
+def listings(archive: Path, names: Collection[str], folders: Iterable[str]) -> dict[str, Listing]:
     """The listing of each folder of an archive.
 
     Parameters
@@ -100,6 +103,8 @@ def listings(archive: Path, names: Collection[str]) -> dict[str, Listing]:
         The archive that an error names.
     names : collection of str
         The paths of its files; a set or a dictionary.
+    folders : iterable of str
+        The paths of its folders, as far as it names them: an empty one is found in no other way.
 
     Returns
     -------
@@ -112,19 +117,21 @@ def listings(archive: Path, names: Collection[str]) -> dict[str, Listing]:
         If a name is both a file's and a folder's.
     """
     files: dict[str, list[str]] = {}
-    folders: dict[str, set[str]] = {"": set()}
+    inside: dict[str, set[str]] = {"": set()}
     for name in names:
         folder, _, file = name.rpartition("/")
         files.setdefault(folder, []).append(file)
-        while folder not in folders:
+    for place in (*files, *folders):
+        folder = place
+        while folder not in inside:
             if folder in names:
-                raise TriageError(f"{archive}: {name!r} is below a file; refused")
-            folders[folder] = set()
+                raise TriageError(f"{archive}: {folder!r} is a file, and others are below it; refused")
+            inside[folder] = set()
             folder = folder.rpartition("/")[0]
-    for folder in list(folders):
+    for folder in list(inside):
         above, _, below = folder.rpartition("/")
         if folder:
-            folders[above].add(below)
+            inside[above].add(below)
     return {
-        folder: Listing(tuple(sorted(below)), tuple(sorted(files.get(folder, ())))) for folder, below in folders.items()
+        folder: Listing(tuple(sorted(below)), tuple(sorted(files.get(folder, ())))) for folder, below in inside.items()
     }
