@@ -65,7 +65,7 @@ def read_mailbox(path: Path, workers: int | str) -> list[Email]:
     Returns
     -------
     list of Email
-        The messages, by path; `Email.user` is empty.
+        The messages, in the order of the source; `Email.user` is empty.
 
     Raises
     ------

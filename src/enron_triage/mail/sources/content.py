@@ -7,7 +7,9 @@ from typing import Literal
 
 from enron_triage.mail.sources.separators import begins_mbox
 
-Kind = Literal["message", "mbox", "gzip", "xz", "bzip2", "zstd", "zip", "tar", "pst", "ole", "empty", "other"]
+Kind = Literal[
+    "message", "mbox", "gzip", "xz", "bzip2", "zstd", "zip", "tar", "pst", "ole", "damaged", "empty", "other"
+]
 
 HEAD = 16 * 1024  # bytes that are looked at
 _TAR_MAGIC = slice(257, 262)
@@ -22,7 +24,8 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
 )
 _FIRST_LINES = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:>*From [^\r\n]*\s+|Microsoft Mail Internet Headers[^\r\n]*\s+|\d{1,12}\s+)?"
+    rb"(?:\xef\xbb\xbf)?\s*"
+    rb"(?:>*From [^\r\n]*\s+|Microsoft Mail Internet Headers[^\r\n]*\s+|\d{1,12}\s+)?"
 )
 _HEADER = re.compile(rb"[!-9;-~]{1,80}[ \t]*:")
 _MAIL_HEADER = re.compile(
@@ -44,7 +47,8 @@ def kind_of(head: bytes) -> Kind:
     -------
     str
         ``message``, ``mbox``, the name of a compression or an archive, ``pst`` (a store of Outlook), ``ole`` (a message
-        that Outlook saved, or another file of Microsoft Office), ``empty``, or ``other``.
+        that Outlook saved, or another file of Microsoft Office), ``empty``, or ``other``; never ``damaged``, which is what
+        a compressed file is that cannot be expanded.
     """
     if not head or head.isspace():
         return "empty"

@@ -251,8 +251,10 @@ class Tree(ABC):
                 with self.read(path) as content:
                     inner = kind_of(content.read(HEAD))
                 return inner if inner in ("mbox", "message", "tar") else "other"
-        except (OSError, TriageError):
+        except (OSError, UsageError):
             return "other"
+        except TriageError:
+            return "damaged"
         return kind
 
 
