@@ -47,8 +47,8 @@ def kind_of(head: bytes) -> Kind:
     -------
     str
         ``message``, ``mbox``, the name of a compression or an archive, ``pst`` (a store of Outlook), ``ole`` (a message
-        that Outlook saved, or another file of Microsoft Office), ``empty``, or ``other``; never ``damaged``, which is what
-        a compressed file is that cannot be expanded.
+        that Outlook saved, or another file of Microsoft Office), ``empty``, or ``other``; never ``damaged``, which is
+        what a compressed file is that cannot be expanded.
     """
     if not head or head.isspace():
         return "empty"

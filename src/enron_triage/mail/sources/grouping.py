@@ -175,19 +175,21 @@ def _folders(root: tuple[str, ...], stores: list[Store], is_marked: bool) -> Ite
             len(store.place) > depth + 1 for store in stores
         ):
             depth += 1
+    # On some servers every folder lies in INBOX, which is then no part of its name.
+    in_inbox = any(
+        len(store.place) > depth + 1 and store.place[depth] == _INBOX and is_role(store.place[depth + 1])
+        for store in stores
+    )
     for store in sorted(stores, key=lambda store: store.place):
-        yield Folder(store, "/".join(_components(store, store.place[depth:])))
+        components = _components(store, store.place[depth:])
+        yield Folder(store, "/".join(components[1:] if in_inbox and components[:1] == (_INBOX,) else components))
 
 
 def _components(store: Store, place: tuple[str, ...]) -> tuple[str, ...]:
     """The components of a folder's path; those of a Maildir may be parted by dots, or begin with one."""
-    is_inbox = len(place) > 1 and place[0] == _INBOX
-    if store.layout == "maildir" and place:
-        first = place[0]
-        nested = tuple(name.removeprefix(".") for name in place[1:])
-        if first.startswith((".", "INBOX.")):  # Maildir++; offlineimap keeps the server's dots
-            place = (*first.removeprefix(".").removeprefix("INBOX.").split("."), *nested)
-        else:
-            place = (first, *nested)
-            is_inbox = len(place) > 1 and first.upper() == _INBOX
-    return place[1:] if is_inbox else place
+    if store.layout != "maildir" or not place:
+        return place
+    first, nested = place[0], tuple(name.removeprefix(".") for name in place[1:])
+    if first.startswith((".", f"{_INBOX}.")):  # Maildir++; offlineimap keeps the server's dots
+        return (*first.removeprefix(".").removeprefix(f"{_INBOX}.").split("."), *nested)
+    return (first, *nested)
