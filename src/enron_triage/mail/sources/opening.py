@@ -22,7 +22,7 @@ _MSG = (
 _ADVICE: dict[str, str] = {
     "pst": f"an Outlook store: {_READPST}",
     "ole": _MSG,
-    "damaged": "compressed, and truncated or damaged: fetch it again",
+    "damaged": "truncated or damaged; fetch it again",
     "zstd": "compressed with Zstandard: expand it with `zstd -d {path}`",
 }
 
