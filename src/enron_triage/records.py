@@ -38,7 +38,7 @@ DecayedCountPerAction = Annotated[list[DecayedCount], _ONE_PER_ACTION]
 Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$")]
 
 
-class Email(msgspec.Struct, kw_only=True, gc=False):
+class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """One parsed message.
 
     Attributes
@@ -50,7 +50,8 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
     folder : str
         The folders between the mailbox and the file, joined by ``/``; empty at the top.
     labels : list of str
-        The Gmail labels, if the export has them; not the labels that a policy learns.
+        The Gmail labels, if the export has them (``Archived`` where it names none); not the labels that a policy
+        learns.
     message_id : str
         The Message-ID header (RFC 5322); empty if there is none.
     date : str or None
@@ -77,6 +78,9 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
         Equal for the copies of one message: a hash of time, sender, subject and normalised body.
     raw_sha256 : str
         SHA-256 of the raw bytes; decides which of several copies is kept.
+    flags : list of str
+        What a mail program noted on this copy: some of ``deleted``, ``draft``, ``expunged``, ``forwarded`` and
+        ``replied``. JSON leaves an empty list out.
     """
 
     path: str
@@ -98,6 +102,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
     references: list[str]
     fingerprint: str
     raw_sha256: str
+    flags: list[str] = []
 
 
 class ParseError(msgspec.Struct, kw_only=True):

@@ -1,100 +1,71 @@
 import pytest
 
 from enron_triage.config.data import FoldersConfig
-from enron_triage.labels.folders import FolderRoles
-from enron_triage.records import Email
+from enron_triage.labels.folders import MailboxFolders, folder_rows
+
+NOON = 983793600  # 5 March 2001, 12:00 UTC
 
 
-def message(folder="inbox", labels=()):
-    return Email(
-        path="owner-a/inbox/1.",
-        user="owner-a",
-        folder=folder,
-        labels=list(labels),
-        message_id="",
-        date=None,
-        timestamp=None,
-        sender="jane@x.example",
-        sender_name="",
-        to=[],
-        cc=[],
-        bcc=[],
-        subject="",
-        raw_subject=None,
-        body="",
-        in_reply_to="",
-        references=[],
-        fingerprint="f",
-        raw_sha256="s",
-    )
+def folders_of(*emails, config=None):
+    return MailboxFolders.of(emails, config or FoldersConfig())
 
 
-@pytest.mark.parametrize(
-    ("folder", "role"),
-    [
-        ("sent", "sent"),
-        ("sent_items", "sent"),
-        ("_sent_mail", "sent"),
-        ("deleted_items", "deleted"),
-        ("Trash", "deleted"),
-        ("junk_file", "junk"),
-        ("inbox", "inbox"),
-        ("notes_inbox", "inbox"),
-        ("", "inbox"),
-        ("_drafts", "drafts"),
-        ("all_documents", "system"),
-        ("discussion_threads", "system"),
-        ("calendar", "system"),
-        ("to_do", "system"),
-        ("projects", "filing"),
-        ("sent to the printer", "filing"),
-    ],
-)
-def test_a_folder_has_its_role_and_any_other_is_a_filing_folder(folder, role):
-    assert FolderRoles(FoldersConfig()).of_folder(folder) == role
+def test_messages_are_counted_by_folder_and_by_role(message, sent):
+    gmail = message(NOON, labels=["Inbox", "Trash", "Receipts"])
+    folders = folders_of(message(NOON, "Entw&APw-rfe"), sent(NOON, folder="Gesendet"), sent(NOON, folder="sent"), gmail)
+    assert [(folder.role, folder.name, folder.messages) for folder in folders.folders] == [
+        ("deleted", "Trash", 1),
+        ("drafts", "Entwürfe", 1),
+        ("filing", "Receipts", 1),
+        ("inbox", "Inbox", 1),
+        ("sent", "Gesendet", 1),
+        ("sent", "sent", 1),
+    ]
+    assert folders.roles == {"deleted": 1, "drafts": 1, "sent": 2}
+    assert dict(folder_rows([folders, folders])) == {
+        "deleted, in 2 mailboxes": 2,
+        "drafts, in 2 mailboxes": 2,
+        "sent, in 2 mailboxes": 4,
+    }
 
 
 @pytest.mark.parametrize(
-    ("folder", "role"),
+    ("folders", "config", "problem"),
     [
-        ("deleted_items/sent", "deleted"),
-        ("sent/deleted_items", "sent"),
-        ("inbox/projects", "inbox"),
-        ("projects/deleted_items", "deleted"),
-        ("projects/2001/inbox/junk", "inbox"),
-        ("projects/gas", "filing"),
+        (["inbox", "sent"], {}, None),
+        (["inbox", "trash"], {}, "no folder of sent mail is known"),
+        (["inbox", "trash"], {"sent": ()}, None),
+        (["inbox", "trash", "Sent"], {"sent": ("Ausgang",)}, "no folder of sent mail is known"),
+        (["sent", "sent/2001"], {}, "all its folders count as sent"),
+        (["Foo", "Bar"], {"sent": ()}, "all its folders count as filing"),
     ],
 )
-def test_the_topmost_component_with_a_role_decides(folder, role):
-    roles = FolderRoles(FoldersConfig())
-    assert roles.of_folder(folder) == role
-    assert roles.of_folder(folder.upper()) == role
+def test_a_mailbox_whose_folders_are_not_known_is_not_labeled(message, folders, config, problem):
+    config = FoldersConfig(**config)
+    why = folders_of(*(message(NOON, folder) for folder in folders), config=config).why_not_labeled(config)
+    assert why is None if problem is None else problem in why
 
 
-def test_the_configured_names_replace_the_built_in_ones():
-    roles = FolderRoles(FoldersConfig(deleted=("Papierkorb",)))
-    assert roles.of_folder("papierkorb") == "deleted"
-    assert roles.of_folder("deleted_items") == "filing"
-    assert roles.of_folder("sent") == "sent"
+def test_a_single_folder_with_flags_tells_what_was_done(message):
+    config = FoldersConfig(sent=())
+    assert folders_of(message(NOON, flags=["replied"]), config=config).why_not_labeled(config) is None
 
 
-@pytest.mark.parametrize(
-    ("labels", "role"),
-    [
-        (["Inbox", "Important"], "inbox"),
-        (["Inbox", "Receipts"], "inbox"),
-        (["Trash", "Inbox"], "deleted"),
-        (["Spam"], "junk"),
-        (["Inbox", "Sent"], "sent"),
-        (["Drafts", "Important"], "drafts"),
-        (["Sent", "Trash"], "deleted"),
-        (["Receipts"], "filing"),
-        (["Important", "Unread"], "filing"),
-    ],
-)
-def test_gmail_labels_decide_instead_of_the_folder(labels, role):
-    assert FolderRoles(FoldersConfig()).of_message(message(folder="sent", labels=labels)) == role
+def test_the_folder_that_may_hold_sent_mail_is_proposed(message):
+    letters = [message(NOON + n, "Letters", f"friend{n}@x.example") for n in range(9)]
+    own = [message(NOON + n, 'It\'s "out"', "me@home.example") for n in range(3)]
+    why = folders_of(*letters, *own, message(NOON, "Once")).why_not_labeled(FoldersConfig())
+    assert "Letters 9 (filing)" in why
+    assert r"""--set 'label.folders.sent=["It'"'"'s \"out\""]'""" in why
 
 
-def test_a_message_without_labels_has_the_role_of_its_folder():
-    assert FolderRoles(FoldersConfig()).of_message(message(folder="deleted_items/old")) == "deleted"
+def test_many_folders_are_cut_short_and_control_characters_not_shown(message):
+    emails = [message(NOON, f"folder {n:02}\x1b[2J") for n in range(30)]
+    folders = folders_of(*emails, message(NOON, "x" * 900))
+    why = folders.why_not_labeled(FoldersConfig())
+    assert "\x1b" not in why
+    assert "folder 07?[2J 1 (filing)" in why
+    assert why.endswith(", 11 more")
+    rows = list(folder_rows([folders]))
+    assert len(rows) == 21
+    assert sum(messages for _, messages in rows) == 31

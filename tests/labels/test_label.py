@@ -64,11 +64,20 @@ def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog
     assert result.data == {
         "scheme": "received",
         "records": len(corpus),
-        "labeled": 8,
-        "unacted": 4,
-        "actions": {"reply_now": 2, "reply_later": 0, "forward": 0, "archive": 3, "delete": 3},
-        "dropped": {"copy": 3, "junk": 3, "sent_by_owner": 6},
+        "labeled": 6,
+        "unacted": 2,
+        "actions": {"reply_now": 2, "reply_later": 0, "forward": 0, "archive": 2, "delete": 2},
+        "dropped": {"copy": 2, "junk": 2, "sent_by_owner": 6, "unknown_folders": 6},
         "links": {"reply:conversation": 2},
+        "folders": {
+            "deleted, in 2 mailboxes": 2,
+            "filing, in 2 mailboxes": 2,
+            "inbox, in 2 mailboxes": 4,
+            "junk, in 2 mailboxes": 2,
+            "sent, in 2 mailboxes": 6,
+            "system, in 2 mailboxes": 2,
+        },
+        "left_out": ["cole-c"],
     }
     labeled = json.loads((tmp_path / "emails_labeled.json").read_bytes())
     assert [(record["user"], record["action"]) for record in labeled] == [
@@ -76,7 +85,6 @@ def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog
         for user, actions in (
             ("allen-a", ("reply_now", "archive", "delete")),
             ("baker-b", ("reply_now", "archive", "delete")),
-            ("cole-c", ("archive", "delete")),
         )
         for action in actions
     ]
@@ -84,15 +92,37 @@ def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog
     assert [(record["user"], record["subject"], record["action"]) for record in unacted] == [
         ("allen-a", "left", None),
         ("baker-b", "left", None),
-        ("cole-c", "answered", None),
-        ("cole-c", "left", None),
     ]
     # A mailbox's history is its own.
     assert unacted[0]["history"]["owner"]["counts"] == counts(reply_now=1, archive=1, delete=1)
-    assert unacted[3]["history"]["owner"]["counts"] == counts(archive=1, delete=1)
-    assert "1 mailboxes have too little sent mail to tell their owner (cole-c)" in caplog.text
-    assert "scheme received: 24 records, 8 labelled" in result.table
-    assert result.table.splitlines()[-1].split() == ["not", "labelled", "no", "action", "4"]
+    assert "mailbox cole-c is left out: no folder of sent mail is known" in caplog.text
+    assert "scheme received: 24 records, 6 labelled" in result.table
+    assert result.table.splitlines()[-1].split() == ["not", "labelled", "no", "action", "2"]
+
+
+def test_one_mailbox_without_a_known_folder_of_sent_mail_is_refused(tmp_path, message):
+    strange = [message(NOON + n, "Zwitscherbox", "me@home.example", subject=f"note {n}") for n in range(3)]
+    emails = [*strange, message(NOON + 9, ""), message(NOON + 8, "Ablage"), message(NOON + 7, "Papierkorb")]
+    write_emails(tmp_path / "emails.json", emails)
+    with pytest.raises(UsageError, match=r"mailbox owner-a: no folder of sent mail is known") as caught:
+        label.run(config_of(tmp_path))
+    assert """--set 'label.folders.sent=["Zwitscherbox"]'""" in str(caught.value)
+    assert "Zwitscherbox 3 (filing), (top) 1 (inbox), Ablage 1 (filing), Papierkorb 1 (deleted)" in str(caught.value)
+    result = label.run(config_of(tmp_path, 'label.folders.sent=["Zwitscherbox"]'))
+    assert result.data["folders"] == {
+        "deleted: Papierkorb": 1,
+        "filing: Ablage": 1,
+        "inbox: (top)": 1,
+        "sent: Zwitscherbox": 3,
+    }
+    assert "sent: Zwitscherbox" in result.table
+
+
+def test_an_empty_list_says_that_there_is_no_sent_mail(tmp_path, caplog, message):
+    write_emails(tmp_path / "emails.json", [message(NOON), message(NOON + 1, "Trash")])
+    with caplog.at_level(logging.WARNING):
+        assert label.run(config_of(tmp_path, "label.folders.sent=[]")).data["actions"]["delete"] == 1
+    assert "too little sent mail to tell their owner (owner-a)" in caplog.text
 
 
 def test_one_worker_and_two_give_the_same_bytes(tmp_path, corpus):
@@ -120,7 +150,7 @@ def test_the_metadata_of_the_labels_hold_the_settings_they_were_made_with(tmp_pa
     meta = json.loads((tmp_path / "emails_labeled.json.meta.json").read_bytes())
     assert meta["stage"] == "label"
     assert meta["settings"]["label"]["action_lag"] == "3d"
-    assert meta["counts"]["labeled"] == 8
+    assert meta["counts"]["labeled"] == 6
 
 
 def test_a_corpus_without_an_action_is_refused_and_the_old_labels_stay(tmp_path, message, own_mail):

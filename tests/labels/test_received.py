@@ -78,10 +78,10 @@ def dropped(emails):
 
 
 def test_copies_of_one_message_are_one_message():
-    copies = [message(NOON, folder, path=folder) for folder in ("inbox", "all_documents", "projects/gas")]
+    copies = [message(NOON, folder, path=folder) for folder in ("notes", "all_documents", "projects/gas")]
     labeled, unacted = labels([*copies, message(NOON + 1)])
     assert [(record.action, record.evidence.folders) for record in labeled] == [
-        (Action.ARCHIVE, ["all_documents", "inbox", "projects/gas"])
+        (Action.ARCHIVE, ["all_documents", "notes", "projects/gas"])
     ]
     assert [record.timestamp for record in unacted] == [NOON + 1]
     assert dropped(copies) == {"copy": 2}
@@ -163,7 +163,8 @@ def role_copies(*folders):
         (["reply", "forward"], ["deleted_items", "junk", "projects"], Action.REPLY_LATER),
         (["forward"], ["deleted_items", "junk", "projects"], Action.FORWARD),
         ([], ["deleted_items", "junk", "projects", "inbox"], Action.DELETE),
-        ([], ["projects", "inbox", "drafts", "all_documents"], Action.ARCHIVE),
+        ([], ["projects", "drafts", "all_documents"], Action.ARCHIVE),
+        ([], ["projects", "inbox", "drafts", "all_documents"], None),  # what is still in the inbox was not filed
         ([], ["inbox", "drafts", "all_documents"], None),
         (["reply"], ["junk"], Action.REPLY_LATER),
         (["forward"], ["inbox"], Action.FORWARD),

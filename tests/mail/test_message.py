@@ -153,11 +153,11 @@ def test_the_sender_is_the_first_author_and_x_from_names_one_who_has_no_name(lin
 @pytest.mark.parametrize(
     ("value", "labels"),
     [
-        ("", []),
+        ("", ["Archived"]),
         ("Inbox,Important , Opened", ["Inbox", "Important", "Opened"]),
         ("Inbox,\n Projects/Q1", ["Inbox", "Projects/Q1"]),
         ("=?UTF-8?Q?Bo=C3=AEte,Re=C3=A7us?=", ["Boîte", "Reçus"]),
-        (",,", []),
+        (",,", ["Archived"]),
     ],
 )
 def test_gmail_labels_are_read(value, labels):

@@ -63,12 +63,12 @@ class ParseConfig(Section, frozen=True):
 
 
 class FoldersConfig(Section, frozen=True):
-    """Section ``label.folders``: names of folders and Gmail labels by role, in lower case.
+    """Section ``label.folders``: names of folders and Gmail labels by role, as people read them.
 
-    A folder that is not named here is a filing folder: a message in it was archived.
+    A folder that has no role by its name is a filing folder: a message in it was archived.
     """
 
-    # Folders of mail that the owner sent.
+    # Folders of mail that the owner sent; an empty list says that there is none.
     sent: tuple[str, ...] = (
         "sent",
         "sent_items",
@@ -122,7 +122,8 @@ class LabelConfig(Section, frozen=True):
     action_lag: Duration = "7d"
     # Only messages from the first date (included) to the second (excluded), in UTC, are labelled.
     dates: Dates = (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
-    # The roles of folders.
+    # The roles of folders and Gmail labels: names as people read them, whatever their case and accents. A role with its
+    # default list has the names that programs give in other languages, too; a list of one's own replaces both.
     folders: FoldersConfig = FoldersConfig()
 
 

@@ -1,55 +1,171 @@
-"""The roles of folders, which say what the owner did with the messages in them."""
+"""The folders of a mailbox by role: what the label stage reports, and whether a mailbox can be labelled by them."""
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 
 from enron_triage.config.data import FoldersConfig
+from enron_triage.mail.folder_names import Role
+from enron_triage.mail.folder_roles import FolderRoles
+from enron_triage.mail.modified_utf7 import decode_modified_utf7
 from enron_triage.records import Email
 
-Role = Literal["sent", "deleted", "junk", "inbox", "drafts", "system", "filing"]
+_MOST_LISTED = 20  # folders in a message
+_LEAST_SHARE = 0.8  # of a folder's messages from one sender, from which it may be one of sent mail
+_LEAST_MESSAGES = 2
+_LONGEST_SHOWN = 60  # characters of a name
 
-_CONFIGURED: tuple[Role, ...] = ("sent", "deleted", "junk", "inbox", "drafts", "system")
-# A message has several Gmail labels at once: the first of these roles that one of them has decides.
-_GMAIL_PRECEDENCE: tuple[Role, ...] = ("deleted", "junk", "sent", "drafts", "inbox")
+
+class FolderCount(msgspec.Struct, frozen=True, order=True):
+    """How many messages a folder holds, or a Gmail label marks.
+
+    Attributes
+    ----------
+    role : str
+        The role of the folder or label.
+    name : str
+        Its name as people read it; empty for the top of a Maildir.
+    messages : int
+        The number of files in it, copies included.
+    leading_share : float
+        The share of them that one sender sent, the most of any.
+    """
+
+    role: Role
+    name: str
+    messages: int
+    leading_share: float = 0.0
 
 
-class FolderRoles:
-    """Looks up the role of a folder, or of a message's Gmail labels.
+class MailboxFolders(msgspec.Struct, frozen=True):
+    """The folders of one mailbox, or its Gmail labels.
+
+    Attributes
+    ----------
+    folders : list of FolderCount
+        Sorted by role and name.
+    roles : dict of str to int
+        How many messages are in a folder of each role; by the label that decides, if they have several.
+    is_flagged : bool
+        Whether a mail program noted on any message what was done with it.
+    """
+
+    folders: list[FolderCount]
+    roles: dict[Role, int]
+    is_flagged: bool
+
+    @classmethod
+    def of(cls, emails: Iterable[Email], config: FoldersConfig) -> MailboxFolders:
+        """Count the messages of one mailbox by folder.
+
+        Parameters
+        ----------
+        emails : iterable of Email
+            Every record of the mailbox.
+        config : FoldersConfig
+            The section ``label.folders``.
+        """
+        emails = list(emails)
+        roles = FolderRoles(config, {email.folder for email in emails})
+        senders: dict[tuple[Role, str], Counter[str]] = defaultdict(Counter)
+        for email in emails:
+            if email.labels:
+                for label in email.labels:
+                    senders[roles.of_labels([label]), label][email.sender] += 1
+            else:
+                senders[roles.of_folder(email.folder), decode_modified_utf7(email.folder)][email.sender] += 1
+        return cls(
+            folders=sorted(_count(role, name, counts) for (role, name), counts in senders.items()),
+            roles=dict(sorted(Counter(roles.of_message(email) for email in emails).items())),
+            is_flagged=any(email.flags for email in emails),
+        )
+
+    def why_not_labeled(self, config: FoldersConfig) -> str | None:
+        """Why the mailbox must not be labelled by these folders.
+
+        Parameters
+        ----------
+        config : FoldersConfig
+            The section ``label.folders``. That ``sent`` is empty says that the owner's sent mail is not there.
+
+        Returns
+        -------
+        str or None
+            What is wrong, the folders with their counts, and what to set; None if nothing is wrong.
+        """
+        if "sent" not in self.roles and config.sent:
+            problem = "no folder of sent mail is known, so that answered mail would count as unanswered"
+            setting = f"label.folders.sent={json.dumps([self._likely_sent() or 'NAME'], ensure_ascii=False)}"
+            remedy = f"name that folder, such as --set {shlex.quote(setting)}, or [] if there is none"
+            return f"{problem}; {remedy}; it has {self._listed()}"
+        if len(self.roles) == 1 and not self.is_flagged:
+            (role,) = self.roles
+            problem = f"all its folders count as {role}, so that nothing tells what was done with a message"
+            return f"{problem}; name them in label.folders.sent, .deleted, .inbox, ...; it has {self._listed()}"
+        return None
+
+    def _likely_sent(self) -> str | None:
+        """The filing folder whose messages come from one sender, as those of a folder of sent mail do."""
+        likely = [
+            folder
+            for folder in self.folders
+            if folder.role == "filing" and folder.messages >= _LEAST_MESSAGES and folder.leading_share >= _LEAST_SHARE
+        ]
+        return max(likely, key=lambda folder: folder.messages).name if likely else None
+
+    def _listed(self) -> str:
+        """The folders with their counts and roles, the fullest first."""
+        by_size = sorted(self.folders, key=lambda folder: (-folder.messages, folder.name))
+        listed = [f"{_shown(folder.name)} {folder.messages:,} ({folder.role})" for folder in by_size[:_MOST_LISTED]]
+        if len(by_size) > _MOST_LISTED:
+            listed.append(f"{len(by_size) - _MOST_LISTED:,} more")
+        return ", ".join(listed)
+
+
+def folder_rows(mailboxes: Sequence[MailboxFolders]) -> Iterator[tuple[str, int]]:
+    """What to show of the folders: each of them for one mailbox, a sum for each role for several.
 
     Parameters
     ----------
-    folders : FoldersConfig
-        The names of the folders that have each role; a folder that it does not name is a filing folder.
+    mailboxes : sequence of MailboxFolders
+        The mailboxes that were labelled.
+
+    Yields
+    ------
+    text : str
+        The role and the folder, or the role and in how many mailboxes it is.
+    messages : int
+        How many messages are there.
     """
+    if len(mailboxes) == 1:
+        folders = mailboxes[0].folders
+        shown = set(sorted(folders, key=lambda folder: -folder.messages)[:_MOST_LISTED])
+        for folder in folders:
+            if folder in shown:
+                yield f"{folder.role}: {_shown(folder.name)}", folder.messages
+        if len(folders) > len(shown):
+            yield f"{len(folders) - len(shown):,} more", sum(folder.messages for folder in set(folders) - shown)
+        return
+    messages: Counter[Role] = Counter()
+    present: Counter[Role] = Counter()
+    for mailbox in mailboxes:
+        messages.update(mailbox.roles)
+        present.update(mailbox.roles.keys())
+    for role in sorted(messages):
+        yield f"{role}, in {present[role]} mailboxes", messages[role]
 
-    def __init__(self, folders: FoldersConfig) -> None:
-        self._roles: dict[str, Role] = {name.lower(): role for role in _CONFIGURED for name in getattr(folders, role)}
-        self._by_path: dict[str, Role] = {}  # a mailbox has many messages and few folders
 
-    def of_folder(self, folder: str) -> Role:
-        """The role of a folder: that of its first component, from the top, that has one.
+def _count(role: Role, name: str, senders: Counter[str]) -> FolderCount:
+    ((sender, most),) = senders.most_common(1)
+    return FolderCount(role, name, senders.total(), most / senders.total() if sender else 0.0)
 
-        Parameters
-        ----------
-        folder : str
-            The path of the folder, joined by ``/``, in any case.
-        """
-        role = self._by_path.get(folder)
-        if role is None:
-            known = (self._roles[name] for name in folder.lower().split("/") if name in self._roles)
-            role = self._by_path[folder] = next(known, "filing")
-        return role
 
-    def of_message(self, message: Email) -> Role:
-        """The role of the place of one copy: that of its Gmail labels if it has any, else that of its folder.
-
-        Parameters
-        ----------
-        message : Email
-            One copy. Gmail labels without Inbox, Trash, Spam, Sent and Drafts mean that it is archived: ``filing``.
-        """
-        if not message.labels:
-            return self.of_folder(message.folder)
-        roles = {self._roles.get(label.lower()) for label in message.labels}
-        return next((role for role in _GMAIL_PRECEDENCE if role in roles), "filing")
+def _shown(name: str) -> str:
+    """The name of a folder or label for the terminal; whoever sent or moved the mail may have chosen it."""
+    text = "".join(sign if sign.isprintable() else "?" for sign in name)
+    return (text[: _LONGEST_SHOWN - 3] + "..." if len(text) > _LONGEST_SHOWN else text) or "(top)"

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import msgspec
 from enron_triage.config.data import LabelConfig
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
+from enron_triage.labels.folders import MailboxFolders, folder_rows
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.pipeline import stage_run
@@ -30,6 +32,7 @@ from enron_triage.stage_run import Result, StageRun
 
 logger = logging.getLogger(__name__)
 
+_MAX_SHOWN = 3  # mailboxes with their problem in the log
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -48,6 +51,10 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
         As in `Labeled`.
     owner_known : bool
         As in `Labeled`.
+    folders : MailboxFolders
+        Its folders by role.
+    problem : str or None
+        Why it was left out; None if it was labelled.
     """
 
     user: str
@@ -57,6 +64,8 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
     dropped: Counter[str]
     links: Counter[str]
     owner_known: bool
+    folders: MailboxFolders
+    problem: str | None = None
 
 
 class Totals(msgspec.Struct, kw_only=True):
@@ -70,6 +79,10 @@ class Totals(msgspec.Struct, kw_only=True):
         As in `EncodedMailbox`, added up.
     ownerless : list of str
         The mailboxes whose owner is not known.
+    folders : list of MailboxFolders
+        The folders of each mailbox that was labelled.
+    left_out : dict of str to str
+        Why each of the other mailboxes was not, by name.
     """
 
     labeled: int = 0
@@ -78,6 +91,8 @@ class Totals(msgspec.Struct, kw_only=True):
     dropped: Counter[str] = msgspec.field(default_factory=Counter)
     links: Counter[str] = msgspec.field(default_factory=Counter)
     ownerless: list[str] = []
+    folders: list[MailboxFolders] = []
+    left_out: dict[str, str] = {}
 
     def add(self, mailbox: EncodedMailbox) -> None:
         """Add the counts of one mailbox.
@@ -92,6 +107,10 @@ class Totals(msgspec.Struct, kw_only=True):
         self.actions += mailbox.actions
         self.dropped += mailbox.dropped
         self.links += mailbox.links
+        if mailbox.problem is not None:
+            self.left_out[mailbox.user] = mailbox.problem
+            return
+        self.folders.append(mailbox.folders)
         if not mailbox.owner_known:
             self.ownerless.append(mailbox.user)
 
@@ -126,12 +145,22 @@ def run(config: Config) -> Result:
             actions={action: totals.actions[action] for action in ACTIONS},
             dropped=dict(sorted(totals.dropped.items())),
             links=dict(sorted(totals.links.items())),
+            folders=dict(folder_rows(totals.folders)),
+            left_out=sorted(totals.left_out),
+        )
+    for user, problem in itertools.islice(totals.left_out.items(), _MAX_SHOWN):
+        logger.warning("mailbox %s is left out: %s", user, problem)
+    if len(totals.left_out) > _MAX_SHOWN:
+        logger.warning(
+            "%d more mailboxes are left out: %s",
+            len(totals.left_out) - _MAX_SHOWN,
+            ", ".join(list(totals.left_out)[_MAX_SHOWN:]),
         )
     if totals.ownerless:
         logger.warning(
             "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
             len(totals.ownerless),
-            ", ".join(totals.ownerless[:3]),
+            ", ".join(totals.ownerless[:_MAX_SHOWN]),
         )
     return Result(stage="label", table=_table(counts), data=counts)
 
@@ -148,7 +177,13 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
     span : Span
         Where in the artifact the mailbox is.
     """
-    labeled = label_mailbox(artifacts.read_span(source, span, Email), config)
+    emails = list(artifacts.read_span(source, span, Email))
+    folders = MailboxFolders.of(emails, config.folders)
+    problem = folders.why_not_labeled(config.folders) if SCHEMES[config.scheme].uses_roles else None
+    if problem is None:
+        labeled = label_mailbox(emails, config)
+    else:
+        labeled = Labeled(records=[], dropped=Counter(unknown_folders=len(emails)))
     return EncodedMailbox(
         user=span.user,
         labeled=[_ENCODER.encode(record) for record in labeled.records if record.action],
@@ -157,6 +192,8 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
         dropped=labeled.dropped,
         links=labeled.links,
         owner_known=labeled.owner_known,
+        folders=folders,
+        problem=problem,
     )
 
 
@@ -187,7 +224,12 @@ def _write_labels(stage: StageRun, spans: Sequence[Span]) -> Totals:
             unacted.write_many(b",\n".join(mailbox.unacted), len(mailbox.unacted))
             totals.add(mailbox)
             bar.update(span.count)
-        if not totals.labeled:  # raised before the writers close, so that the old files stay
+        # Raised before the writers close, so that the old files stay.
+        if totals.left_out and not totals.folders:
+            user, problem = next(iter(totals.left_out.items()))
+            others = f" (and {len(totals.left_out) - 1:,} other mailboxes)" if len(totals.left_out) > 1 else ""
+            raise UsageError(f"{source}: mailbox {user}{others}: {problem}")
+        if not totals.labeled:
             raise UsageError(
                 f"{source}: no message could be labelled ({totals.dropped.total()} dropped, "
                 f"{totals.unacted} without an action); check label.folders against the mailbox's folders"
@@ -200,7 +242,7 @@ def _table(counts: Mapping[str, object]) -> str:
     leak_note = SCHEMES[str(counts["scheme"])].leak_note
     if leak_note is not None:
         lines.append(leak_note)
-    sections = (("action", "actions"), ("not labelled", "dropped"), ("sent mail", "links"))
+    sections = (("folder", "folders"), ("action", "actions"), ("not labelled", "dropped"), ("sent mail", "links"))
     for title, key in sections:
         values = counts[key]
         assert isinstance(values, dict)

@@ -10,9 +10,14 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.labels.folders import FolderRoles, Role
 from enron_triage.labels.owner import Owner, owner_addresses
+from enron_triage.mail.folder_names import Role
+from enron_triage.mail.folder_roles import FolderRoles
+from enron_triage.mail.modified_utf7 import decode_modified_utf7
 from enron_triage.records import Email
+
+_DEAD = frozenset({"deleted", "expunged"})  # flags of a copy that its program no longer shows
+_UNSENT: frozenset[Role] = frozenset({"drafts", "filing"})  # Gmail shows drafts in All Mail, too
 
 
 class MergedMessage(msgspec.Struct):
@@ -28,12 +33,16 @@ class MergedMessage(msgspec.Struct):
         The names of these folders, or of the Gmail labels, sorted.
     copies : int
         How many copies there are.
+    flags : frozenset of str
+        What mail programs noted on the copies, as in `Email.flags`; ``deleted`` only if no copy is left, ``draft`` only
+        if each of those left is one.
     """
 
     email: Email
     roles: frozenset[Role]
     folders: list[str]
     copies: int
+    flags: frozenset[str] = frozenset()
 
 
 class Mailbox(msgspec.Struct):
@@ -74,7 +83,8 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
     Mailbox
         Its owner has no addresses if there is too little sent mail to learn them.
     """
-    roles = FolderRoles(config.folders)
+    emails = list(emails)
+    roles = FolderRoles(config.folders, {email.folder for email in emails})
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
@@ -86,8 +96,10 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
         mailbox.dropped["copy"] += message.copies - 1
         if not is_dated(message.email, config):
             mailbox.dropped["undated"] += 1
+        elif "draft" in message.flags:
+            mailbox.dropped["draft"] += 1
         elif message.email.sender in owner.addresses or "sent" in message.roles:
-            if message.roles == {"drafts"}:
+            if "drafts" in message.roles and message.roles <= _UNSENT:
                 mailbox.dropped["draft"] += 1
             else:
                 mailbox.sent.append(message)
@@ -146,11 +158,18 @@ def merge_copies(group: Sequence[tuple[Email, Role]]) -> MergedMessage:
     Returns
     -------
     MergedMessage
-        The copy with the smallest hash of its raw bytes is kept, so that the choice does not depend on the folder.
+        The copy with the smallest hash of its raw bytes is kept, so that the choice does not depend on the folder. A
+        copy that is flagged as deleted was left behind by a move if another one is not: its folder does not count then.
     """
     kept = min((email for email, _ in group), key=lambda email: (email.raw_sha256, email.path))
-    folders = sorted({name for email, _ in group for name in (email.labels or [email.folder])})
-    return MergedMessage(kept, frozenset(role for _, role in group), folders, len(group))
+    places = [(email, role) for email, role in group if _DEAD.isdisjoint(email.flags)]
+    flags = {flag for email, _ in group for flag in email.flags} - {*_DEAD, "draft"}
+    if not places:
+        places, flags = list(group), flags | {"deleted"}
+    if all("draft" in email.flags for email, _ in places):
+        flags.add("draft")
+    folders = sorted({name for email, _ in places for name in email.labels or [decode_modified_utf7(email.folder)]})
+    return MergedMessage(kept, frozenset(role for _, role in places), folders, len(group), frozenset(flags))
 
 
 @functools.cache

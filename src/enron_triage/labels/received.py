@@ -1,7 +1,8 @@
 """The label scheme ``received``: each message that reached the owner, by what the owner did with it.
 
 A reply decides, then a forward, then deletion, then filing. A reply or forward is found by linking the sent mail to the
-received mail, deletion and filing by the folders that hold a copy.
+received mail, else by a flag that a mail program set, which tells no time; deletion and filing by the folders that hold
+a copy. A copy that is still in the inbox was not filed.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ class _Received(msgspec.Struct, frozen=True):
 
     def first(self, kind: ResponseKind) -> Response | None:
         return next((response for response in self.responses if response.link.kind == kind), None)
+
+    def flagged_action(self) -> Action | None:
+        """The response that a flag tells of and no sent message shows: its time is not known."""
+        if "replied" in self.message.flags and self.first("reply") is None:
+            return Action.REPLY_LATER
+        if "forwarded" in self.message.flags and self.first("forward") is None:
+            return Action.FORWARD
+        return None
 
     def response_seconds(self, response: Response) -> int:
         return max(timestamp_of(response.sent) - timestamp_of(self.message.email), 0)  # clocks differ
@@ -129,8 +138,11 @@ def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
     message = received.message
     action, rule = _filing_action(message)
     response_seconds, sent_path = None, None
+    flagged = received.flagged_action()
     deciding = received.first("reply") or received.first("forward")
-    if deciding is not None:
+    if flagged is not None and (deciding is None or flagged is Action.REPLY_LATER):
+        action, rule = flagged, f"flag:{'forwarded' if flagged is Action.FORWARD else 'replied'}"
+    elif deciding is not None:
         action, rule = received.action_of(deciding, config), f"{deciding.link.kind}:{deciding.link.rule}"
         sent_path = deciding.sent.path
         if deciding.link.kind == "reply":
@@ -148,10 +160,12 @@ def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
 
 
 def _filing_action(message: MergedMessage) -> tuple[Action | None, str]:
-    """The action that the folders of a message's copies show, and the rule that found it."""
+    """The action that the folders of a message's copies show, or a flag, and the rule that found it."""
     if "deleted" in message.roles:
         return Action.DELETE, "deleted_folder"
-    if "filing" in message.roles and "junk" not in message.roles:
+    if "deleted" in message.flags:
+        return Action.DELETE, "flag:deleted"
+    if "filing" in message.roles and message.roles.isdisjoint({"junk", "inbox"}):
         return Action.ARCHIVE, "filing_folder"
     return None, "none"
 
@@ -184,10 +198,13 @@ def _known_actions(received: _Received, config: LabelConfig) -> Iterator[KnownAc
     """
     arrival = timestamp_of(received.message.email)
     steps: list[tuple[int, int, KnownAction]] = []  # moment, precedence, action
+    known_from = arrival + seconds(config.action_lag)  # where nothing tells the time
     filing_action, _ = _filing_action(received.message)
     if filing_action is not None:
-        known_from = arrival + seconds(config.action_lag)
         steps.append((known_from, 0, KnownAction(known_from, filing_action)))
+    flagged = received.flagged_action()
+    if flagged is not None:
+        steps.append((known_from, 1 if flagged is Action.FORWARD else 2, KnownAction(known_from, flagged)))
     for precedence, response in enumerate((received.first("forward"), received.first("reply")), 1):
         if response is not None:
             moment = max(timestamp_of(response.sent), arrival)

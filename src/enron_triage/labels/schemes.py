@@ -27,6 +27,8 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
         `Labeled`.
     has_history : bool
         Whether its records have a `History`.
+    uses_roles : bool
+        Whether it goes by the roles of folders, so that a mailbox whose folders are not known must not be labelled.
     leak_note : str or None
         What to say wherever its results are shown, if a rule can read its labels off the messages; else None.
     baselines : mapping of str to callable
@@ -36,12 +38,13 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
 
     label: Callable[[Sequence[Email], LabelConfig], Labeled]
     has_history: bool
+    uses_roles: bool = False
     leak_note: str | None = None
     baselines: Mapping[str, Callable[[Iterable[LabeledEmail]], IntArray]] = {}
 
 
 SCHEMES: dict[str, Scheme] = {
-    "received": Scheme(label=label_received, has_history=True),
+    "received": Scheme(label=label_received, has_history=True, uses_roles=True),
     "folder": Scheme(
         label=label_by_folder,
         has_history=False,

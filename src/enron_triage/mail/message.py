@@ -10,6 +10,8 @@ from enron_triage.mail import mime
 from enron_triage.mail.addresses import parse_addresses, parse_named_addresses
 from enron_triage.mail.charsets import decode_words
 from enron_triage.mail.dates import parse_date
+from enron_triage.mail.flags import status_flags
+from enron_triage.mail.gmail_labels import gmail_labels
 from enron_triage.records import Email
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -56,7 +58,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         path=path,
         user=user,
         folder=folder,
-        labels=[label.strip() for label in decode_words(headers.get("x-gmail-labels", "")).split(",") if label.strip()],
+        labels=gmail_labels(headers),
         message_id=headers.get("message-id", ""),
         date=None if date is None else date.isoformat(),
         timestamp=timestamp,
@@ -72,6 +74,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         references=_MESSAGE_ID.findall(headers.get("references", "")),
         fingerprint=fingerprint(timestamp, sender, subject, body),
         raw_sha256=hashlib.sha256(raw).hexdigest(),
+        flags=status_flags(path, headers, raw),
     )
 
 

@@ -1,0 +1,128 @@
+"""The roles of folders, which say what the owner did with the messages in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from enron_triage.config.data import FoldersConfig
+from enron_triage.mail.folder_names import Role, fold, is_gmail_view, special_role
+from enron_triage.records import Email
+
+_CONFIGURED: tuple[Role, ...] = ("sent", "deleted", "junk", "inbox", "drafts", "system")
+# A message has several Gmail labels at once: the first of these roles that one of them has decides.
+_GMAIL_PRECEDENCE: tuple[Role, ...] = ("deleted", "junk", "sent", "drafts", "inbox", "system")
+_GMAIL = frozenset({"gmail", "googlemail"})  # "[Gmail]", "[Google Mail]", folded
+# What programs add to a name: "Sent Items (This computer only)", "Trash (2)"; pine and mutt keep sent mail by month.
+_ADDED = re.compile(r"(?<=\S)\s*\([^()]*\)$")
+_LONGEST = 100  # characters of a name that is looked at for what was added
+_MONTH = re.compile(r"(?<=\w)[\s._-]*(?:[\s._-][a-z]{3}[\s._-])?(?:19|20)\d\d(?:[\s._-]?\d\d)?$", re.IGNORECASE)
+
+
+class FolderRoles:
+    """Looks up the role of a folder, or of a message's Gmail labels.
+
+    Parameters
+    ----------
+    folders : FoldersConfig
+        The names of the folders that have each role. A role whose names are the built-in ones has the names that
+        programs give in other languages, too. A folder that has no role by its name is a filing folder.
+    paths : iterable of str
+        The folders of the mailbox, as far as they are known. If one with a role lies directly in the inbox, as on
+        servers that keep every folder there, the inbox's other folders are filing folders.
+    """
+
+    def __init__(self, folders: FoldersConfig, paths: Iterable[str] = ()) -> None:
+        builtin = FoldersConfig()
+        self._replaced = {role for role in _CONFIGURED if getattr(folders, role) != getattr(builtin, role)}
+        # Names that the configuration changes come last, so that they win where a name stands under two roles.
+        by_weight = sorted(_CONFIGURED, key=self._replaced.__contains__)
+        self._configured = {_key(name): role for role in by_weight for name in getattr(folders, role)}
+        self._by_path: dict[str, Role] = {}  # a mailbox has many messages and few folders
+        self._is_inbox_above = any(map(self._is_special_in_inbox, set(paths)))
+
+    def of_folder(self, folder: str) -> Role:
+        """The role of a folder: that of its first component, from the top, that has one.
+
+        Parameters
+        ----------
+        folder : str
+            The path of the folder, joined by ``/``, in any case; as people read it, or in modified UTF-7.
+
+        Returns
+        -------
+        str
+            The role; ``filing`` if no component has one. An inbox at the top counts only if no component below has one.
+        """
+        role = self._by_path.get(folder)
+        if role is None:
+            role = self._by_path[folder] = self._find_role(folder)
+        return role
+
+    def of_message(self, message: Email) -> Role:
+        """The role of the place of one copy: that of its Gmail labels if it has any, else that of its folder.
+
+        Parameters
+        ----------
+        message : Email
+            One copy. Gmail labels without Inbox, Trash, Spam, Sent and Drafts mean that it is archived: ``filing``.
+        """
+        return self.of_labels(message.labels) if message.labels else self.of_folder(message.folder)
+
+    def of_labels(self, labels: Iterable[str]) -> Role:
+        """The role of the place of a message by its Gmail labels.
+
+        Parameters
+        ----------
+        labels : iterable of str
+            The labels, which a person may have named like a folder of another language; each counts as a whole.
+        """
+        roles = {self._role_of(label, is_gmail=True) for label in labels if not is_gmail_view(label)}
+        return next((role for role in _GMAIL_PRECEDENCE if role in roles), "filing")
+
+    def _find_role(self, folder: str) -> Role:
+        whole = self._configured.get(_key(folder))
+        if whole is not None:
+            return whole
+        found = self._roles_along(folder)
+        index, role = next(found, (0, "filing"))
+        if role != "inbox" or index or "/" not in folder:
+            return role
+        return next((below for _, below in found), "filing" if self._is_inbox_above else role)
+
+    def _roles_along(self, folder: str) -> Iterator[tuple[int, Role]]:
+        """The components that have a role, from the top: which, and the role."""
+        above = ""
+        for index, name in enumerate(folder.split("/")):
+            role = self._role_of(name, is_gmail=fold(above) in _GMAIL)
+            if role is not None:
+                yield index, role
+            above = name
+
+    def _role_of(self, name: str, *, is_gmail: bool) -> Role | None:
+        role = self._role_of_plain(name, is_gmail=is_gmail)
+        if role is not None or len(name) > _LONGEST:
+            return role
+        if name.endswith(")"):
+            role = self._role_of_plain(_ADDED.sub("", name), is_gmail=is_gmail)
+        if role is None and name[-1:].isdigit() and self._role_of_plain(_MONTH.sub("", name), is_gmail=False) == "sent":
+            role = "sent"
+        return role
+
+    def _role_of_plain(self, name: str, *, is_gmail: bool) -> Role | None:
+        role = self._configured.get(_key(name))
+        if role is None:
+            builtin = special_role(name, is_gmail=is_gmail)
+            role = None if builtin in self._replaced else builtin
+        return role
+
+    def _is_special_in_inbox(self, path: str) -> bool:
+        top, _, below = path.partition("/")
+        is_inbox = bool(below) and self._role_of(top, is_gmail=False) == "inbox"
+        return is_inbox and self._role_of(below, is_gmail=False) not in (None, "inbox", "system")
+
+
+def _key(name: str) -> str:
+    """What a configured name, or a path of names, is looked up by."""
+    key = "/".join(fold(part) for part in name.split("/"))
+    return key if key.strip("/") else name  # "" is the top; a name without a letter is only itself
