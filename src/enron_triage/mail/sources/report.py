@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from enron_triage.config.data import FoldersConfig
+from enron_triage.mail.folder_roles import FolderRoles
 from enron_triage.mail.message_ref import json_safe
-from enron_triage.mail.sources.names import folder_role
+from enron_triage.mail.modified_utf7 import decode_modified_utf7
 from enron_triage.mail.sources.opening import conversion
 from enron_triage.mail.sources.tree import Tree
 
@@ -34,11 +35,14 @@ def describe(tree: Tree, layout: str, roles: FoldersConfig) -> str:
     lines = [f"layout: {layout}"]
     if len(tree.folders) <= _MAX_MAILBOXES:
         for user, folders in sorted(tree.folders.items()):
+            if list(folders) == [""]:  # where Gmail's labels may tell the place of each message
+                lines.append(f"mailbox {json_safe(user)}: {folders['']:,} messages, in no folder")
+                continue
             lines.append(f"mailbox {json_safe(user)}:")
-            by_role: dict[str, Counter[str]] = {}
+            found, by_role = FolderRoles(roles, folders), dict[str, Counter[str]]()
             for folder, count in folders.items():
-                by_role.setdefault(folder_role(folder, roles), Counter())[folder] += count
-            lines += [f"  {role}: {_listed(found)}" for role, found in sorted(by_role.items())]
+                by_role.setdefault(found.of_folder(folder), Counter())[folder] = count
+            lines += [f"  {role}: {_listed(counts)}" for role, counts in sorted(by_role.items())]
     return "".join(f"\n{line}" for line in lines)
 
 
@@ -101,7 +105,7 @@ def _conversions(tree: Tree) -> str:
 
 def _listed(folders: Counter[str]) -> str:
     most = sorted(folders.items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"{folder or '(top)'} {count:,}" for folder, count in most[:_MAX_FOLDERS]]
+    shown = [f"{decode_modified_utf7(folder) or '(top)'} {count:,}" for folder, count in most[:_MAX_FOLDERS]]
     if len(most) > _MAX_FOLDERS:
         shown.append(f"{len(most) - _MAX_FOLDERS} more with {sum(count for _, count in most[_MAX_FOLDERS:]):,}")
     return ", ".join(shown)
