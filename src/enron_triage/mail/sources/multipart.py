@@ -9,8 +9,9 @@ import re
 
 _AHEAD = 4 << 20  # bytes that are searched for a boundary
 _MAX_SEARCHED = 16  # times the size of the mbox that may be searched in all, beyond the first searches
+_MAX_HEADER = 16 * 1024  # bytes that are looked at
 _BOUNDARY = re.compile(rb"multipart/[^\0]{1,200}?boundary\s*=\s*\"?([^\"\s;]{4,70})", re.IGNORECASE)
-_BLANK_LINE = re.compile(rb"\r*\n\r*\n|\r\r")
+_BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 
 
 class OpenMultipart:
@@ -28,15 +29,21 @@ class OpenMultipart:
         """How many bytes below a place are needed to tell."""
         return _AHEAD if self._boundary and self._searched < _MAX_SEARCHED * self._passed else 0
 
-    def begin(self, header: bytes) -> None:
+    def begin(self, data: bytes, start: int) -> None:
         """Begin a message.
 
         Parameters
         ----------
-        header : bytes
-            What stands below the separator.
+        data : bytes
+            The mbox from some place on.
+        start : int
+            Where the message begins.
         """
-        found = _BOUNDARY.search(_BLANK_LINE.split(header, maxsplit=1)[0])
+        stop = start + _MAX_HEADER
+        for blank in _BLANK_LINES:
+            end = data.find(blank, start, stop)
+            stop = stop if end < 0 else end
+        found = _BOUNDARY.search(data, start, stop) if data.find(b"oundary", start, stop) >= 0 else None
         self._boundary = found[1] if found else b""
         self._tail, self._next = b"", 0
 

@@ -51,6 +51,8 @@ def open_tree(path: Path) -> Tree:
         raise UsageError(f"{path}: no such file or folder; run `triage download` or set parse.source")
     if path.is_dir():
         return DirectoryTree(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: a pipe or a device; save it as a file, or give `triage predict` the path -")
     tree = FileTree(path)
     kind = tree.kind(path.name)
     if path.suffix.lower() == ".olm":

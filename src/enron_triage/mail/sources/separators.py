@@ -17,8 +17,9 @@ _BLOCK = 1 << 20  # bytes that are read at once
 _LOOK = 16 * 1024  # bytes below a line that are looked at
 _BEHIND = 8  # bytes above a line that are looked at
 _MAX_LINE = 1000  # bytes of a separator
-_MAX_HEADERS = 60  # lines of a header that are looked at
-_CANDIDATE = re.compile(rb"(?:(?<![^\r\n])|(?<=\xef\xbb\xbf))From ")
+_MAX_HEADERS = 12  # lines of a header that are looked at
+_ENOUGH = 4  # header lines, one of them of a kind that a message has, and no other line among them
+_MARK = b"\xef\xbb\xbf"  # of the byte order
 _TOP = re.compile(rb"(?:\xef\xbb\xbf)?\s*")
 _LINE_END = re.compile(rb"\r*\n|\r")
 _BLANK_ABOVE = re.compile(rb"\n[ \t]*\r*\n\Z|\r[ \t]*\r\Z")
@@ -98,8 +99,7 @@ class Separators:
             kept = max(0, begin - _BEHIND)  # some of what is settled, to look back at
             data, begin = data[kept:] + block, begin - kept
             settled = len(data) if ended else max(begin, len(data) - len(FROM))
-            for found in _CANDIDATE.finditer(data, begin):
-                start = found.start()
+            for start in _candidates(data, begin):
                 if start > begin:
                     yield self._passed(data[begin:start], is_separator=False)
                     begin = start
@@ -110,7 +110,7 @@ class Separators:
                 if stop:
                     yield self._passed(data[start:stop], is_separator=True)
                     begin = stop
-                    self._multipart.begin(data[stop : stop + _LOOK])
+                    self._multipart.begin(data, stop)
             if settled > begin:
                 yield self._passed(data[begin:settled], is_separator=False)
                 begin = settled
@@ -156,6 +156,15 @@ class Separators:
         return len(header.names) > 1 and not header.broken and not _IDENTIFYING.isdisjoint(header.names)
 
 
+def _candidates(data: bytes, begin: int) -> Iterator[int]:
+    """Where ``From `` stands at the beginning of a line; `begin` may be one as well."""
+    start = data.find(FROM, begin)
+    while start >= 0:
+        if not start or data[start - 1] in b"\r\n" or data[max(0, start - 3) : start] == _MARK:
+            yield start
+        start = data.find(FROM, start + len(FROM))
+
+
 class _Header(NamedTuple):
     """What stands below a line: the names of header lines, and how many other lines stand among them."""
 
@@ -177,6 +186,8 @@ class _Header(NamedTuple):
             header = _HEADER.match(line)
             if header:
                 names.append(header[1].lower())
+                if len(names) >= _ENOUGH and not broken and not _IDENTIFYING.isdisjoint(names):
+                    break
             elif not number and _is_odd_first_line(line):
                 pass
             elif line.startswith(FROM) or not names:
