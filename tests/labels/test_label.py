@@ -118,6 +118,16 @@ def test_one_mailbox_without_a_known_folder_of_sent_mail_is_refused(tmp_path, me
     assert "sent: Zwitscherbox" in result.table
 
 
+def test_a_mailbox_without_a_known_inbox_is_named(tmp_path, caplog, message, own_mail):
+    write_emails(tmp_path / "emails.json", [*own_mail, message(NOON, "Eingangskorb"), message(NOON + 1, "Trash")])
+    with caplog.at_level(logging.WARNING):
+        label.run(config_of(tmp_path))
+    assert "1 mailboxes have no folder that counts as the inbox (owner-a)" in caplog.text
+    caplog.clear()
+    label.run(config_of(tmp_path, "label.folders.inbox=[Eingangskorb]"))
+    assert "inbox" not in caplog.text
+
+
 def test_an_empty_list_says_that_there_is_no_sent_mail(tmp_path, caplog, message):
     write_emails(tmp_path / "emails.json", [message(NOON), message(NOON + 1, "Trash")])
     with caplog.at_level(logging.WARNING):

@@ -37,6 +37,7 @@ def test_a_maildir_keeps_flags_in_the_name(name, flags):
         ({"status": "RO", "x-status": ""}, []),
         ({"status": "r"}, ["replied"]),
         ({"x-keywords": "NonJunk $Forwarded"}, ["forwarded"]),
+        ({"x-mozilla-keys": "$label1 $forwarded      "}, ["forwarded"]),
         ({"x-mozilla-status": "0001"}, []),
         ({"x-mozilla-status": "1003", "x-mozilla-status2": "00000000"}, ["forwarded", "replied"]),
         ({"x-mozilla-status": "0009"}, ["expunged"]),

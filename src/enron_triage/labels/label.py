@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -79,6 +78,8 @@ class Totals(msgspec.Struct, kw_only=True):
         As in `EncodedMailbox`, added up.
     ownerless : list of str
         The mailboxes whose owner is not known.
+    inboxless : list of str
+        The mailboxes in which no folder counts as the inbox.
     folders : list of MailboxFolders
         The folders of each mailbox that was labelled.
     left_out : dict of str to str
@@ -91,6 +92,7 @@ class Totals(msgspec.Struct, kw_only=True):
     dropped: Counter[str] = msgspec.field(default_factory=Counter)
     links: Counter[str] = msgspec.field(default_factory=Counter)
     ownerless: list[str] = []
+    inboxless: list[str] = []
     folders: list[MailboxFolders] = []
     left_out: dict[str, str] = {}
 
@@ -111,6 +113,8 @@ class Totals(msgspec.Struct, kw_only=True):
             self.left_out[mailbox.user] = mailbox.problem
             return
         self.folders.append(mailbox.folders)
+        if "inbox" not in mailbox.folders.roles:
+            self.inboxless.append(mailbox.user)
         if not mailbox.owner_known:
             self.ownerless.append(mailbox.user)
 
@@ -148,20 +152,7 @@ def run(config: Config) -> Result:
             folders=dict(folder_rows(totals.folders)),
             left_out=sorted(totals.left_out),
         )
-    for user, problem in itertools.islice(totals.left_out.items(), _MAX_SHOWN):
-        logger.warning("mailbox %s is left out: %s", user, problem)
-    if len(totals.left_out) > _MAX_SHOWN:
-        logger.warning(
-            "%d more mailboxes are left out: %s",
-            len(totals.left_out) - _MAX_SHOWN,
-            ", ".join(list(totals.left_out)[_MAX_SHOWN:]),
-        )
-    if totals.ownerless:
-        logger.warning(
-            "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
-            len(totals.ownerless),
-            ", ".join(totals.ownerless[:_MAX_SHOWN]),
-        )
+    _warn(totals, uses_roles=SCHEMES[config.label.scheme].uses_roles)
     return Result(stage="label", table=_table(counts), data=counts)
 
 
@@ -235,6 +226,29 @@ def _write_labels(stage: StageRun, spans: Sequence[Span]) -> Totals:
                 f"{totals.unacted} without an action); check label.folders against the mailbox's folders"
             )
     return totals
+
+
+def _warn(totals: Totals, *, uses_roles: bool) -> None:
+    """Say in the log which mailboxes were not labelled, or not as their owners may expect."""
+    left_out = list(totals.left_out)
+    for user in left_out[:_MAX_SHOWN]:
+        logger.warning("mailbox %s is left out: %s", user, totals.left_out[user])
+    if len(left_out) > _MAX_SHOWN:
+        others = left_out[_MAX_SHOWN:]
+        logger.warning("%d more mailboxes are left out, for the like: %s", len(others), ", ".join(others))
+    if totals.ownerless:
+        logger.warning(
+            "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
+            len(totals.ownerless),
+            ", ".join(totals.ownerless[:_MAX_SHOWN]),
+        )
+    if totals.inboxless and uses_roles:
+        logger.warning(
+            "%d mailboxes have no folder that counts as the inbox (%s), so that any other folder counts as filed mail; "
+            "set label.folders.inbox if it has another name",
+            len(totals.inboxless),
+            ", ".join(totals.inboxless[:_MAX_SHOWN]),
+        )
 
 
 def _table(counts: Mapping[str, object]) -> str:

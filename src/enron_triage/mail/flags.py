@@ -27,6 +27,9 @@ _EVOLUTION = {0x01: "replied", 0x02: "deleted", 0x04: "draft"}
 _EMLX = {1 << 1: "deleted", 1 << 2: "replied", 1 << 6: "draft", 1 << 8: "forwarded"}
 _EMLX_FLAGS = re.compile(rb"<key>flags</key>\s{0,99}<integer>(\d{1,19})</integer>")
 _EMLX_TAIL = 16_384  # bytes; the property list behind the message is some hundreds long
+_HEADERS = frozenset(
+    ("x-status", "status", "x-keywords", "x-mozilla-keys", "x-mozilla-status", "x-mozilla-status2", "x-evolution")
+)
 _HEX = re.compile(r"[0-9A-Fa-f]{1,8}")
 
 
@@ -49,16 +52,20 @@ def status_flags(path: str, headers: Mapping[str, str], raw: bytes = b"") -> lis
         Some of ``deleted``, ``draft``, ``expunged``, ``forwarded`` and ``replied``, sorted. A message is expunged where
         it was deleted for good, or was moved and left a dead copy behind.
     """
-    info = _MAILDIR_INFO.search(path)
+    info = _MAILDIR_INFO.search(path) if "2," in path else None
     if info:
         return sorted({_MAILDIR[letter] for letter in info[1] if letter in _MAILDIR})
+    is_emlx = path[-5:].lower() == ".emlx"
+    if _HEADERS.isdisjoint(headers) and not is_emlx:  # as in nearly all mail
+        return []
     flags = {_X_STATUS[letter] for letter in headers.get("x-status", "") if letter in _X_STATUS}
     flags |= {_STATUS[letter] for letter in headers.get("status", "") if letter in _STATUS}
-    flags |= {_KEYWORDS[word] for word in headers.get("x-keywords", "").lower().split() if word in _KEYWORDS}
+    keywords = f"{headers.get('x-keywords', '')} {headers.get('x-mozilla-keys', '')}".lower().split()
+    flags |= {_KEYWORDS[word] for word in keywords if word in _KEYWORDS}
     flags |= _of_bits(headers.get("x-mozilla-status", ""), _MOZILLA)
     flags |= _of_bits(headers.get("x-mozilla-status2", ""), _MOZILLA_2)
     flags |= _of_bits(headers.get("x-evolution", "").rpartition("-")[2], _EVOLUTION)
-    if path.lower().endswith(".emlx"):
+    if is_emlx:
         flags |= _of_emlx(raw)
     return sorted(flags)
 

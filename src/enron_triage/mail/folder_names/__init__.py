@@ -21,7 +21,7 @@ Role = Literal["sent", "deleted", "junk", "inbox", "drafts", "system", "filing"]
 # Their digests, so that labels made with other tables are out of date as after a change of code; a test compares them.
 TABLES = {
     "imapflow.json": "14419deab1382cd250967448027961059a5031ef02b45a2ad0f683892e55839f",
-    "names.toml": "ddaf5ef99d0274e1a7fd6c36c0fe9517acd5650278547f7ea24c6dd46e23e571",
+    "names.toml": "a107f96708f9537eb0821b6414758e5855a167872b7469c3ef0f4a1cd2b4a262",
 }
 _FOLDER = Path(__file__).parent
 _ROLES: tuple[Role, ...] = ("sent", "deleted", "junk", "inbox", "drafts", "system")
@@ -32,6 +32,7 @@ _GMAIL: dict[str, Role] = {
     "chats": "system",
     "views": "system",
     "all": "filing",
+    "sent_in_gmail": "sent",
 }
 # Words of rare languages that are other words in common ones.
 _MISLEADING = frozenset({"aika", "kaset", "lasa", "padala", "kanta", "titaq", "seq", "kest"})
@@ -87,7 +88,7 @@ def special_role(name: str, *, is_gmail: bool = False) -> Role | None:
         None if it is a name that people give.
     """
     key = fold(name)
-    return _special_names().get(key) or (_gmail_names().get(key) if is_gmail else None)
+    return (_gmail_names().get(key) if is_gmail else None) or _special_names().get(key)
 
 
 def is_gmail_view(label: str) -> bool:
