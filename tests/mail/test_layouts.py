@@ -54,7 +54,11 @@ def message_files(suffix="", first=""):
 
 
 def emlx(raw):
-    return b"%-10d\n" % len(raw) + raw + b'<?xml version="1.0"?>\n<plist version="1.0"><dict/></plist>\n'
+    return (
+        b"%-10d\n" % len(raw)
+        + raw
+        + b'<?xml version="1.0"?>\n<plist version="1.0"><dict><key>flags</key><integer>260</integer></dict></plist>\n'
+    )
 
 
 def thunderbird(profile="", account="Mail/Local Folders"):
@@ -252,6 +256,15 @@ def test_an_emlx_is_the_message_alone(tmp_path):
     write(tmp_path, {"Inbox/1.emlx": emlx(mail("1")), "Sent/2.emlx": emlx(mail("2"))})
     _, records = run(tmp_path, tmp_path / "data")
     assert [record["body"] for record in records] == ["x\n", "x\n"]
+    assert [record["flags"] for record in records] == [["forwarded", "replied"]] * 2
+
+
+def test_messages_that_dovecot_compressed_are_expanded(tmp_path):
+    box = write(tmp_path / "me", {"cur/1,S=9:2,SZ": gzip.compress(mail("1")), "cur/2:2,S": mail("2"), "new/": b""})
+    write(box, {"cur/3:2,Z": gzip.compress(mail("3"))[:-9]})
+    result, records = run(box, tmp_path / "data")
+    assert [record["subject"] for record in records] == ["1", "2"]
+    assert result.data["errors"] == 1
 
 
 def test_what_is_not_read_is_counted_and_named(tmp_path, caplog):

@@ -12,6 +12,7 @@ from enron_triage.mail.charsets import decode_words
 from enron_triage.mail.dates import parse_date
 from enron_triage.mail.flags import status_flags
 from enron_triage.mail.gmail_labels import gmail_labels
+from enron_triage.mail.wrapping import EMLX, without_emlx
 from enron_triage.records import Email
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -45,7 +46,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     RecursionError
         If its parts are nested too deeply.
     """
-    headers, body = mime.read(raw)
+    headers, body = mime.read(without_emlx(raw) if path.endswith(EMLX) else raw)
     if not any(name in headers for name in _IDENTIFYING):
         raise ValueError("no mail headers")
     date = parse_date(headers.get("date", ""))

@@ -8,7 +8,7 @@ import stat
 
 import msgspec
 
-from enron_triage.mail.wrapping import COMPRESSED, EMLX, unwrapped
+from enron_triage.mail.wrapping import COMPRESSED, expand
 
 MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
 TOO_LARGE = f"larger than {MAX_BYTES >> 20} MiB"
@@ -69,8 +69,8 @@ def read_bytes(ref: MessageRef) -> bytes:
     if ref.problem:
         raise ValueError(ref.problem)
     raw = _read_file(ref) if ref.content is None else ref.content
-    if raw.startswith(COMPRESSED) or ref.path.endswith(EMLX):
-        raw = unwrapped(raw, MAX_BYTES)
+    if raw.startswith(COMPRESSED):
+        raw = expand(raw, MAX_BYTES)
     if len(raw) > MAX_BYTES:
         raise ValueError(TOO_LARGE)
     if not raw or raw.isspace():

@@ -22,13 +22,13 @@ COMPRESSED = tuple(_OPENERS)
 _BYTE_COUNT = re.compile(rb"\s*(\d{1,12})[ \t]*\r?\n")
 
 
-def unwrapped(raw: bytes, max_bytes: int) -> bytes:
-    """The message in a file that holds more than that, or holds it compressed.
+def expand(raw: bytes, max_bytes: int) -> bytes:
+    """A message that its file holds compressed, as dovecot and backups keep them.
 
     Parameters
     ----------
     raw : bytes
-        The content of an .emlx file, or a message compressed with gzip, xz or bzip2, as dovecot keeps them.
+        The content of the file, compressed with gzip, xz or bzip2.
     max_bytes : int
         The most that a message may have.
 
@@ -42,13 +42,27 @@ def unwrapped(raw: bytes, max_bytes: int) -> bytes:
     ValueError
         If it is truncated or damaged.
     """
-    for signature, opener in _OPENERS.items():
-        if raw.startswith(signature):
-            try:
-                with opener(io.BytesIO(raw)) as file:
-                    raw = file.read(max_bytes + 1)
-            except (EOFError, OSError, zlib.error, lzma.LZMAError):
-                raise ValueError("compressed, and truncated or damaged") from None
-            break
+    opener = next(opener for signature, opener in _OPENERS.items() if raw.startswith(signature))
+    try:
+        with opener(io.BytesIO(raw)) as file:
+            content: bytes = file.read(max_bytes + 1)
+    except (EOFError, OSError, zlib.error, lzma.LZMAError):
+        raise ValueError("compressed, and truncated or damaged") from None
+    return content
+
+
+def without_emlx(raw: bytes) -> bytes:
+    """The message in an .emlx file of Apple Mail: a line with the number of its bytes, it, and a property list.
+
+    Parameters
+    ----------
+    raw : bytes
+        The content of the file.
+
+    Returns
+    -------
+    bytes
+        The message; all of it if no number stands at the top.
+    """
     count = _BYTE_COUNT.match(raw)
     return raw[count.end() : count.end() + int(count[1])] if count else raw

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from enron_triage.errors import UsageError
+from enron_triage.errors import TriageError, UsageError
 from enron_triage.mail.sources.tree import Listing, Tree
 from enron_triage.mail.sources.zipped import ZipTree
 
 
 class DirectoryTree(Tree):
-    """A folder on the disk, and the zip archives in it; links out of it are not followed.
+    """A folder on the disk, and the zip archives at its top; links out of it are not followed.
 
     Parameters
     ----------
@@ -56,6 +57,13 @@ class DirectoryTree(Tree):
                     return archive, path[len(name) + 1 :]
         return None, path
 
+    def _has_archive(self, name: str) -> bool:
+        """Whether a file at the top is an archive that can be read; deeper ones are attachments."""
+        if self.kind(name) == "zip":
+            with contextlib.suppress(TriageError):
+                self._archives[name] = ZipTree(self.path / name)
+        return name in self._archives
+
     def _list(self, path: str) -> Listing:
         folder = self.path / path if path else self.path
         if not path and folder.is_file():
@@ -68,10 +76,8 @@ class DirectoryTree(Tree):
                     (folders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
         except OSError as error:
             raise UsageError(f"{folder}: cannot be listed: {error.strerror}") from None
-        for name in [name for name in files if name.lower().endswith(".zip")]:
-            inside = f"{path}/{name}" if path else name
-            if self.kind(inside) == "zip":
-                self._archives[inside] = ZipTree(self.path / inside)
+        for name in [name for name in files if name.lower().endswith(".zip") and not path]:
+            if self._has_archive(name):
                 files.remove(name)
                 folders.append(name)
         return Listing(tuple(sorted(folders)), tuple(sorted(files)))

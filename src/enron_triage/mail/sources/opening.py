@@ -25,6 +25,10 @@ _ADVICE: dict[str, str] = {
     "damaged": "truncated or damaged; fetch it again",
     "zstd": "compressed with Zstandard: expand it with `zstd -d {path}`",
 }
+_IN_FOLDER = {
+    "tar": "a tar archive in a folder: name the archive itself, or unpack it",
+    "zip": "a zip archive among other mail, or damaged: name it itself, or unpack it",
+}
 
 
 def open_tree(path: Path) -> Tree:
@@ -79,7 +83,7 @@ def conversion(kind: str, path: str) -> str:
     str
         One clause; empty for a kind that no converter is known for.
     """
-    return _ADVICE.get(kind, "").format(path=path)
+    return (_ADVICE | _IN_FOLDER).get(kind, "").format(path=path)
 
 
 def _has_name_of_tar(path: Path) -> bool:

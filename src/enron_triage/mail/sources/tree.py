@@ -62,6 +62,8 @@ class Unread:
             What it is.
         """
         ending = os.path.splitext(name)[1]
+        if kind == "zip" and ending.lower() != ".zip":
+            kind = "other"  # a document of an office program
         self.names[f"*{ending.lower()}" if ending else name] += 1
         self.kinds[kind] += 1
 
