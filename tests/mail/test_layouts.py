@@ -234,6 +234,15 @@ def test_several_people_in_one_folder_stay_apart(tmp_path, layout):
         assert folders_of(own) == FOLDERS
 
 
+def test_messages_beside_the_folders_of_people_are_a_mailbox_of_their_own(tmp_path):
+    write(
+        tmp_path / "mail", {"1.eml": mail("beside"), **message_files(".eml", "mail/"), **message_files(".eml", "gus/")}
+    )
+    _, records = run(tmp_path / "mail", tmp_path / "data")
+    assert {record["user"] for record in records} == {"mail (top)", "mail", "gus"}
+    assert len({record["path"] for record in records}) == len(records)
+
+
 def test_a_profile_with_two_accounts_is_one_mailbox(tmp_path):
     for account in ("Mail/Local Folders", "ImapMail/imap.x.example"):
         write(tmp_path / "profile", {**thunderbird(account=account), "prefs.js": b""})
@@ -295,6 +304,8 @@ def test_parse_says_what_it_took_the_source_for(tmp_path):
         ("a.pst", b"!BDN" + bytes(500), "readpst"),
         ("a.olm", b"PK\x03\x04" + bytes(200), "Outlook for Mac"),
         ("a.msg", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500), "msgconvert"),
+        ("Inbox.dbx", b"\xcf\xad\x12\xfe" + bytes(500), "undbx"),
+        ("a.nsf", b"\x1a\0\0\4\0\0" + bytes(500), "Notes database"),
         ("a.mbox.zst", b"\x28\xb5\x2f\xfd" + bytes(50), "zstd -d"),
         ("a.mbox", b"PK\x03\x04" + bytes(50), "truncated or damaged"),
         ("a.mbox.gz", gzip.compress(FROM + mail("1") * 5000)[:-40], "truncated or damaged"),
@@ -308,7 +319,7 @@ def test_what_cannot_be_read_is_refused_with_a_remedy(tmp_path, name, content, w
     with pytest.raises(TriageError, match=words) as error:
         run(tmp_path / name, tmp_path / "data")
     assert "\n" not in str(error.value)
-    if name.endswith((".pst", ".msg")):
+    if name.endswith((".pst", ".msg", ".olm", ".dbx")):
         with pytest.raises(UsageError, match=words):
             run(write(tmp_path / "folder", {name: content}), tmp_path / "data")
 

@@ -8,7 +8,22 @@ from typing import Literal
 from enron_triage.mail.sources.separators import begins_mbox
 
 Kind = Literal[
-    "message", "mbox", "gzip", "xz", "bzip2", "zstd", "zip", "tar", "pst", "ole", "damaged", "empty", "other"
+    "message",
+    "mbox",
+    "gzip",
+    "xz",
+    "bzip2",
+    "zstd",
+    "zip",
+    "tar",
+    "pst",
+    "olm",
+    "ole",
+    "dbx",
+    "nsf",
+    "damaged",
+    "empty",
+    "other",
 ]
 
 HEAD = 16 * 1024  # bytes that are looked at
@@ -21,6 +36,8 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),  # an empty one
     (b"!BDN", "pst"),
+    (b"\xcf\xad\x12\xfe", "dbx"),
+    (b"\x1a\0\0\4\0\0", "nsf"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
 )
 _FIRST_LINES = re.compile(
@@ -47,8 +64,9 @@ def kind_of(head: bytes) -> Kind:
     -------
     str
         ``message``, ``mbox``, the name of a compression or an archive, ``pst`` (a store of Outlook), ``ole`` (a message
-        that Outlook saved, or another file of Microsoft Office), ``empty``, or ``other``; never ``damaged``, which is
-        what a compressed file is that cannot be expanded.
+        that Outlook saved, or another file of Microsoft Office), ``dbx`` (Outlook Express), ``nsf`` (Notes), ``empty``,
+        or ``other``; never ``damaged``, which is what a compressed file is that cannot be expanded, nor ``olm``, which
+        only its name tells.
     """
     if not head or head.isspace():
         return "empty"

@@ -111,12 +111,14 @@ def group(tree: Tree, stores: list[Store]) -> list[Mailbox]:
         if node.stores:
             roots.append((node.place, node.stores, False))
         waiting += node.below.values()
-    names = Counter(place[-1:] for place, _, _ in roots)
+    names = Counter(place[-1] if place else tree.name for place, _, _ in roots)
     found = []
     for place, inside, is_marked in roots:
-        user = "/".join(place if names[place[-1:]] > 1 else place[-1:]) or tree.name
-        prefix = "" if place else tree.record_prefix()
-        found.append(Mailbox(user, prefix, list(_folders(place, inside, is_marked))))
+        name = place[-1] if place else tree.name
+        if names[name] > 1:  # two mailboxes must not become one
+            name = "/".join(place) or f"{name} (top)"
+        prefix = tree.record_prefix() if len(roots) == 1 and not place else ""
+        found.append(Mailbox(name, prefix, list(_folders(place, inside, is_marked))))
     return sorted(found, key=lambda mailbox: mailbox.user)
 
 

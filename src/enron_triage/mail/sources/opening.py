@@ -21,7 +21,10 @@ _MSG = (
 )
 _ADVICE: dict[str, str] = {
     "pst": f"an Outlook store: {_READPST}",
+    "olm": _OLM,
     "ole": _MSG,
+    "dbx": "a folder of Outlook Express: convert it to .eml files with `undbx {path} FOLDER` and name FOLDER",
+    "nsf": "a Notes database: select its messages in Notes, export them as .eml files into a folder, and name that",
     "damaged": "truncated or damaged; fetch it again",
     "zstd": "compressed with Zstandard: expand it with `zstd -d {path}`",
 }
@@ -58,9 +61,7 @@ def open_tree(path: Path) -> Tree:
     if not path.is_file():
         raise UsageError(f"{path}: a pipe or a device; save it as a file, or give `triage predict` the path -")
     tree = FileTree(path)
-    kind = tree.kind(path.name)
-    if path.suffix.lower() == ".olm":
-        raise UsageError(f"{path}: {_OLM}")
+    kind = "olm" if path.suffix.lower() == ".olm" else tree.kind(path.name)
     if kind in _ADVICE:
         raise UsageError(f"{path}: {conversion(kind, str(path))}")
     if kind == "zip":

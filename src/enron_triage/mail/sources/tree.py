@@ -62,7 +62,9 @@ class Unread:
             What it is.
         """
         ending = os.path.splitext(name)[1]
-        if kind == "zip" and ending.lower() != ".zip":
+        if ending.lower() == ".olm":
+            kind = "olm"
+        elif (kind, ending.lower()) not in (("zip", ".zip"), ("ole", ".msg")) and kind in ("zip", "ole"):
             kind = "other"  # a document of an office program
         self.names[f"*{ending.lower()}" if ending else name] += 1
         self.kinds[kind] += 1
