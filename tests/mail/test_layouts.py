@@ -343,6 +343,16 @@ def test_an_archive_that_expands_without_end_is_harmless(tmp_path, monkeypatch):
             run(source, tmp_path / "data")
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_damaged_header_does_not_end_a_tar_in_silence(tmp_path, number):
+    files = {f"Inbox/{n}.eml": mail(str(n)) for n in range(4)}
+    content = bytearray(pack_tar(tmp_path / "a.tar", files, "w").read_bytes())
+    content[1024 * number + 100] ^= 0xFF  # a header and a block of content for each
+    (tmp_path / "a.tar").write_bytes(content)
+    with pytest.raises(TriageError, match="truncated or damaged"):
+        run(tmp_path / "a.tar", tmp_path / "data")
+
+
 def test_links_in_an_archive_are_not_followed(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         member = tarfile.TarInfo("Inbox/2.eml")

@@ -15,6 +15,7 @@ from enron_triage.mail.sources.tree import Listing, Tree
 from enron_triage.mail.sources.zipped import listings, member_path
 
 _BLOCK = 1 << 20  # bytes
+_KEPT = 1 << 16  # bytes before the end; tarfile reads less ahead
 
 
 class TarTree(Tree):
@@ -89,7 +90,7 @@ class TarTree(Tree):
                 elif counted:
                     self.unread.add(member.name)
                 tar.members.clear()  # tarfile would keep every header of the archive in memory
-            if not stream.is_complete():
+            if not stream.is_complete(tar.offset):
                 raise TriageError(f"{self.path}: truncated or damaged; fetch it again")
 
     @contextmanager
@@ -105,20 +106,23 @@ class TarTree(Tree):
 
 
 class _Tail:
-    """A tar stream that knows whether it ends as a tar does: tarfile takes a truncated one for complete."""
+    """A tar stream that knows whether it ends as a tar does: tarfile takes a truncated or damaged one for complete."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._last = b""
+        self._count = 0
 
     def read(self, size: int) -> bytes:
         block = self._stream.read(size)
-        self._last = (self._last + block)[-tarfile.BLOCKSIZE :]
+        self._last = (self._last + block)[-_KEPT:]
+        self._count += len(block)
         return block
 
-    def is_complete(self) -> bool:
-        """Whether it ends with a block of zeros; reads what is left, so that checksums are verified."""
-        ends_well = self._last == bytes(tarfile.BLOCKSIZE)
+    def is_complete(self, offset: int) -> bool:
+        """Whether a block of zeros stands where tarfile stopped; reads what is left, so that checksums are verified."""
+        begin = offset - (self._count - len(self._last))
+        ends_well = begin >= 0 and self._last[begin : begin + tarfile.BLOCKSIZE] == bytes(tarfile.BLOCKSIZE)
         while self._stream.read(_BLOCK):
             pass
         return ends_well
