@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import random
 import tarfile
 import zipfile
 
@@ -15,6 +16,7 @@ from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.mail import parse
 from enron_triage.mail.reading import read_mailbox
+from enron_triage.mail.sources import find_source, open_tree
 
 FROM = b"From - Mon Sep  4 08:00:00 2023\n"
 # The folders of the mailbox, each with the number of its messages.
@@ -372,3 +374,40 @@ def test_names_that_are_not_utf_8_stay_different(tmp_path):
     result, records = run(tmp_path / "mail", tmp_path / "data")
     assert result.data["mailboxes"] == 3
     assert {record["user"] for record in records} == {"caf\\xe9", "caf\\xe8", "caf\\x5cxe9"}
+
+
+def mutated(content, rng):
+    """The content with some bits turned, and some bytes taken out or repeated."""
+    changed = bytearray(content)
+    for _ in range(rng.choice([1, 2, 5])):
+        place, size = rng.randrange(len(changed)), rng.randrange(1, 600)
+        match rng.randrange(3):
+            case 0:
+                changed[place] ^= 1 << rng.randrange(8)
+            case 1 if len(changed) > size + 1:
+                del changed[place : place + size]
+            case _:
+                changed[place:place] = changed[max(0, place - size) : place]
+    return bytes(changed)
+
+
+def test_a_damaged_archive_is_read_or_refused_in_one_line(tmp_path):
+    rng = random.Random(1)
+    files = LAYOUTS["a mixture"]
+    whole = [
+        pack_zip(tmp_path / "a", files).read_bytes(),
+        pack_tar(tmp_path / "a", files).read_bytes(),
+        pack_tar(tmp_path / "a", files, "w:bz2").read_bytes(),
+        pack_tar(tmp_path / "a", files, "w").read_bytes(),
+        gzip.compress(mbox("Sent")),
+    ]
+    refused = 0
+    for number in range(400):
+        (tmp_path / "a").write_bytes(mutated(whole[number % len(whole)], rng))
+        try:
+            tree = open_tree(tmp_path / "a")
+            [ref for _, refs in find_source(tree)[1].mailboxes(tree) for ref in refs]
+        except TriageError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert 100 < refused < 400

@@ -1,9 +1,11 @@
 import io
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from enron_triage.mail.sources.mbox import cut
-from enron_triage.mail.sources.separators import begins_mbox
+from enron_triage.mail.sources.separators import Separators, begins_mbox
 
 DATED = b"From jane@x.example Mon May 14 16:39:00 2001"
 GIT = b"From 5d0c2f4be1a97f3c5501d2f0a6be7c9d8e1f2a3b Mon Sep 17 00:00:00 2001"
@@ -124,6 +126,39 @@ def test_a_message_is_found_wherever_the_blocks_end(monkeypatch):
     for size in (1, 7, 100, 1000):
         monkeypatch.setattr("enron_triage.mail.sources.separators._BLOCK", size)
         assert messages_of(content) == [message + b"\n" for message in messages]
+
+
+LINES = [
+    *STYLES,
+    b"Subject: x",
+    b"Date: y",
+    b"",
+    b" ",
+    b"text",
+    b">From z",
+    b"\xef\xbb\xbf",
+    b"--b0undary",
+    b"--b0undary--",
+]
+LINES += [b"Content-Type: multipart/mixed; boundary=b0undary", b"From", b"\0"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from([b"\n", b"\r\n", b"\r", b""])), max_size=30),
+    st.sampled_from([1, 5, 64, 1 << 20]),
+)
+def test_no_byte_is_lost_and_the_blocks_do_not_matter(lines, size):
+    content = DATED + b"\n" + b"".join(line + end for line, end in lines)
+    whole, cut_up = Separators(), Separators()
+    parts = list(whole.parts(io.BytesIO(content)))
+    assert b"".join(part.content for part in parts) == content
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("enron_triage.mail.sources.separators._BLOCK", size)
+        again = list(cut_up.parts(io.BytesIO(content)))
+    taken = [part.content for part in parts if part.is_separator]
+    assert [part.content for part in again if part.is_separator] == taken
+    assert cut_up.not_taken == whole.not_taken
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -20,7 +21,7 @@ OPENERS: dict[Kind, Callable[[BinaryIO], Any]] = {"gzip": gzip.open, "xz": lzma.
 # What the libraries raise for damaged or hostile files.
 DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile),
-    *(ValueError, OverflowError, RecursionError, NotImplementedError),
+    *(ValueError, OverflowError, RuntimeError, struct.error, LookupError),
 )
 _MAX_RATIO = 500  # expanded to stored; mail is compressed to a tenth or so
 _UNCHECKED = 1 << 28  # bytes; what expands to less is harmless

@@ -175,7 +175,7 @@ def _streamed(
                         yield mailbox.user, ref
                 else:
                     yield mailbox.user, held_message(content.read(MAX_BYTES + 1), record_path, name)
-        except DAMAGED as error:
+        except (*DAMAGED, OSError) as error:
             raise TriageError(f"{tree.path}/{path}: truncated or damaged ({type(error).__name__})") from None
 
 

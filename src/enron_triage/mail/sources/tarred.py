@@ -77,7 +77,7 @@ class TarTree(Tree):
         try:
             with expanded(content, f"{self.path}/{name}") as inner:
                 return kind_of(inner.read(HEAD))
-        except DAMAGED:
+        except (*DAMAGED, OSError):
             return "other"
 
     def _files(self, counted: bool = True) -> Iterator[tuple[str, BinaryIO]]:

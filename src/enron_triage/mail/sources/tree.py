@@ -257,7 +257,7 @@ class Tree(ABC):
                 return inner if inner in ("mbox", "message", "tar") else "other"
         except (OSError, UsageError):
             return "other"
-        except TriageError:
+        except (*DAMAGED, TriageError):
             return "damaged"
         return kind
 
