@@ -38,7 +38,7 @@ DecayedCountPerAction = Annotated[list[DecayedCount], _ONE_PER_ACTION]
 Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$")]
 
 
-class Email(msgspec.Struct, kw_only=True, gc=False):
+class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """One parsed message.
 
     Attributes
@@ -70,13 +70,17 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
     body : str
         The text of the message, quoted text included.
     in_reply_to : str
-        The Message-ID that the In-Reply-To header names; empty if there is none.
+        The Message-ID that the In-Reply-To header names, several of them separated by spaces; empty if there is none.
     references : list of str
         The Message-IDs of the References header, oldest first.
     fingerprint : str
         Equal for the copies of one message: a hash of time, sender, subject and normalised body.
     raw_sha256 : str
         SHA-256 of the raw bytes; decides which of several copies is kept.
+    automatic : bool
+        Whether a program answered or reported for the sender; left out of the artifacts where it is false.
+    forwarded_ids : list of str
+        The Message-IDs that the X-Forwarded-Message-Id header names; left out of the artifacts where there are none.
     """
 
     path: str
@@ -98,6 +102,8 @@ class Email(msgspec.Struct, kw_only=True, gc=False):
     references: list[str]
     fingerprint: str
     raw_sha256: str
+    automatic: bool = False
+    forwarded_ids: list[str] = []
 
 
 class ParseError(msgspec.Struct, kw_only=True):

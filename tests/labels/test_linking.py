@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from enron_triage.labels.linking import Link, conversation_subject, link_sent, response_kind
+from enron_triage.labels.linking import Link, link_sent, response_kind
+from enron_triage.mail.subjects import conversation_subject
 from enron_triage.records import Email
 
 HOUR, DAY = 3600, 86400

@@ -1,0 +1,269 @@
+"""The messages that responses may answer, indexed by what a response says about its original.
+
+Every question is answered in about the logarithm of the number of messages, however many bear one subject or stand in
+one minute: an answered newsletter or a ticket system must not take the square of its length.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from enron_triage.labels.mailbox import timestamp_of
+from enron_triage.labels.matching import normalise, sender_tokens, snippet
+from enron_triage.mail.message_ids import id_key
+from enron_triage.mail.subjects import conversation_subject
+from enron_triage.records import Email
+
+_SLOT = 300  # seconds: messages are found by sender and stretch of time
+_FEW = 16  # candidates among which each is looked for on its own
+_MIN_QUOTED = 24  # letters of a quotation that a message must hold
+ANYBODY = ""  # the token of every message
+
+
+class Originals:
+    """Messages by id, subject, sender and time.
+
+    Messages are named by their rank: the place in time order, of one second by fingerprint.
+
+    Parameters
+    ----------
+    messages : sequence of Email
+        Dated messages.
+    """
+
+    def __init__(self, messages: Sequence[Email]) -> None:
+        self.positions = sorted(
+            range(len(messages)), key=lambda p: (timestamp_of(messages[p]), messages[p].fingerprint, -p)
+        )
+        self._given = messages
+        self._messages = [messages[position] for position in self.positions]
+        self._times = [timestamp_of(message) for message in self._messages]
+        self._by_id: dict[str, int] = {}
+        self._by_sender: dict[tuple[str, str], list[int]] = defaultdict(list)  # (conversation, token)
+        self._by_slot: dict[tuple[str, int], list[int]] = defaultdict(list)  # (token, slot of time)
+        self._texts: dict[str, QuotableTexts] = {}
+        for rank, message in enumerate(self._messages):
+            conversation = conversation_subject(message.subject)
+            for token in (*sender_tokens(message), ANYBODY):
+                self._by_sender[conversation, token].append(rank)
+                self._by_slot[token, self._times[rank] // _SLOT].append(rank)
+        for position, message in enumerate(messages):
+            if message.message_id:
+                self._by_id.setdefault(id_key(message.message_id), position)
+
+    def __getitem__(self, rank: int) -> Email:
+        return self._messages[rank]
+
+    def position_of_id(self, message_id: str) -> int | None:
+        """The position of the message of that id; of several the first.
+
+        Parameters
+        ----------
+        message_id : str
+            An id, with or without angle brackets.
+        """
+        return self._by_id.get(id_key(message_id))
+
+    def latest(self, conversation: str, tokens: Iterable[str], first: int, end: int) -> int | None:
+        """The latest message of a conversation from one of some senders, from `first` until before `end`.
+
+        Parameters
+        ----------
+        conversation : str
+            The subject without marks.
+        tokens : iterable of str
+            Addresses and words of names; `ANYBODY` stands for all.
+        first, end : int
+            Seconds UTC.
+        """
+        found = [next(self.latest_first(conversation, token, first, end), -1) for token in tokens]
+        return max((rank for rank in found if rank >= 0), default=None)
+
+    def latest_first(self, conversation: str, token: str, first: int, end: int) -> Iterator[int]:
+        """The messages of a conversation from one sender, from `first` until before `end`, the latest first.
+
+        Parameters
+        ----------
+        conversation : str
+            The subject without marks.
+        token : str
+            An address or a word of the name; `ANYBODY` stands for all.
+        first, end : int
+            Seconds UTC.
+        """
+        ranks = self._by_sender.get((conversation, token), ())
+        for index in range(self._before(ranks, end) - 1, -1, -1):
+            if self._times[ranks[index]] < first:
+                break
+            yield ranks[index]
+
+    def at(self, conversation: str, tokens: Iterable[str], moments: Sequence[tuple[int, int]], end: int) -> int | None:
+        """The latest message of a conversation that was sent by one of some senders at one of some moments.
+
+        Parameters
+        ----------
+        conversation : str
+            The subject without marks.
+        tokens : iterable of str
+            Addresses and words of names; `ANYBODY` stands for all.
+        moments : sequence of tuple of int and int
+            First and last second of each.
+        end : int
+            Seconds UTC; the message was sent before.
+        """
+        best = -1
+        for token in tokens:
+            ranks = self._by_sender.get((conversation, token))
+            if ranks:
+                best = max(best, self._at(ranks, moments, end))
+        return best if best >= 0 else None
+
+    def at_any(self, tokens: Iterable[str], moments: Sequence[tuple[int, int]], end: int) -> int | None:
+        """The latest message of any conversation that was sent by one of some senders at one of some moments.
+
+        Parameters
+        ----------
+        tokens : iterable of str
+            Addresses and words of names; `ANYBODY` stands for all.
+        moments : sequence of tuple of int and int
+            First and last second of each.
+        end : int
+            Seconds UTC; the message was sent before.
+        """
+        best = -1
+        slots = {slot: (low, high) for low, high in moments for slot in range(low // _SLOT, high // _SLOT + 1)}
+        for token in tokens:
+            for slot, moment in slots.items():
+                ranks = self._by_slot.get((token, slot))
+                if ranks:
+                    best = max(best, self._at(ranks, [moment], end))
+        return best if best >= 0 else None
+
+    def is_to_sender_of(self, position: int, tokens: set[str]) -> bool:
+        """Whether some recipients are the sender of a message.
+
+        Parameters
+        ----------
+        position : int
+            The position of the message.
+        tokens : set of str
+            Addresses and words of the recipients' names.
+        """
+        return not sender_tokens(self._given[position]).isdisjoint(tokens)
+
+    def is_quoted_in(self, rank: int, quotation: str) -> bool:
+        """Whether a quotation is one of a message: it holds the beginning of its text, or begins within it.
+
+        Parameters
+        ----------
+        rank : int
+            The message.
+        quotation : str
+            What a response quotes, as `normalise` returns it.
+        """
+        message = self._messages[rank]
+        text = snippet(message)
+        if text and text in quotation:
+            return True
+        start = quotation[:_MIN_QUOTED]
+        return len(start) == _MIN_QUOTED and start in normalise(message.body)
+
+    def texts(self, conversation: str) -> QuotableTexts:
+        """The texts of a conversation, to be looked for in a response.
+
+        Parameters
+        ----------
+        conversation : str
+            The subject without marks.
+        """
+        if conversation not in self._texts:
+            ranks = self._by_sender.get((conversation, ANYBODY), [])
+            self._texts[conversation] = QuotableTexts(ranks, [self._messages[rank] for rank in ranks])
+        return self._texts[conversation]
+
+    def before(self, end: int) -> int:
+        """How many messages were sent before a moment: the first rank that was not.
+
+        Parameters
+        ----------
+        end : int
+            Seconds UTC.
+        """
+        return bisect_left(self._times, end)
+
+    def _before(self, ranks: Sequence[int], end: int) -> int:
+        return bisect_left(ranks, self.before(end))
+
+    def _at(self, ranks: Sequence[int], moments: Sequence[tuple[int, int]], end: int) -> int:
+        best = -1
+        if len(ranks) < _FEW:
+            for rank in reversed(ranks):
+                time = self._times[rank]
+                if time < end and any(low <= time <= high for low, high in moments):
+                    return rank
+            return best
+        for low, high in moments:
+            index = self._before(ranks, min(high + 1, end)) - 1
+            if index >= 0 and self._times[ranks[index]] >= low:
+                best = max(best, ranks[index])
+        return best
+
+
+class QuotableTexts:
+    """How some messages begin, to be found in what a response quotes.
+
+    Parameters
+    ----------
+    ranks : sequence of int
+        Their ranks, ascending.
+    messages : sequence of Email
+        The messages.
+    """
+
+    def __init__(self, ranks: Sequence[int], messages: Sequence[Email]) -> None:
+        self._ranks: dict[str, list[int]] = defaultdict(list)  # by the beginning of the text
+        for rank, message in zip(ranks, messages, strict=True):
+            text = snippet(message)
+            if text:
+                self._ranks[text].append(rank)
+        self._lengths = sorted({len(text) for text in self._ranks})
+
+    def quoted_in(self, response: str, first: int, end: int) -> Iterator[tuple[int, int]]:
+        """Where a response quotes each of the texts.
+
+        Parameters
+        ----------
+        response : str
+            The body of the response, as `normalise` returns it.
+        first, end : int
+            Ranks: from which on, and before which.
+
+        Yields
+        ------
+        offset : int
+            Where the text first occurs in the response.
+        rank : int
+            The latest of the messages that begin so.
+        """
+        for text, offset in self._occurrences(response):
+            ranks = self._ranks[text]
+            index = bisect_left(ranks, end) - 1
+            if index >= 0 and ranks[index] >= first:
+                yield offset, ranks[index]
+
+    def _occurrences(self, response: str) -> Iterator[tuple[str, int]]:
+        if len(self._ranks) <= _FEW:
+            for text in self._ranks:
+                offset = response.find(text)
+                if offset >= 0:
+                    yield text, offset
+            return
+        for length in self._lengths:
+            seen: set[str] = set()
+            for offset in range(len(response) - length + 1):
+                text = response[offset : offset + length]
+                if text in self._ranks and text not in seen:
+                    seen.add(text)
+                    yield text, offset
