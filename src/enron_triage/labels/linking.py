@@ -7,15 +7,18 @@ contradicts it is not a match, and if the true original is not in the mailbox, t
 
 from __future__ import annotations
 
+import datetime
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
 from enron_triage.labels.mailbox import timestamp_of
-from enron_triage.labels.matching import normalise, possible_moments, quoted_tokens
-from enron_triage.labels.originals import ANYBODY, Originals
-from enron_triage.mail.quotes import QuotedHeader, is_forwarded, quoted_header
+from enron_triage.labels.matching import VIA_LIST, normalise, possible_moments, quoted_tokens
+from enron_triage.labels.originals import ANYBODY, Originals, list_token
+from enron_triage.mail.quotations import answered_header, below_header
+from enron_triage.mail.quotes import QuotedHeader, is_forwarded
 from enron_triage.mail.subjects import conversation_subject, read_subject
 from enron_triage.records import Email
 
@@ -32,6 +35,7 @@ LinkRule = Literal[
 _MAX_HOURS = 14  # time zones reach from UTC-12 to UTC+14
 _MAX_HOURS_OTHER_SUBJECT = 6  # if the subjects differ, more hours would match too much by chance
 _CLOCK_SKEW = 3 * 3600  # seconds by which some senders' clocks were ahead of the owner's
+_MAX_REFERENCES = 100  # the nearest ones that are looked up
 _MAX_TEXTS = 20  # candidates whose text is compared with what is quoted, the latest ones
 # Nine of ten responses that quote nothing are shorter than this, and are sent within this time.
 _MAX_UNQUOTED_LENGTH = 500  # letters and digits
@@ -108,7 +112,7 @@ class _Linker:
     """Finds originals: the messages of a mailbox, indexed by what a response says about its original."""
 
     def __init__(self, sent: Sequence[Email], received: Sequence[Email], window: int) -> None:
-        self._received = Originals(received)
+        self._received = Originals(received, frozenset(message.sender for message in sent))
         self._sent = Originals(sent)
         self._window = window
 
@@ -134,66 +138,106 @@ class _Linker:
 
     def _find_original(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
         """The index of the received message that a sent one responds to, and the rule that decided."""
-        parents = [*message.in_reply_to.split(), *message.references[-1:]]
-        for parent in parents:
+        for parent in (*message.in_reply_to.split(), *message.references[-1:]):
             found = self._received.position_of_id(parent)
             if found is not None:
                 return found, "threading_headers"
-            if self._sent.position_of_id(parent) is not None:  # the owner goes on where the owner wrote
-                return None, "unlinked_original_absent"
-        quoted = quoted_header(message.body)
-        if quoted is not None and (quoted.times or quoted.sender):
+        quoted = answered_header(message.body)
+        if quoted is not None and not quoted.times and not quoted.sender:
+            quoted = None
+        if message.in_reply_to or message.references:
+            rank, rule = self._find_renamed(message, quoted)
+        elif quoted is not None:
             rank, rule = self._find_quoted(message, quoted)
-        elif parents:
-            rank, rule = self._find_quoted_text(message, normalise(message.body))[0], "quoted_text"
         else:
             rank, rule = self._find_in_conversation(message, kind)
-        if rank is not None:
-            return self._received.positions[rank], rule
-        return None, "unlinked_original_absent" if parents or quoted is not None else "unlinked_no_candidate"
+        return None if rank is None else self._received.positions[rank], rule
+
+    def _find_renamed(self, message: Email, quoted: QuotedHeader | None) -> tuple[int | None, LinkRule]:
+        """The original if the headers name none that is here, as some relays give a message another id.
+
+        Header and text must both be quoted. Where the headers name other messages of the mailbox, ids are kept, and the
+        original is really absent.
+        """
+        ids = (*message.in_reply_to.split(), *message.references[-_MAX_REFERENCES:])
+        if any(
+            originals.position_of_id(name) is not None for name in ids for originals in (self._received, self._sent)
+        ):
+            return None, "unlinked_original_absent"
+        if quoted is None:
+            return _rule("quoted_text", self._find_quoted_text(message, normalise(message.body))[0])
+        end = timestamp_of(message)
+        text = normalise(message.body[quoted.start :])
+        candidates = self._at_quoted_time(quoted, *_asked(message, quoted), end - self._window, end)
+        rank = next((rank for rank in candidates if self._received.is_quoted_in(rank, text)), None)
+        return _rule("quoted_header", rank)
 
     def _find_quoted(self, message: Email, quoted: QuotedHeader) -> tuple[int | None, LinkRule]:
-        """The latest message that has the quoted sender and time, if possible of the same subject; else the text tells."""
-        tokens = quoted_tokens(quoted.sender) if quoted.sender else {ANYBODY}
-        conversations = {conversation_subject(message.subject)}
-        if quoted.subject:
-            conversations.add(conversation_subject(quoted.subject))
+        """The message that has the quoted sender and time, if possible of the same subject; text decides between several.
+
+        Some providers quote the time of delivery: a message whose text is quoted may differ in the minutes.
+        """
+        conversations, tokens = _asked(message, quoted)
         end = timestamp_of(message)
         first = end - self._window
         if not quoted.times:
-            found = [self._received.latest(subject, tokens, first, end) for subject in conversations]
-            return max((rank for rank in found if rank is not None), default=None), "quoted_header"
+            ranks = [self._received.latest(subject, tokens, first, end) for subject in conversations]
+            return _rule("quoted_header", max((rank for rank in ranks if rank is not None), default=None))
+        candidates = self._at_quoted_time(quoted, conversations, tokens, first, end)
+        in_zone = [rank for rank in candidates if self._is_at(rank, quoted, message)]
+        if len(in_zone) == 1:
+            return in_zone[0], "quoted_header"
+        text = normalise(message.body[quoted.start :])
+        for rank in in_zone or candidates:
+            if self._received.is_quoted_in(rank, text):
+                return rank, "quoted_header"
+        below = normalise(below_header(message.body, quoted.start))
+        delivered = self._find_delivered(below, quoted, conversations, tokens, first, end)
+        if delivered is not None:
+            return delivered, "quoted_text"
+        return _rule("quoted_header", next(iter(in_zone or candidates), None))
+
+    def _at_quoted_time(
+        self, quoted: QuotedHeader, conversations: set[str], tokens: set[str], first: int, end: int
+    ) -> list[int]:
+        """The messages that have the quoted sender and time, the latest first."""
+        received = self._received
         near = _within(possible_moments(quoted.times, _MAX_HOURS, odd_zones=True), first)
-        found = [self._received.at(subject, tokens, near, end) for subject in conversations]
-        rank = max((rank for rank in found if rank is not None), default=None)
-        if rank is None:
+        found = {rank for subject in conversations for rank in received.at(subject, tokens, near, end)}
+        if not found:
             other = _within(possible_moments(quoted.times, _MAX_HOURS_OTHER_SUBJECT, odd_zones=False), first)
-            rank = self._received.at_any(tokens, other, end)
-        if rank is None:
+            found = received.at_any(tokens, other, end)
+        if not found:
             ahead = _within(near, end)
-            found = [self._received.at(subject, tokens, ahead, end + _CLOCK_SKEW) for subject in conversations]
-            rank = max((rank for rank in found if rank is not None), default=None)
-        if rank is not None:
-            return rank, "quoted_header"
-        return self._find_delivered(message, quoted, conversations, tokens), "quoted_text"
+            found = {
+                rank for subject in conversations for rank in received.at(subject, tokens, ahead, end + _CLOCK_SKEW)
+            }
+        return sorted(found, reverse=True)
+
+    def _is_at(self, rank: int, quoted: QuotedHeader, message: Email) -> bool:
+        """Whether a message was sent at the quoted time, read in the time zone of the response's Date header."""
+        zone = _zone_of(message)
+        if zone is None:
+            return False
+        low_to_high = possible_moments([time - zone for time in quoted.times], 0, odd_zones=False)
+        return any(low <= timestamp_of(self._received[rank]) <= high for low, high in low_to_high)
 
     def _find_delivered(
-        self, message: Email, quoted: QuotedHeader, conversations: set[str], tokens: set[str]
+        self, text: str, quoted: QuotedHeader, conversations: set[str], tokens: set[str], first: int, end: int
     ) -> int | None:
-        """The message whose text is quoted, if only the minutes differ: some providers quote the time of delivery."""
-        end = timestamp_of(message)
-        first = max(end - self._window, min(quoted.times) - _MAX_HOURS * 3600 - 1800)
-        last = min(end, max(quoted.times) + _MAX_HOURS * 3600 + 1800)
-        text = normalise(message.body[quoted.start :])
-        best = None
-        for conversation in conversations:
-            for token in tokens:
-                for number, rank in enumerate(self._received.latest_first(conversation, token, first, last)):
-                    if number >= _MAX_TEXTS:
-                        break
-                    if (best is None or rank > best) and self._received.is_quoted_in(rank, text):
-                        best = rank
-        return best
+        """The latest message of the quoted sender, or of a list in its place, whose text is quoted."""
+        slack = _MAX_HOURS * 3600 + 1800
+        first, end = max(first, min(quoted.times) - slack), min(end, max(quoted.times) + slack)
+        found = (
+            self._latest_quoted(text, conversation, token, first, end)
+            for conversation in conversations
+            for token in (*tokens, VIA_LIST)
+        )
+        return max((rank for rank in found if rank is not None), default=None)
+
+    def _latest_quoted(self, text: str, conversation: str, token: str, first: int, end: int) -> int | None:
+        latest = itertools.islice(self._received.latest_first(conversation, token, first, end), _MAX_TEXTS)
+        return next((rank for rank in latest if self._received.begins(rank, text)), None)
 
     def _find_in_conversation(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
         """Without a quoted header: the quoted text decides, else participants and time."""
@@ -201,13 +245,27 @@ class _Linker:
         body = normalise(message.body)
         rank, is_quoted = self._find_quoted_text(message, body)
         if is_quoted:
-            return rank, "quoted_text"
+            return rank, "unlinked_no_candidate" if rank is None else "quoted_text"
         # A longer response would quote its original, so that is none of these.
         if len(body) > _MAX_UNQUOTED_LENGTH:
-            return None, "conversation"
+            return None, "unlinked_no_candidate"
         tokens = {ANYBODY} if kind == "forward" else _recipients(message)
         first = end - min(_MAX_UNQUOTED_DELAY, self._window)
-        return self._received.latest(conversation, tokens, first, end), "conversation"
+        rank = self._received.latest(conversation, tokens, first, end)
+        if rank is None:
+            rank = self._latest_on_list(message, conversation, first, end)
+        return rank, "unlinked_no_candidate" if rank is None else "conversation"
+
+    def _latest_on_list(self, message: Email, conversation: str, first: int, end: int) -> int | None:
+        """The latest message to a list that the response goes to, if only one person wrote of this there."""
+        for address in (*message.to, *message.cc):
+            latest = list(
+                itertools.islice(self._received.latest_first(conversation, list_token(address), first, end), _MAX_TEXTS)
+            )
+            senders = {(self._received[rank].sender, self._received[rank].sender_name) for rank in latest}
+            if len(senders) == 1:
+                return latest[0]
+        return None
 
     def _find_quoted_text(self, message: Email, body: str) -> tuple[int | None, bool]:
         """The message whose text stands topmost in the response, and whether any message's does.
@@ -226,6 +284,18 @@ class _Linker:
         return (None if any(position < offset for position, _ in own) else rank), True
 
 
+def _asked(message: Email, quoted: QuotedHeader) -> tuple[set[str], set[str]]:
+    """The conversations in which the original of a response may be, and what names its sender."""
+    conversations = {conversation_subject(message.subject)}
+    if quoted.subject:
+        conversations.add(conversation_subject(quoted.subject))
+    return conversations, quoted_tokens(quoted.sender) if quoted.sender else {ANYBODY}
+
+
+def _rule(rule: LinkRule, rank: int | None) -> tuple[int | None, LinkRule]:
+    return rank, "unlinked_original_absent" if rank is None else rule
+
+
 def _recipients(message: Email) -> set[str]:
     """The addresses that a message goes to, and the words of the names in them."""
     recipients: set[str] = set()
@@ -237,3 +307,9 @@ def _recipients(message: Email) -> set[str]:
 def _within(moments: Sequence[tuple[int, int]], first: int) -> list[tuple[int, int]]:
     """The moments from a second on."""
     return [(max(low, first), high) for low, high in moments if high >= first]
+
+
+def _zone_of(message: Email) -> int | None:
+    """Seconds from UTC of the time zone in which a message was sent; None if its date does not say."""
+    offset = datetime.datetime.fromisoformat(message.date).utcoffset() if message.date else None
+    return None if offset is None else round(offset.total_seconds())

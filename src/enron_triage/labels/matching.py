@@ -18,6 +18,7 @@ _MIN_SNIPPET_WEIGHT = 12  # a letter of these scripts tells as much as two of an
 _DENSE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _MAX_BODY_LENGTH = 90_000  # characters of a body in which quoted text is looked for
 _MAX_OWN_TEXT = 20_000  # characters of a body in which its own text is told from what it quotes
+VIA_LIST = "via list"  # no word of a name
 # Words that occur in nearly every quoted sender, and are not names.
 _NOT_NAMES = frozenset(
     {"com", "net", "org", "www", "mailto", "from", "the", "and", "via", "enron", "ect", "hou", "corp", "na"}
@@ -33,12 +34,18 @@ _MAX_TOKENS = 24
 def sender_tokens(message: Email) -> set[str]:
     """The address of a message's sender and the words of the name, in lower case.
 
+    Where a mailing list put itself in the sender's place ("Jane Doe via Choir"), the name alone is the sender's, and the
+    message has the token `VIA_LIST`, too.
+
     Parameters
     ----------
     message : Email
         The message.
     """
-    tokens = _name_tokens(message.sender) | _name_tokens(message.sender_name.lower())
+    name, via, _ = message.sender_name.lower().partition(" via ")
+    if via:
+        return _name_tokens(name) | {VIA_LIST}
+    tokens = _name_tokens(message.sender) | _name_tokens(name)
     return tokens | {message.sender} if message.sender else tokens
 
 
@@ -50,9 +57,9 @@ def quoted_tokens(quoted: str) -> set[str]:
     quoted : str
         The sender as a quoted header gives it: a name, an address or both.
     """
-    quoted = quoted[:_MAX_SENDER].lower()
-    tokens = sorted(_name_tokens(quoted), key=len, reverse=True)[:_MAX_TOKENS]
-    return {address.rstrip(".") for address in _ADDRESS.findall(quoted)} | set(tokens)
+    quoted, via, _ = quoted[:_MAX_SENDER].lower().partition(" via ")
+    tokens = set(sorted(_name_tokens(quoted), key=lambda token: (-len(token), token))[:_MAX_TOKENS])
+    return tokens if via else tokens | {address.rstrip(".") for address in _ADDRESS.findall(quoted)}
 
 
 def possible_moments(times: Iterable[int], max_hours: int, odd_zones: bool) -> list[tuple[int, int]]:

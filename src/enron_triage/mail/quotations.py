@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enron_triage.mail.attributions import quote_depth, read_attribution
 from enron_triage.mail.header_fields import BLOCK_LINES, MAX_LINE, field
-from enron_triage.mail.quotes import is_separator, quoted_header
+from enron_triage.mail.quotes import QuotedHeader, is_separator, quoted_header
 
 _MAX_BLANK = 3  # blank lines between what introduces a quotation and the quotation
 _MAX_HEADERS = 8  # that are looked at in one body
@@ -39,6 +39,64 @@ def quotations(text: str) -> list[Span]:
     if cut is None:
         return spans
     return [span for span in spans if span[1] <= cut] + [(cut, len(text))]
+
+
+def answered_header(text: str) -> QuotedHeader | None:
+    """The topmost quoted header, if it is that of the message that is answered.
+
+    Where words are quoted above it with fewer marks, it is the header of something that these answer in turn; their own
+    is missing.
+
+    Parameters
+    ----------
+    text : str
+        The body of a message.
+    """
+    header = quoted_header(text)
+    if header is None:
+        return None
+    end = text.find("\n", header.start)
+    depth = quote_depth(text[header.start : header.start + MAX_LINE if end < 0 else end])
+    if depth > 1:
+        for line in text[: header.start].split("\n"):
+            if 0 < quote_depth(line[:MAX_LINE]) < depth and line.strip(" \t>"):
+                return None
+    return header
+
+
+def below_header(text: str, start: int) -> str:
+    """What a quoted header stands above.
+
+    Parameters
+    ----------
+    text : str
+        The body of a message.
+    start : int
+        Where the header begins.
+    """
+    lines = text[start:].split("\n")
+    if field(lines[0]) is None:
+        for number, line in enumerate(lines[:4]):  # an attribution, perhaps wrapped
+            if line.rstrip(" \t\r\u00a0").endswith((":", "\uff1a")):
+                return "\n".join(lines[number + 1 :])
+    fields = [number for number, line in enumerate(lines[:BLOCK_LINES]) if field(line) is not None]
+    return "\n".join(lines[fields[-1] + 1 if fields else 0 :])
+
+
+def own_text(text: str) -> str:
+    """What the sender of a message wrote, without what is quoted.
+
+    Parameters
+    ----------
+    text : str
+        The body of a message, or its beginning.
+    """
+    position = 0
+    pieces = []
+    for start, end in quotations(text):
+        pieces.append(text[position:start])
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
 def _unmarked_start(text: str, spans: list[Span]) -> int | None:
