@@ -13,8 +13,9 @@ from __future__ import annotations
 import unicodedata
 
 LANGUAGES = (
-    "ar bg bn bs ca cs cy da de el en es et eu fa fi fil fr ga gl hi hr hu id is it ja ko lt lv mk ms nb nl nn pl pt ro "
-    "ru sk sl sq sr sr_Latn sv sw ta te th tr uk ur vi he ka hy az kk es_MX fr_CA pt_PT de_AT en_GB en_AU en_CA ar_MA ar_SY"
+    "ar bg bn bs ca cs cy da de el en es et eu fa fi fil fr ga gl hi hr hu id is it ja ko lt lv mk ms nb nl nn pl pt "
+    "ro ru sk sl sq sr sr_Latn sv sw ta te th tr uk ur vi he ka hy az kk es_MX fr_CA pt_PT de_AT en_GB en_AU en_CA "
+    "ar_MA ar_SY"
 ).split()
 
 
@@ -50,9 +51,9 @@ def main() -> None:
 
     print('"""The names of months and weekdays in people\'s languages.\n')
     print(f"Generated from CLDR by scripts/generate_calendar_words.py (Babel {babel.__version__}): not to be edited.\n")
-    print("Each string holds the words for one month or weekday, in lower case and without a stop at their end. A word can")
-    print('stand for several: "listopad" is October in Croatian and November in Czech.\n"""\n')
-    print("# ruff: noqa: E501, RUF001\n")
+    print("Each string holds the words for one month or weekday, in lower case and without a stop at their end.")
+    print('A word can stand for several: "listopad" is October in Croatian and November in Czech.\n"""\n')
+    print("# ruff: noqa: E501\n")
     print(table("MONTH_WORDS", "months", range(1, 13)))
     print()
     print(table("WEEKDAY_WORDS", "days", range(7)))

@@ -7,7 +7,6 @@ contradicts it is not a match, and if the true original is not in the mailbox, t
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -15,7 +14,15 @@ from typing import Literal
 import msgspec
 
 from enron_triage.labels.mailbox import timestamp_of
-from enron_triage.labels.matching import VIA_LIST, normalise, possible_moments, quoted_tokens
+from enron_triage.labels.matching import (
+    VIA_LIST,
+    normalise,
+    possible_moments,
+    quoted_tokens,
+    recipients_of,
+    within,
+    zone_of,
+)
 from enron_triage.labels.originals import ANYBODY, Originals, list_token
 from enron_triage.mail.quotations import answered_header, below_header
 from enron_triage.mail.quotes import QuotedHeader, is_forwarded
@@ -37,9 +44,8 @@ _MAX_HOURS_OTHER_SUBJECT = 6  # if the subjects differ, more hours would match t
 _CLOCK_SKEW = 3 * 3600  # seconds by which some senders' clocks were ahead of the owner's
 _MAX_REFERENCES = 100  # the nearest ones that are looked up
 _MAX_TEXTS = 20  # candidates whose text is compared with what is quoted, the latest ones
-# Nine of ten responses that quote nothing are shorter than this, and are sent within this time.
-_MAX_UNQUOTED_LENGTH = 500  # letters and digits
-_MAX_UNQUOTED_DELAY = 2 * 86400  # seconds
+# Nine of ten responses that quote nothing are shorter, in letters and digits, and are sent within that many seconds.
+_MAX_UNQUOTED_LENGTH, _MAX_UNQUOTED_DELAY = 500, 2 * 86400
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -100,7 +106,7 @@ def link_sent(sent: Sequence[Email], received: Sequence[Email], window: int) -> 
         forwards several whose ids it names.
     """
     linker = _Linker(sent, received, window)
-    links = []
+    links: list[Link] = []
     for position, message in enumerate(sent):
         kind = response_kind(message)
         if kind is not None:
@@ -120,9 +126,9 @@ class _Linker:
         """The links of one sent message, at least one."""
         forwarded = [self._received.position_of_id(message_id) for message_id in message.forwarded_ids]
         originals = sorted({original for original in forwarded if original is not None})
+        for original in originals:
+            yield Link(position, original, "forward", "threading_headers")
         if originals:
-            for original in originals:
-                yield Link(position, original, "forward", "threading_headers")
             return
         found, rule = self._find_original(message, kind)
         yield Link(position, found, self._kind_to(message, kind, found), rule)
@@ -132,7 +138,7 @@ class _Linker:
         if position is None or kind == "forward" or message.forwarded_ids:
             return kind
         mark = read_subject(message.subject).mark
-        if mark == "reply" or self._received.is_to_sender_of(position, _recipients(message)):
+        if mark == "reply" or self._received.is_to_sender_of(position, recipients_of(message)):
             return kind
         return "forward" if mark == "either" or is_forwarded(message.body) else kind
 
@@ -173,7 +179,7 @@ class _Linker:
         return _rule("quoted_header", rank)
 
     def _find_quoted(self, message: Email, quoted: QuotedHeader) -> tuple[int | None, LinkRule]:
-        """The message that has the quoted sender and time, if possible of the same subject; text decides between several.
+        """The message of the quoted sender and time, if possible of the same subject; text decides between several.
 
         Some providers quote the time of delivery: a message whose text is quoted may differ in the minutes.
         """
@@ -202,13 +208,13 @@ class _Linker:
     ) -> list[int]:
         """The messages that have the quoted sender and time, the latest first."""
         received = self._received
-        near = _within(possible_moments(quoted.times, _MAX_HOURS, odd_zones=True), first)
+        near = within(possible_moments(quoted.times, _MAX_HOURS, odd_zones=True), first)
         found = {rank for subject in conversations for rank in received.at(subject, tokens, near, end)}
         if not found:
-            other = _within(possible_moments(quoted.times, _MAX_HOURS_OTHER_SUBJECT, odd_zones=False), first)
+            other = within(possible_moments(quoted.times, _MAX_HOURS_OTHER_SUBJECT, odd_zones=False), first)
             found = received.at_any(tokens, other, end)
         if not found:
-            ahead = _within(near, end)
+            ahead = within(near, end)
             found = {
                 rank for subject in conversations for rank in received.at(subject, tokens, ahead, end + _CLOCK_SKEW)
             }
@@ -216,7 +222,7 @@ class _Linker:
 
     def _is_at(self, rank: int, quoted: QuotedHeader, message: Email) -> bool:
         """Whether a message was sent at the quoted time, read in the time zone of the response's Date header."""
-        zone = _zone_of(message)
+        zone = zone_of(message)
         if zone is None:
             return False
         low_to_high = possible_moments([time - zone for time in quoted.times], 0, odd_zones=False)
@@ -249,7 +255,7 @@ class _Linker:
         # A longer response would quote its original, so that is none of these.
         if len(body) > _MAX_UNQUOTED_LENGTH:
             return None, "unlinked_no_candidate"
-        tokens = {ANYBODY} if kind == "forward" else _recipients(message)
+        tokens = {ANYBODY} if kind == "forward" else recipients_of(message)
         first = end - min(_MAX_UNQUOTED_DELAY, self._window)
         rank = self._received.latest(conversation, tokens, first, end)
         if rank is None:
@@ -259,9 +265,8 @@ class _Linker:
     def _latest_on_list(self, message: Email, conversation: str, first: int, end: int) -> int | None:
         """The latest message to a list that the response goes to, if only one person wrote of this there."""
         for address in (*message.to, *message.cc):
-            latest = list(
-                itertools.islice(self._received.latest_first(conversation, list_token(address), first, end), _MAX_TEXTS)
-            )
+            to_list = self._received.latest_first(conversation, list_token(address), first, end)
+            latest = list(itertools.islice(to_list, _MAX_TEXTS))
             senders = {(self._received[rank].sender, self._received[rank].sender_name) for rank in latest}
             if len(senders) == 1:
                 return latest[0]
@@ -294,22 +299,3 @@ def _asked(message: Email, quoted: QuotedHeader) -> tuple[set[str], set[str]]:
 
 def _rule(rule: LinkRule, rank: int | None) -> tuple[int | None, LinkRule]:
     return rank, "unlinked_original_absent" if rank is None else rule
-
-
-def _recipients(message: Email) -> set[str]:
-    """The addresses that a message goes to, and the words of the names in them."""
-    recipients: set[str] = set()
-    for address in (*message.to, *message.cc, *message.bcc):
-        recipients |= quoted_tokens(address)
-    return recipients
-
-
-def _within(moments: Sequence[tuple[int, int]], first: int) -> list[tuple[int, int]]:
-    """The moments from a second on."""
-    return [(max(low, first), high) for low, high in moments if high >= first]
-
-
-def _zone_of(message: Email) -> int | None:
-    """Seconds from UTC of the time zone in which a message was sent; None if its date does not say."""
-    offset = datetime.datetime.fromisoformat(message.date).utcoffset() if message.date else None
-    return None if offset is None else round(offset.total_seconds())

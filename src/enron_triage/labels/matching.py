@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from enron_triage.mail.quotations import quotations
 from enron_triage.mail.quotes import is_header_line
@@ -34,8 +35,8 @@ _MAX_TOKENS = 24
 def sender_tokens(message: Email) -> set[str]:
     """The address of a message's sender and the words of the name, in lower case.
 
-    Where a mailing list put itself in the sender's place ("Jane Doe via Choir"), the name alone is the sender's, and the
-    message has the token `VIA_LIST`, too.
+    Where a mailing list put itself in the sender's place ("Jane Doe via Choir"), the name alone is the sender's, and
+    the message has the token `VIA_LIST`, too.
 
     Parameters
     ----------
@@ -147,6 +148,45 @@ def _cut(text: str) -> str:
     if len(text) + len(_DENSE.findall(text)) < _MIN_SNIPPET_WEIGHT:
         return ""
     return next((text[:length] for length in SNIPPET_LENGTHS if len(text) >= length), text)
+
+
+def recipients_of(message: Email) -> set[str]:
+    """The addresses that a message goes to, and the words of the names in them.
+
+    Parameters
+    ----------
+    message : Email
+        The message.
+    """
+    recipients: set[str] = set()
+    for address in (*message.to, *message.cc, *message.bcc):
+        recipients |= quoted_tokens(address)
+    return recipients
+
+
+def within(moments: Sequence[tuple[int, int]], first: int) -> list[tuple[int, int]]:
+    """The part of some stretches of time from a second on.
+
+    Parameters
+    ----------
+    moments : sequence of tuple of int and int
+        First and last second of each.
+    first : int
+        The second.
+    """
+    return [(max(low, first), high) for low, high in moments if high >= first]
+
+
+def zone_of(message: Email) -> int | None:
+    """Seconds from UTC of the time zone in which a message was sent; None if its date does not say.
+
+    Parameters
+    ----------
+    message : Email
+        The message.
+    """
+    offset = datetime.datetime.fromisoformat(message.date).utcoffset() if message.date else None
+    return None if offset is None else round(offset.total_seconds())
 
 
 def _name_tokens(text: str) -> set[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from enron_triage.labels.mailbox import timestamp_of
 from enron_triage.labels.matching import normalise, sender_tokens, snippet
+from enron_triage.labels.quotable_texts import QuotableTexts
 from enron_triage.mail.message_ids import id_key
 from enron_triage.mail.quotations import own_text
 from enron_triage.mail.subjects import conversation_subject
@@ -248,61 +249,3 @@ def list_token(address: str) -> str:
         The list's address.
     """
     return f"list {address}"
-
-
-class QuotableTexts:
-    """How some messages begin, to be found in what a response quotes.
-
-    Parameters
-    ----------
-    ranks : sequence of int
-        Their ranks, ascending.
-    messages : sequence of Email
-        The messages.
-    """
-
-    def __init__(self, ranks: Sequence[int], messages: Sequence[Email]) -> None:
-        self._ranks: dict[str, list[int]] = defaultdict(list)  # by the beginning of the text
-        for rank, message in zip(ranks, messages, strict=True):
-            text = snippet(message)
-            if text:
-                self._ranks[text].append(rank)
-        self._lengths = sorted({len(text) for text in self._ranks})
-
-    def quoted_in(self, response: str, first: int, end: int) -> Iterator[tuple[int, int]]:
-        """Where a response quotes each of the texts.
-
-        Parameters
-        ----------
-        response : str
-            The body of the response, as `normalise` returns it.
-        first, end : int
-            Ranks: from which on, and before which.
-
-        Yields
-        ------
-        offset : int
-            Where the text first occurs in the response.
-        rank : int
-            The latest of the messages that begin so.
-        """
-        for text, offset in self._occurrences(response):
-            ranks = self._ranks[text]
-            index = bisect_left(ranks, end) - 1
-            if index >= 0 and ranks[index] >= first:
-                yield offset, ranks[index]
-
-    def _occurrences(self, response: str) -> Iterator[tuple[str, int]]:
-        if len(self._ranks) <= _FEW:
-            for text in self._ranks:
-                offset = response.find(text)
-                if offset >= 0:
-                    yield text, offset
-            return
-        for length in self._lengths:
-            seen: set[str] = set()
-            for offset in range(len(response) - length + 1):
-                text = response[offset : offset + length]
-                if text in self._ranks and text not in seen:
-                    seen.add(text)
-                    yield text, offset

@@ -2,8 +2,8 @@
 
 Generated from CLDR by scripts/generate_calendar_words.py (Babel 2.19.0): not to be edited.
 
-Each string holds the words for one month or weekday, in lower case and without a stop at their end. A word can
-stand for several: "listopad" is October in Croatian and November in Czech.
+Each string holds the words for one month or weekday, in lower case and without a stop at their end.
+A word can stand for several: "listopad" is October in Croatian and November in Czech.
 """
 
 # ruff: noqa: E501

@@ -1,8 +1,7 @@
 """The words with which mail programs introduce what they quote, by language.
 
 Compared with the tables of crisp-oss/email-forward-parser, alfonsrv/mail-parser-reply, willdurand/EmailReplyParser and
-discourse/email_reply_trimmer (all MIT), and with what Outlook, Gmail, Thunderbird, Apple Mail and Yahoo write. A language
-is a line in each table.
+discourse/email_reply_trimmer (all MIT), and with what Outlook, Gmail, Thunderbird, Apple Mail and Yahoo write.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def until_field(lines: list[str]) -> list[str]:
 
 
 def fields_of(lines: list[str]) -> dict[str, str]:
-    """The header fields of a block; it ends with Subject, which Outlook and Notes write last, and the fields right below.
+    """The header fields of a block, which ends with Subject, as Outlook and Notes write it, and fields right below.
 
     Parameters
     ----------

@@ -126,9 +126,9 @@ def _first_separator(text: str, spans: list[Span], end: int) -> int | None:
         start = text.rfind("\n", 0, hyphens) + 1
         stop = text.find("\n", hyphens)
         stop = len(text) if stop < 0 else stop
-        if is_separator(text[start : min(stop, start + MAX_LINE)]):
-            if not any(span[0] <= start < span[1] for span in spans):
-                return start
+        is_marked = any(span[0] <= start < span[1] for span in spans)
+        if not is_marked and is_separator(text[start : min(stop, start + MAX_LINE)]):
+            return start
         hyphens = text.find("--", stop, end)
     return None
 

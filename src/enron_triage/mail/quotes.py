@@ -1,9 +1,9 @@
 """Finding the header of the message that a reply or forward quotes: its sender, time and subject.
 
-Understands the blocks of Outlook (``From: / Sent: / To: / Subject:``) and of whatever program writes header fields above
-what it quotes, those of Lotus Notes (a name and a date above ``To: / cc: / Subject:``, in several arrangements), and the
-attribution lines of Internet mail (``On <date>, <name> wrote:``), in the languages of `client_words`. Quoted times are
-wall-clock times where the reply was written.
+Understands the blocks of Outlook (``From: / Sent: / To: / Subject:``) and of whatever program writes header fields
+above what it quotes, those of Lotus Notes (a name and a date above ``To: / cc: / Subject:``, in several arrangements),
+and the attribution lines of Internet mail (``On <date>, <name> wrote:``), in the languages of `client_words`. Quoted
+times are wall-clock times where the reply was written.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class QuotedHeader(msgspec.Struct, frozen=True):
 
 
 def is_forwarded(body: str) -> bool:
-    """Whether a message forwards another and says so in a line of its own, as Notes does without a trace in the subject.
+    """Whether a message forwards another and says so in a line of its own, as Notes does whatever the subject is.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The marks of replies and forwards in subjects, in people's languages; and the tags of mailing lists.
 
-The marks are those that Outlook, Gmail, Yahoo, Thunderbird, Apple Mail and Notes write. A language is a line in the tables.
+The marks are those that Outlook, Gmail, Yahoo, Thunderbird, Apple Mail and Notes write, a line for each language.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ class Subject(NamedTuple):
 def read_subject(subject: str) -> Subject:
     """Take a subject apart.
 
-    The tag of a mailing list, in square brackets, stands before the marks or behind them; a message that reaches the list
-    bears it, what is sent to the list need not. A tag with a sign for numbers or three digits is kept: a ticket system's.
+    The tag of a mailing list, in square brackets, stands before the marks or behind them; a message that reaches the
+    list bears it, what is sent to the list need not. A tag with "#" or three digits is kept: a ticket system's.
 
     Parameters
     ----------

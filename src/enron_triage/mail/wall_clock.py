@@ -60,7 +60,8 @@ _AFTER_NOON = "下午|午後|오후|du\\.|μμ"
 _CLOCK = re.compile(
     rf"(?<![\d.:])(?:(?P<am>{_BEFORE_NOON})|(?P<pm>{_AFTER_NOON}))? ?(?P<h>\d{{1,2}})"
     r"(?:[:.hH]|時|시 ?|點|点)(?P<min>\d\d)(?!\d)(?:[:.]\d\d(?!\d))?"
-    r"(?:\s{0,3}(?:(?P<a>(?:[Aa]\. ?[Mm]|[Aa][Mm]|π\.? ?μ|ص|SA|PG)\b\.?)|(?P<p>(?:[Pp]\. ?[Mm]|[Pp][Mm]|μ\.? ?μ|م|CH|PTG)\b\.?)))?"
+    r"(?:\s{0,3}(?:(?P<a>(?:[Aa]\. ?[Mm]|[Aa][Mm]|π\.? ?μ|ص|SA|PG)\b\.?)"
+    r"|(?P<p>(?:[Pp]\. ?[Mm]|[Pp][Mm]|μ\.? ?μ|م|CH|PTG)\b\.?)))?"
 )
 _MAX_GAP = 60  # characters between a day and its time: "Wednesday, September 12, 2001 at"
 _MAX_GAP_BEFORE = 30  # characters between a time and the day behind it
@@ -176,15 +177,15 @@ def _find_day(text: str) -> tuple[list[tuple[int, int, int]], int, int] | None:
                 days = [(int(match["y"]), month, int(match["d"])) for month in months]
                 return days, match.start(), match.end()
     for pattern in (_YEAR_FIRST, _VIETNAMESE, _DAY_FIRST):
-        match = pattern.search(text)
-        if match is not None:
-            return [(_full_year(match["y"]), int(match["m"]), int(match["d"]))], match.start(), match.end()
-    match = _EITHER_ORDER.search(text)
-    if match is None:
+        found = pattern.search(text)
+        if found is not None:
+            return [(_full_year(found["y"]), int(found["m"]), int(found["d"]))], found.start(), found.end()
+    found = _EITHER_ORDER.search(text)
+    if found is None:
         return None
-    year, a, b = _full_year(match["y"]), int(match["a"]), int(match["b"])
+    year, a, b = _full_year(found["y"]), int(found["a"]), int(found["b"])
     days = [(year, a, b)] if a == b else [(year, a, b), (year, b, a)]
-    return days, match.start(), match.end()
+    return days, found.start(), found.end()
 
 
 def _month_name(word: str) -> str:
