@@ -42,8 +42,7 @@ LinkRule = Literal[
 _MAX_HOURS = 14  # time zones reach from UTC-12 to UTC+14
 _MAX_HOURS_OTHER_SUBJECT = 6  # if the subjects differ, more hours would match too much by chance
 _CLOCK_SKEW = 3 * 3600  # seconds by which some senders' clocks were ahead of the owner's
-_MAX_REFERENCES = 100  # the nearest ones that are looked up
-_MAX_TEXTS = 20  # candidates whose text is compared with what is quoted, the latest ones
+_MAX_REFERENCES, _MAX_TEXTS = 100, 20  # ids that are looked up; candidates whose text is compared: the latest ones
 # Nine of ten responses that quote nothing are shorter, in letters and digits, and are sent within that many seconds.
 _MAX_UNQUOTED_LENGTH, _MAX_UNQUOTED_DELAY = 500, 2 * 86400
 

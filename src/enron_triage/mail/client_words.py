@@ -109,14 +109,14 @@ _AROUND = {
     "el": "στις την ο η χρήστης το",
     "ru, uk, bg": "в г р о на пользователь користувач ч від",
     "sr, hr, bs, sl": "у u је je dana oseba v ob",
-    "he, ar, fa": "בתאריך ב מאת יום في بتاريخ يوم در تاریخ",
+    "he, ar, fa": "בתאריך ב מאת יום א׳ ב׳ ג׳ ד׳ ה׳ ו׳ שבת في بتاريخ يوم در تاریخ",
     "ja, ko, zh": "在 于 於 에 は、",
-    "th, vi": "เมื่อ เวลา น วันที่ vào lúc ngày",
+    "th, vi": "เมื่อ เวลา น วันที่ จ อ พ พฤ ศ ส อา vào lúc ngày",
     "id, ms, fil": "pada tanggal pukul noong nang ni",
     "et, lv, lt, is, eu": "kuupäev kell plkst lietotājs — igorleak",
     "hi": "को बजे ने",
 }
-AROUND = frozenset(word for words in _AROUND.values() for word in words.split())
+AROUND = frozenset(word.casefold().strip(".") for words in _AROUND.values() for word in words.split())
 
 # What a line of its own says above a message that is passed on or answered, between hyphens or not.
 _ORIGINAL = (

@@ -112,7 +112,7 @@ def folded(word: str) -> str:
     >>> folded("Nov.")
     'nov'
     """
-    return word.casefold().replace("\u0307", "").strip(".,;()-")
+    return word.casefold().replace("\u0307", "").strip(".,;()-\u060c")
 
 
 def wall_clock(text: str) -> tuple[int, ...]:
@@ -174,7 +174,7 @@ def _find_day(text: str) -> tuple[list[tuple[int, int, int]], int, int] | None:
         for match in pattern.finditer(text):
             months = _MONTHS.get(_month_name(match["n"]), ())
             if months:
-                days = [(int(match["y"]), month, int(match["d"])) for month in months]
+                days = [(_full_year(match["y"]), month, int(match["d"])) for month in months]
                 return days, match.start(), match.end()
     for pattern in (_YEAR_FIRST, _VIETNAMESE, _DAY_FIRST):
         found = pattern.search(text)
