@@ -164,7 +164,7 @@ def test_an_attribution_line_names_sender_and_time(line, sender):
 
 def test_an_attribution_without_a_time_of_day_still_names_the_sender():
     header = quoted_header("On Mon, 14 May 2001, Jane Doe wrote:\n> The text.\n")
-    assert header == QuotedHeader("Jane Doe", (), None, 0)
+    assert header == QuotedHeader("Jane Doe", (), None, 0, (clock(2001, 5, 14, 0, 0),))
 
 
 def test_an_ambiguous_date_gives_both_times():

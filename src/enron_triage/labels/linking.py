@@ -16,6 +16,7 @@ import msgspec
 from enron_triage.labels.mailbox import timestamp_of
 from enron_triage.labels.matching import (
     VIA_LIST,
+    narrowed,
     normalise,
     possible_moments,
     quoted_tokens,
@@ -113,9 +114,7 @@ def link_sent(sent: Sequence[Email], received: Sequence[Email], window: int) -> 
     return links
 
 
-class _Linker:
-    """Finds originals: the messages of a mailbox, indexed by what a response says about its original."""
-
+class _Linker:  # finds originals among the messages of a mailbox
     def __init__(self, sent: Sequence[Email], received: Sequence[Email], window: int) -> None:
         self._received = Originals(received, frozenset(message.sender for message in sent))
         self._sent = Originals(sent)
@@ -178,16 +177,16 @@ class _Linker:
         return _rule("quoted_header", rank)
 
     def _find_quoted(self, message: Email, quoted: QuotedHeader) -> tuple[int | None, LinkRule]:
-        """The message of the quoted sender and time, if possible of the same subject; text decides between several.
-
-        Some providers quote the time of delivery: a message whose text is quoted may differ in the minutes.
-        """
+        """The message of the quoted sender and time; of several, or if only the minutes differ, the text decides."""
         conversations, tokens = _asked(message, quoted)
         end = timestamp_of(message)
         first = end - self._window
         if not quoted.times:
-            ranks = [self._received.latest(subject, tokens, first, end) for subject in conversations]
-            return _rule("quoted_header", max((rank for rank in ranks if rank is not None), default=None))
+            for low, high in narrowed(quoted.days, zone_of(message), first, end):
+                ranks = [self._received.latest(subject, tokens, low, high) for subject in conversations]
+                if any(rank is not None for rank in ranks):
+                    return max(rank for rank in ranks if rank is not None), "quoted_header"
+            return None, "unlinked_original_absent"
         candidates = self._at_quoted_time(quoted, conversations, tokens, first, end)
         in_zone = [rank for rank in candidates if self._is_at(rank, quoted, message)]
         if len(in_zone) == 1:

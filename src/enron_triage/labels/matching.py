@@ -177,6 +177,25 @@ def within(moments: Sequence[tuple[int, int]], first: int) -> list[tuple[int, in
     return [(max(low, first), high) for low, high in moments if high >= first]
 
 
+def narrowed(days: Sequence[int], zone: int | None, first: int, end: int) -> list[tuple[int, int]]:
+    """A stretch of time cut to some quoted days, more strictly before less strictly.
+
+    Parameters
+    ----------
+    days : sequence of int
+        The midnights with which the days begin, as if the wall clock were UTC; if there are none, nothing is cut.
+    zone : int or None
+        Seconds from UTC of the clock, if they are known.
+    first, end : int
+        The stretch, from one second until before another.
+    """
+    if not days:
+        return [(first, end)]
+    low, high = min(days) - (zone or 0), max(days) + 86400 - (zone or 0)
+    slack = 14 * 3600  # the zone may be any
+    return [(max(first, low - more), min(end, high + more)) for more in (0, slack)]
+
+
 def zone_of(message: Email) -> int | None:
     """Seconds from UTC of the time zone in which a message was sent; None if its date does not say.
 

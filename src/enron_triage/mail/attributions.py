@@ -39,11 +39,14 @@ class Attribution(NamedTuple):
         The possible times as `QuotedHeader` has them.
     lines : int
         How many lines above the one that ends in the colon belong to it.
+    days : tuple of int
+        The possible days, where there is no time of day.
     """
 
     sender: str
     times: tuple[int, ...]
     lines: int
+    days: tuple[int, ...] = ()
 
 
 def quote_depth(line: str) -> int:
@@ -150,7 +153,7 @@ def _with_date(text: str, moment: Moment, is_followed: bool, used: int) -> Attri
     sender = next(filter(None, senders), "")
     if sender.casefold() in _YOU:
         return Attribution("", moment.times, used) if moment.times else None
-    return Attribution(sender, moment.times, used) if sender else None
+    return Attribution(sender, moment.times, used, moment.days) if sender else None
 
 
 def _without_date(text: str, is_followed: bool) -> Attribution | None:

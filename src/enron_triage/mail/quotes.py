@@ -50,12 +50,15 @@ class QuotedHeader(msgspec.Struct, frozen=True):
         The quoted subject; None where the header has none.
     start : int
         The offset in the body where the header begins, in characters; what the sender added is before it.
+    days : tuple of int
+        The possible days of an attribution without a time of day, as the times of their midnights.
     """
 
     sender: str
     times: tuple[int, ...]
     subject: str | None
     start: int
+    days: tuple[int, ...] = ()
 
 
 def is_forwarded(body: str) -> bool:
@@ -200,7 +203,7 @@ def _attribution(text: str, start: int, end: int, line: str) -> QuotedHeader | N
         above.append(text[before : starts[-1] - 1])
         starts.append(before)
     found = read_attribution(line, above, _line_below(text, end))
-    return QuotedHeader(found.sender, found.times, None, starts[found.lines]) if found else None
+    return QuotedHeader(found.sender, found.times, None, starts[found.lines], found.days) if found else None
 
 
 def _line_below(text: str, end: int) -> str:

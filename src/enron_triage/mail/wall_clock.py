@@ -76,11 +76,14 @@ class Moment(NamedTuple):
         The possible readings, in seconds since 1970 as if the wall clock were UTC; none without a time of day.
     start, end : int
         The offsets in the text between which day and time are.
+    days : tuple of int
+        The possible days, as the times of their midnights, where there is no time of day.
     """
 
     times: tuple[int, ...]
     start: int
     end: int
+    days: tuple[int, ...] = ()
 
 
 def visible(text: str) -> str:
@@ -164,8 +167,13 @@ def find_moment(text: str) -> Moment | None:
         before = list(_CLOCK.finditer(text, max(0, start - _MAX_GAP_BEFORE), start))
         clock = before[-1] if before else None
     if clock is None:
-        return Moment((), start, end)
-    return Moment(_seconds(days, clock), min(start, clock.start()), max(end, clock.end()))
+        return Moment((), start, end, _seconds(days, 0, 0))
+    hour, minute = int(clock["h"]), int(clock["min"])
+    if clock["am"] or clock["a"]:
+        hour %= 12
+    elif clock["pm"] or clock["p"]:
+        hour = hour % 12 + 12
+    return Moment(_seconds(days, hour, minute), min(start, clock.start()), max(end, clock.end()))
 
 
 def _find_day(text: str) -> tuple[list[tuple[int, int, int]], int, int] | None:
@@ -200,12 +208,7 @@ def _full_year(digits: str) -> int:
     return year + (1900 if year >= 70 else 2000)  # nearly as POSIX strptime %y
 
 
-def _seconds(days: list[tuple[int, int, int]], clock: re.Match[str]) -> tuple[int, ...]:
-    hour, minute = int(clock["h"]), int(clock["min"])
-    if clock["am"] or clock["a"]:
-        hour %= 12
-    elif clock["pm"] or clock["p"]:
-        hour = hour % 12 + 12
+def _seconds(days: list[tuple[int, int, int]], hour: int, minute: int) -> tuple[int, ...]:
     times = []
     for year, month, day in days:
         try:
