@@ -32,8 +32,6 @@ from enron_triage.mail.wall_clock import wall_clock
 _HINT_DATE = re.compile(r"\d/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d")
 _BEGINS_WITH_TIME = re.compile(r"[ \t>*|]*\d{1,2}:\d\d")
 _INVISIBLE = " \t\r\u00a0*\u202c\u200e\u200f\u202b\u2069\ufeff"
-_FORWARD_MARK = re.compile(rf"---? ?(?:{'|'.join(map(re.escape, sorted(FORWARDED)))})\s*(?:---|$)", re.MULTILINE)
-_BEGIN_MARK = re.compile(rf"^[ \t>]*(?:{'|'.join(map(re.escape, sorted(FORWARDED)))}) ?:[ \t\r]*$", re.MULTILINE)
 
 
 class QuotedHeader(msgspec.Struct, frozen=True):
@@ -76,10 +74,8 @@ def is_forwarded(body: str) -> bool:
     """
     if FORWARDED_BY_LINE.search(body) is not None:
         return True
-    if "--" not in body and ":" not in body:
-        return False
-    folded = body.casefold()
-    return _FORWARD_MARK.search(folded) is not None or _BEGIN_MARK.search(folded) is not None
+    lines = (line for line in body.split("\n") if "---" in line or line.rstrip().endswith((":", "\uff1a")))
+    return any(_announced(line) in FORWARDED for line in lines)
 
 
 def is_separator(line: str) -> bool:
@@ -95,14 +91,18 @@ def is_separator(line: str) -> bool:
     >>> is_separator("-----Ursprüngliche Nachricht-----")
     True
     """
+    words = _announced(line)
+    return words in FORWARDED or words in ORIGINAL or words.startswith(FORWARDED_BY)
+
+
+def _announced(line: str) -> str:
+    """What a line says between hyphens or before a colon; empty if it is no such line."""
     text = line[:MAX_LINE].strip(" \t>*|\r\u00a0")
     is_ruled = text.startswith(("--", "\u2014", "==", "__"))
     if not is_ruled and not text.endswith((":", "\uff1a")):
-        return False
+        return ""
     words = text.strip("-\u2013\u2014=_:\uff1a \u00a0").casefold().replace("\u0307", "")
-    if is_ruled and (words in ORIGINAL or words.startswith(FORWARDED_BY)):
-        return True
-    return words in FORWARDED
+    return words if is_ruled or words in FORWARDED else ""
 
 
 def quoted_header(body: str) -> QuotedHeader | None:

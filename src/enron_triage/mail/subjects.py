@@ -5,6 +5,7 @@ The marks are those that Outlook, Gmail, Yahoo, Thunderbird, Apple Mail and Note
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Literal, NamedTuple
 
@@ -126,6 +127,7 @@ class Subject(NamedTuple):
     conversation: str
 
 
+@functools.lru_cache(maxsize=20_000)
 def read_subject(subject: str) -> Subject:
     """Take a subject apart.
 
