@@ -44,6 +44,7 @@ _MAX_HOURS = 14  # time zones reach from UTC-12 to UTC+14
 _MAX_HOURS_OTHER_SUBJECT = 6  # if the subjects differ, more hours would match too much by chance
 _CLOCK_SKEW = 3 * 3600  # seconds by which some senders' clocks were ahead of the owner's
 _MAX_REFERENCES, _MAX_TEXTS = 100, 20  # ids that are looked up; candidates whose text is compared: the latest ones
+_MAX_QUOTATION = 3_000  # characters of a quotation, header included, in which the text of its original is looked for
 # Nine of ten responses that quote nothing are shorter, in letters and digits, and are sent within that many seconds.
 _MAX_UNQUOTED_LENGTH, _MAX_UNQUOTED_DELAY = 500, 2 * 86400
 
@@ -191,11 +192,11 @@ class _Linker:  # finds originals among the messages of a mailbox
         in_zone = [rank for rank in candidates if self._is_at(rank, quoted, message)]
         if len(in_zone) == 1:
             return in_zone[0], "quoted_header"
-        text = normalise(message.body[quoted.start :])
+        text = normalise(message.body[quoted.start : quoted.start + _MAX_QUOTATION]) if candidates else ""
         for rank in in_zone or candidates:
             if self._received.is_quoted_in(rank, text):
                 return rank, "quoted_header"
-        below = normalise(below_header(message.body, quoted.start))
+        below = normalise(below_header(message.body[: quoted.start + _MAX_QUOTATION], quoted.start))
         delivered = self._find_delivered(below, quoted, conversations, tokens, first, end)
         if delivered is not None:
             return delivered, "quoted_text"
