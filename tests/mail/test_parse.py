@@ -97,7 +97,7 @@ def test_every_file_ends_as_a_record_or_an_error(tmp_path):
         "doe-j/inbox/7.": "ValueError: not a regular file",
     }
     assert result.data == {"files": 7, "records": 3, "errors": 4, "mailboxes": 2, "not_read": 0, "format": "enron"}
-    assert "7 files in 2 mailboxes: 3 records, 4 errors" in result.table
+    assert "7 messages in 2 mailboxes: 3 records, 4 errors" in result.table
     meta = json.loads((tmp_path / "data" / "emails.json.meta.json").read_text())
     assert meta["counts"] == {"files": 7, "records": 3, "errors": 4, "mailboxes": 2, "not_read": 0}
 

@@ -60,6 +60,8 @@ class ParsedBatch(msgspec.Struct):
     span : tuple of str, optional
         The paths of the first and the last message, where all of them are in the order of their paths; None if they are
         not, or if the source needs no grouping.
+    with_labels : int
+        The number of records that have Gmail labels.
     """
 
     user: str
@@ -67,6 +69,7 @@ class ParsedBatch(msgspec.Struct):
     count: int
     errors: list[ParseError]
     span: tuple[str, str] | None = None
+    with_labels: int = 0
 
 
 def make_batches(mailboxes: Iterable[tuple[str, Iterator[MessageRef]]], limit: int | None = None) -> Iterator[Batch]:
@@ -119,14 +122,15 @@ def parse_batch(batch: Batch) -> ParsedBatch:
     ParsedBatch
         A record or an error for each message.
     """
-    records, errors = [], []
+    records, errors, with_labels = [], [], 0
     for ref in batch.refs:
         try:
             email = parse_message(read_bytes(ref), path=ref.path, user=batch.user, folder=ref.folder)
             records.append(_ENCODER.encode(email))
+            with_labels += bool(email.labels)
         except Exception as error:  # a hostile message must cost an entry, never the stage
             errors.append(parse_error(ref, error))
-    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(batch.refs))
+    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(batch.refs), with_labels)
 
 
 def _span(refs: list[MessageRef]) -> tuple[str, str] | None:
@@ -175,7 +179,7 @@ def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[Pa
     batches: dict[str, list[_Spooled]] = {}
     with tempfile.TemporaryFile(dir=folder) as spool:
         for batch in parsed:
-            place = _Spooled(spool.tell(), len(batch.records), batch.count, batch.errors, batch.span)
+            place = _Spooled(spool.tell(), len(batch.records), batch.count, batch.errors, batch.span, batch.with_labels)
             batches.setdefault(batch.user, []).append(place)
             spool.write(batch.records)
         for user in sorted(batches):
@@ -187,9 +191,9 @@ def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[Pa
                 lines = [line for block in blocks if block for line in block.split(b",\n")]
                 blocks = sorted(lines, key=lambda line: _PATH_DECODER.decode(line).path.split("/"))
             errors = sorted(chain(*(place.errors for place in batches[user])), key=lambda error: error.path.split("/"))
-            yield ParsedBatch(
-                user, b",\n".join(filter(None, blocks)), sum(place.count for place in batches[user]), errors
-            )
+            count = sum(place.count for place in batches[user])
+            with_labels = sum(place.with_labels for place in batches[user])
+            yield ParsedBatch(user, b",\n".join(filter(None, blocks)), count, errors, with_labels=with_labels)
 
 
 class _Spooled(msgspec.Struct):
@@ -200,6 +204,7 @@ class _Spooled(msgspec.Struct):
     count: int
     errors: list[ParseError]
     span: tuple[str, str] | None
+    with_labels: int
 
 
 def _are_in_order(batches: list[_Spooled]) -> bool:
