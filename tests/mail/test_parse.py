@@ -501,3 +501,10 @@ def test_a_file_that_cannot_be_read_is_an_error_with_the_systems_reason(tmp_path
         ("a/2.", "ValueError: embedded null byte"),
     ]
     assert (parsed.records, parsed.count) == (b"", 0)
+
+
+def test_a_source_in_the_home_folder_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write(tmp_path / "mail", {"doe-j/inbox/1.": mail(1)})
+    assert run("~/mail", tmp_path / "data").data["records"] == 1
