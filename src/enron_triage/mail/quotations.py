@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from enron_triage.mail.attributions import quote_depth, read_attribution
 from enron_triage.mail.header_fields import BLOCK_LINES, MAX_LINE, field
 from enron_triage.mail.quotes import QuotedHeader, is_separator, quoted_header
 
+_MARKED_LINE = re.compile("^[ \\t]*>", re.MULTILINE)
 _MAX_BLANK = 3  # blank lines between what introduces a quotation and the quotation
 _MAX_HEADERS = 8  # that are looked at in one body
 _FULL_LINE = 65  # characters: what follows a quoted line this long may be the rest of it, wrapped without a mark
@@ -171,18 +174,18 @@ def _lines_above(text: str, start: int, most: int = 8) -> list[tuple[int, str]]:
 def _marked(text: str) -> list[Span]:
     """The runs of lines with marks of quotation, each with what introduces it."""
     spans: list[Span] = []
-    start = 0
     last_length = 0  # of the quoted line before
-    while start < len(text):
+    for mark in _MARKED_LINE.finditer(text):
+        start = mark.start()
         end = text.find("\n", start) + 1 or len(text)
         line = text[start : min(end, start + MAX_LINE)]
-        if quote_depth(line):
-            if spans and _goes_on(text, spans[-1][1], start, last_length):
-                spans[-1] = (spans[-1][0], end)
-            else:
-                spans.append((_introduction(text, start, line, spans[-1][1] if spans else 0), end))
-            last_length = len(line)
-        start = end
+        if not quote_depth(line):
+            continue
+        if spans and _goes_on(text, spans[-1][1], start, last_length):
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((_introduction(text, start, line, spans[-1][1] if spans else 0), end))
+        last_length = len(line)
     return spans
 
 
