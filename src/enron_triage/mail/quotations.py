@@ -198,6 +198,12 @@ def _goes_on(text: str, end: int, start: int, last_length: int) -> bool:
     return is_one_line and last_length >= _FULL_LINE and len(between) < last_length // 2
 
 
+def _may_introduce(line: str) -> bool:
+    """Whether a line ends as attributions do: in a colon, or, as some programs write, in an address."""
+    ending = line.rstrip()
+    return ":" in line[-8:] or (ending.endswith(">") and "@" in ending and not quote_depth(line))
+
+
 def _introduction(text: str, start: int, line: str, lowest: int) -> int:
     """Where the attribution or the header begins above a quoted line at `start`; `start` if there is none."""
     lines = [(offset, above) for offset, above in _lines_above(text, start, BLOCK_LINES) if offset >= lowest]
@@ -205,7 +211,8 @@ def _introduction(text: str, start: int, line: str, lowest: int) -> int:
         lines.pop(0)
     if not lines:
         return start
-    found = read_attribution(lines[0][1], [above for _, above in lines[1:4]], line) if ":" in lines[0][1][-8:] else None
+    above = lines[0][1]
+    found = read_attribution(above, [before for _, before in lines[1:4]], line) if _may_introduce(above) else None
     if found is not None:
         return max(lowest, _with_separators(text, lines[found.lines][0]))
     kinds = set()
