@@ -124,12 +124,15 @@ def _unmarked_start(text: str, spans: list[Span]) -> int | None:
 
 def _first_separator(text: str, spans: list[Span], end: int) -> int | None:
     """Where the first line between hyphens stands, before `end`, that says that a message follows."""
+    index = 0  # of the first span that ends below the line
     hyphens = text.find("--", 0, end)
     while hyphens >= 0:
         start = text.rfind("\n", 0, hyphens) + 1
         stop = text.find("\n", hyphens)
         stop = len(text) if stop < 0 else stop
-        is_marked = any(span[0] <= start < span[1] for span in spans)
+        while index < len(spans) and spans[index][1] <= start:
+            index += 1
+        is_marked = index < len(spans) and spans[index][0] <= start
         if not is_marked and is_separator(text[start : min(stop, start + MAX_LINE)]):
             return start
         hyphens = text.find("--", stop, end)
