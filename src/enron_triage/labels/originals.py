@@ -23,7 +23,7 @@ _MAX_RECIPIENTS = 20  # of a message that went to a list
 _MAX_AT_ONCE = 8  # messages of one sender in one minute that are told apart
 _FEW = 64  # candidates of which each is looked at on its own
 _MAX_OWN_TEXT = 20_000  # characters in which a message's own text is told from what it quotes
-_MIN_QUOTED = 24  # letters of a quotation that a message must hold
+_MIN_QUOTED = 60  # letters of a quotation that a message must hold: fewer are often a signature
 ANYBODY = ""  # the token of every message
 
 
