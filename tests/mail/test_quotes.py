@@ -274,6 +274,12 @@ def test_a_hostile_body_takes_no_time(unit, assert_linear):
     assert_linear(quoted_header, lambda size: unit * (size // len(unit)), 12_000)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["> a\n-- b\n", "> a\n\n-- b --\n", "> a\nJane wrote:\n", "> a\nJo <jo@x.example>\n"])
+def test_marks_and_other_lines_in_turn_take_no_time(unit, assert_linear):
+    assert_linear(quotations, lambda size: unit * (size // len(unit)), 12_000)
+
+
 # Languages
 
 DAY = clock(2023, 11, 17, 10, 18)

@@ -16,12 +16,11 @@ import msgspec
 from enron_triage.labels.mailbox import timestamp_of
 from enron_triage.labels.matching import (
     VIA_LIST,
+    QuotedClock,
     narrowed,
     normalise,
-    possible_moments,
     quoted_tokens,
     recipients_of,
-    within,
     zone_of,
 )
 from enron_triage.labels.originals import ANYBODY, Originals, list_token
@@ -192,14 +191,18 @@ class _Linker:  # finds originals among the messages of a mailbox
         in_zone = [rank for rank in candidates if self._is_at(rank, quoted, message)]
         if len(in_zone) == 1:
             return in_zone[0], "quoted_header"
-        text = normalise(message.body[quoted.start : quoted.start + _MAX_QUOTATION]) if candidates else ""
+        delivered = self._delivered_near(quoted, conversations, tokens, first, end)
+        if len(candidates) <= 1 and delivered.issubset(candidates):  # no text could tell of another
+            return _rule("quoted_header", next(iter(candidates), None))
+        quotation = message.body[: quoted.start + _MAX_QUOTATION]
+        text = normalise(quotation[quoted.start :]) if candidates else ""
         for rank in in_zone or candidates:
             if self._received.is_quoted_in(rank, text):
                 return rank, "quoted_header"
-        below = normalise(below_header(message.body[: quoted.start + _MAX_QUOTATION], quoted.start))
-        delivered = self._find_delivered(below, quoted, conversations, tokens, first, end)
-        if delivered is not None:
-            return delivered, "quoted_text"
+        below = normalise(below_header(quotation, quoted.start)) if delivered else ""
+        for rank in sorted(delivered, reverse=True):
+            if self._received.begins(rank, below):
+                return rank, "quoted_text"
         return _rule("quoted_header", next(iter(in_zone or candidates), None))
 
     def _at_quoted_time(
@@ -207,16 +210,14 @@ class _Linker:  # finds originals among the messages of a mailbox
     ) -> list[int]:
         """The messages that have the quoted sender and time, the latest first."""
         received = self._received
-        near = within(possible_moments(quoted.times, _MAX_HOURS, odd_zones=True), first)
-        found = {rank for subject in conversations for rank in received.at(subject, tokens, near, end)}
+        clock = QuotedClock(quoted.times, _MAX_HOURS, odd_zones=True)
+        found = {rank for subject in conversations for rank in received.at(subject, tokens, clock, first, end)}
         if not found:
-            other = within(possible_moments(quoted.times, _MAX_HOURS_OTHER_SUBJECT, odd_zones=False), first)
-            found = received.at_any(tokens, other, end)
+            near = QuotedClock(quoted.times, _MAX_HOURS_OTHER_SUBJECT, odd_zones=False)
+            found = received.at_any(tokens, near, first, end)
         if not found:
-            ahead = within(near, end)
-            found = {
-                rank for subject in conversations for rank in received.at(subject, tokens, ahead, end + _CLOCK_SKEW)
-            }
+            late = end + _CLOCK_SKEW
+            found = {rank for subject in conversations for rank in received.at(subject, tokens, clock, end, late)}
         return sorted(found, reverse=True)
 
     def _is_at(self, rank: int, quoted: QuotedHeader, message: Email) -> bool:
@@ -224,25 +225,21 @@ class _Linker:  # finds originals among the messages of a mailbox
         zone = zone_of(message)
         if zone is None:
             return False
-        low_to_high = possible_moments([time - zone for time in quoted.times], 0, odd_zones=False)
-        return any(low <= timestamp_of(self._received[rank]) <= high for low, high in low_to_high)
+        clock = QuotedClock([time - zone for time in quoted.times], 0, odd_zones=False)
+        return clock.can_be(timestamp_of(self._received[rank]))
 
-    def _find_delivered(
-        self, text: str, quoted: QuotedHeader, conversations: set[str], tokens: set[str], first: int, end: int
-    ) -> int | None:
-        """The latest message of the quoted sender, or of a list in its place, whose text is quoted."""
+    def _delivered_near(
+        self, quoted: QuotedHeader, conversations: set[str], tokens: set[str], first: int, end: int
+    ) -> set[int]:
+        """The latest messages of the quoted sender, or of a list in its place, from around the quoted time."""
         slack = _MAX_HOURS * 3600 + 1800
         first, end = max(first, min(quoted.times) - slack), min(end, max(quoted.times) + slack)
-        found = (
-            self._latest_quoted(text, conversation, token, first, end)
+        return {
+            rank
             for conversation in conversations
             for token in (*tokens, VIA_LIST)
-        )
-        return max((rank for rank in found if rank is not None), default=None)
-
-    def _latest_quoted(self, text: str, conversation: str, token: str, first: int, end: int) -> int | None:
-        latest = itertools.islice(self._received.latest_first(conversation, token, first, end), _MAX_TEXTS)
-        return next((rank for rank in latest if self._received.begins(rank, text)), None)
+            for rank in itertools.islice(self._received.latest_first(conversation, token, first, end), _MAX_TEXTS)
+        }
 
     def _find_in_conversation(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
         """Without a quoted header: the quoted text decides, else participants and time."""

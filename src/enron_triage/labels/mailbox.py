@@ -161,6 +161,9 @@ def merge_copies(group: Sequence[tuple[Email, Role]]) -> MergedMessage:
         The copy with the smallest hash of its raw bytes is kept, so that the choice does not depend on the folder. A
         copy that is flagged as deleted was left behind by a move if another one is not: its folder does not count then.
     """
+    if len(group) == 1 and not group[0][0].flags:  # as nearly always
+        email, role = group[0]
+        return MergedMessage(email, frozenset({role}), _folders(group), 1)
     kept = min((email for email, _ in group), key=lambda email: (email.raw_sha256, email.path))
     places = [(email, role) for email, role in group if _DEAD.isdisjoint(email.flags)]
     flags = {flag for email, _ in group for flag in email.flags} - {*_DEAD, "draft"}
@@ -168,8 +171,11 @@ def merge_copies(group: Sequence[tuple[Email, Role]]) -> MergedMessage:
         places, flags = list(group), flags | {"deleted"}
     if all("draft" in email.flags for email, _ in places):
         flags.add("draft")
-    folders = sorted({name for email, _ in places for name in email.labels or [decode_modified_utf7(email.folder)]})
-    return MergedMessage(kept, frozenset(role for _, role in places), folders, len(group), frozenset(flags))
+    return MergedMessage(kept, frozenset(role for _, role in places), _folders(places), len(group), frozenset(flags))
+
+
+def _folders(places: Sequence[tuple[Email, Role]]) -> list[str]:
+    return sorted({name for email, _ in places for name in email.labels or [decode_modified_utf7(email.folder)]})
 
 
 @functools.cache

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from enron_triage.mail.quotations import quotations
 from enron_triage.mail.quotes import is_header_line
 from enron_triage.records import Email
 
+_QUARTER = 900  # seconds: all zones are that many times a whole number from UTC
 _MAX_TIME_DIFFERENCE = 120  # seconds: quoted times are cut to the minute, and clocks differ
 # Seconds from UTC of the zones that are not whole hours off it (IANA's time zone database).
 _ODD_ZONES = tuple(60 * minutes for minutes in (-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825))
@@ -32,7 +34,7 @@ _MAX_SENDER = 1000
 _MAX_TOKENS = 24
 
 
-def sender_tokens(message: Email) -> set[str]:
+def sender_tokens(message: Email) -> frozenset[str]:
     """The address of a message's sender and the words of the name, in lower case.
 
     Where a mailing list put itself in the sender's place ("Jane Doe via Choir"), the name alone is the sender's, and
@@ -43,11 +45,16 @@ def sender_tokens(message: Email) -> set[str]:
     message : Email
         The message.
     """
-    name, via, _ = message.sender_name.lower().partition(" via ")
+    return _tokens_of_sender(message.sender, message.sender_name)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _tokens_of_sender(sender: str, sender_name: str) -> frozenset[str]:
+    name, via, _ = sender_name.lower().partition(" via ")
     if via:
-        return _name_tokens(name) | {VIA_LIST}
-    tokens = _name_tokens(message.sender) | _name_tokens(name)
-    return tokens | {message.sender} if message.sender else tokens
+        return frozenset({*_name_tokens(name), VIA_LIST})
+    tokens = _name_tokens(sender) | _name_tokens(name)
+    return frozenset({*tokens, sender} if sender else tokens)
 
 
 def quoted_tokens(quoted: str) -> set[str]:
@@ -63,8 +70,8 @@ def quoted_tokens(quoted: str) -> set[str]:
     return tokens if via else tokens | {address.rstrip(".") for address in _ADDRESS.findall(quoted)}
 
 
-def possible_moments(times: Iterable[int], max_hours: int, odd_zones: bool) -> list[tuple[int, int]]:
-    """The stretches of time that a quoted wall clock can mean, in whatever time zone it was read.
+class QuotedClock:
+    """What moments a quoted wall clock can mean, in whatever time zone it was read.
 
     Parameters
     ----------
@@ -74,20 +81,44 @@ def possible_moments(times: Iterable[int], max_hours: int, odd_zones: bool) -> l
         How many hours the time zone may be from UTC.
     odd_zones : bool
         Whether it may be one of those that are not whole hours from it.
-
-    Returns
-    -------
-    list of tuple of int and int
-        First and last second of each.
     """
-    offsets = [3600 * hours for hours in range(-max_hours, max_hours + 1)]
-    if odd_zones:
-        offsets += _ODD_ZONES
-    return [
-        (time - offset - _MAX_TIME_DIFFERENCE, time - offset + _MAX_TIME_DIFFERENCE)
-        for time in times
-        for offset in offsets
-    ]
+
+    def __init__(self, times: Iterable[int], max_hours: int, odd_zones: bool) -> None:
+        self._times = tuple(times)
+        self._quarters = _quarters(max_hours, odd_zones)
+        self._slack = max_hours * 3600 + _MAX_TIME_DIFFERENCE
+
+    def can_be(self, moment: int) -> bool:
+        """Whether the clock can mean a moment.
+
+        Parameters
+        ----------
+        moment : int
+            Seconds UTC.
+        """
+        for time in self._times:
+            quarter, rest = divmod(time - moment + _QUARTER // 2, _QUARTER)
+            if quarter in self._quarters and abs(rest - _QUARTER // 2) <= _MAX_TIME_DIFFERENCE:
+                return True
+        return False
+
+    def spans(self) -> list[tuple[int, int]]:
+        """The first and the last second that each reading can mean."""
+        return [(time - self._slack, time + self._slack) for time in self._times]
+
+    def moments(self) -> Iterator[tuple[int, int]]:
+        """The stretches of time that the clock can mean, by their first and last second."""
+        for time in self._times:
+            for quarter in self._quarters:
+                moment = time - quarter * _QUARTER
+                yield moment - _MAX_TIME_DIFFERENCE, moment + _MAX_TIME_DIFFERENCE
+
+
+@functools.cache
+def _quarters(max_hours: int, odd_zones: bool) -> frozenset[int]:
+    """How many quarters of an hour zones are from UTC."""
+    whole = range(-4 * max_hours, 4 * max_hours + 1, 4)
+    return frozenset(whole) | {zone // _QUARTER for zone in _ODD_ZONES if odd_zones and abs(zone) <= max_hours * 3600}
 
 
 def normalise(text: str) -> str:
@@ -162,19 +193,6 @@ def recipients_of(message: Email) -> set[str]:
     for address in (*message.to, *message.cc, *message.bcc):
         recipients |= quoted_tokens(address)
     return recipients
-
-
-def within(moments: Sequence[tuple[int, int]], first: int) -> list[tuple[int, int]]:
-    """The part of some stretches of time from a second on.
-
-    Parameters
-    ----------
-    moments : sequence of tuple of int and int
-        First and last second of each.
-    first : int
-        The second.
-    """
-    return [(max(low, first), high) for low, high in moments if high >= first]
 
 
 def narrowed(days: Sequence[int], zone: int | None, first: int, end: int) -> list[tuple[int, int]]:

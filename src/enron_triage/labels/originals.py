@@ -6,24 +6,24 @@ one minute: an answered newsletter or a ticket system must not take the square o
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from enron_triage.labels.mailbox import timestamp_of
-from enron_triage.labels.matching import normalise, sender_tokens, snippet
+from enron_triage.labels.matching import QuotedClock, normalise, sender_tokens, snippet
 from enron_triage.labels.quotable_texts import QuotableTexts
 from enron_triage.mail.message_ids import id_key
 from enron_triage.mail.quotations import own_text
 from enron_triage.mail.subjects import conversation_subject
 from enron_triage.records import Email
 
-_SLOT = 300  # seconds: messages are found by sender and stretch of time
 _MAX_RECIPIENTS = 20  # of a message that went to a list
 _MAX_AT_ONCE = 8  # messages of one sender in one minute that are told apart
-_FEW = 16  # candidates among which each is looked for on its own
+_FEW = 64  # candidates of which each is looked at on its own
 _MAX_OWN_TEXT = 20_000  # characters in which a message's own text is told from what it quotes
-_MIN_QUOTED = 24  # letters of a quotation that a message must hold
+_MIN_QUOTED = 60  # letters of a quotation that a message must hold: fewer are often a signature
 ANYBODY = ""  # the token of every message
 
 
@@ -45,25 +45,66 @@ class Originals:
             range(len(messages)), key=lambda p: (timestamp_of(messages[p]), messages[p].fingerprint, -p)
         )
         self._given = messages
+        self._reader = reader
         self._messages = [messages[position] for position in self.positions]
         self._times = [timestamp_of(message) for message in self._messages]
-        self._by_id: dict[str, int] = {}
-        self._by_sender: dict[tuple[str, str], list[int]] = defaultdict(list)  # (conversation, token)
-        self._by_slot: dict[tuple[str, int], list[int]] = defaultdict(list)  # (token, slot of time)
+        self._by_sender: dict[str, dict[str, list[int]]] = {}  # by conversation, then by token
+        self._by_token: dict[str, list[int]] = {}
         self._snippets: dict[int, str] = {}
         self._texts: dict[str, QuotableTexts] = {}
-        for rank, message in enumerate(self._messages):
-            conversation = conversation_subject(message.subject)
-            for token in (*sender_tokens(message), ANYBODY):
-                self._by_sender[conversation, token].append(rank)
-                self._by_slot[token, self._times[rank] // _SLOT].append(rank)
-            recipients = (*message.to, *message.cc)[:_MAX_RECIPIENTS]
-            if reader.isdisjoint(recipients):
-                for address in {*recipients}:
-                    self._by_sender[conversation, list_token(address)].append(rank)
-        for position, message in enumerate(messages):
+
+    # What follows is made when it is first asked for: of most conversations, names and ids of a mailbox nothing is.
+
+    @functools.cached_property
+    def _by_id(self) -> dict[str, int]:
+        by_id: dict[str, int] = {}
+        for position, message in enumerate(self._given):
             if message.message_id:
-                self._by_id.setdefault(id_key(message.message_id), position)
+                by_id.setdefault(id_key(message.message_id), position)
+        return by_id
+
+    @functools.cached_property
+    def _conversations(self) -> dict[str, list[int]]:
+        conversations: dict[str, list[int]] = defaultdict(list)
+        for rank, message in enumerate(self._messages):
+            conversations[conversation_subject(message.subject)].append(rank)
+        return dict(conversations)
+
+    @functools.cached_property
+    def _people(self) -> dict[str, list[list[int]]]:
+        """By token, the messages of each sender that has it."""
+        by_sender: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for rank, message in enumerate(self._messages):
+            by_sender[message.sender, message.sender_name].append(rank)
+        people: dict[str, list[list[int]]] = defaultdict(list)
+        for ranks in by_sender.values():
+            for token in sender_tokens(self._messages[ranks[0]]):
+                people[token].append(ranks)
+        people[ANYBODY] = list(by_sender.values())
+        return dict(people)
+
+    def _from(self, token: str) -> list[int]:
+        """The messages whose sender has a token."""
+        if token not in self._by_token:
+            self._by_token[token] = sorted(rank for ranks in self._people.get(token, ()) for rank in ranks)
+        return self._by_token[token]
+
+    def _within(self, conversation: str) -> dict[str, list[int]]:
+        """The messages of a conversation, by the tokens of their senders and of the lists that they went to."""
+        if conversation not in self._conversations:
+            return {}
+        if conversation not in self._by_sender:
+            by_token: dict[str, list[int]] = defaultdict(list)
+            for rank in self._conversations[conversation]:
+                message = self._messages[rank]
+                for token in (*sender_tokens(message), ANYBODY):
+                    by_token[token].append(rank)
+                recipients = (*message.to, *message.cc)[:_MAX_RECIPIENTS]
+                if self._reader.isdisjoint(recipients):
+                    for address in {*recipients}:
+                        by_token[list_token(address)].append(rank)
+            self._by_sender[conversation] = dict(by_token)
+        return self._by_sender[conversation]
 
     def __getitem__(self, rank: int) -> Email:
         return self._messages[rank]
@@ -105,14 +146,14 @@ class Originals:
         first, end : int
             Seconds UTC.
         """
-        ranks = self._by_sender.get((conversation, token), ())
+        ranks = self._within(conversation).get(token, [])
         for index in range(self._before(ranks, end) - 1, -1, -1):
             if self._times[ranks[index]] < first:
                 break
             yield ranks[index]
 
-    def at(self, conversation: str, tokens: Iterable[str], moments: Sequence[tuple[int, int]], end: int) -> set[int]:
-        """The messages of a conversation that were sent by one of some senders at one of some moments.
+    def at(self, conversation: str, tokens: Iterable[str], clock: QuotedClock, first: int, end: int) -> set[int]:
+        """The messages of a conversation that one of some senders sent when a quoted clock says.
 
         Parameters
         ----------
@@ -120,38 +161,27 @@ class Originals:
             The subject without marks.
         tokens : iterable of str
             Addresses and words of names; `ANYBODY` stands for all.
-        moments : sequence of tuple of int and int
-            First and last second of each; of one moment the latest messages count, if there are many.
-        end : int
-            Seconds UTC; the message was sent before.
+        clock : QuotedClock
+            The quoted time; of one moment the latest messages count, if there are many.
+        first, end : int
+            Seconds UTC: the message was sent from one on, and before the other.
         """
-        found: set[int] = set()
-        for token in tokens:
-            ranks = self._by_sender.get((conversation, token))
-            if ranks:
-                found.update(self._at(ranks, moments, end))
-        return found
+        by_token = self._within(conversation)
+        return self._at((by_token[token] for token in tokens if token in by_token), clock, first, end)
 
-    def at_any(self, tokens: Iterable[str], moments: Sequence[tuple[int, int]], end: int) -> set[int]:
-        """The messages of any conversation that were sent by one of some senders at one of some moments.
+    def at_any(self, tokens: Iterable[str], clock: QuotedClock, first: int, end: int) -> set[int]:
+        """The messages of any conversation that one of some senders sent when a quoted clock says.
 
         Parameters
         ----------
         tokens : iterable of str
             Addresses and words of names; `ANYBODY` stands for all.
-        moments : sequence of tuple of int and int
-            First and last second of each; of one moment the latest messages count, if there are many.
-        end : int
-            Seconds UTC; the message was sent before.
+        clock : QuotedClock
+            The quoted time; of one moment the latest messages count, if there are many.
+        first, end : int
+            Seconds UTC: the message was sent from one on, and before the other.
         """
-        found: set[int] = set()
-        slots = {(slot, moment) for moment in moments for slot in range(moment[0] // _SLOT, moment[1] // _SLOT + 1)}
-        for token in tokens:
-            for slot, moment in slots:
-                ranks = self._by_slot.get((token, slot))
-                if ranks:
-                    found.update(self._at(ranks, [moment], end))
-        return found
+        return self._at(map(self._from, tokens), clock, first, end)
 
     def is_to_sender_of(self, position: int, tokens: set[str]) -> bool:
         """Whether some recipients are the sender of a message.
@@ -208,7 +238,7 @@ class Originals:
             The subject without marks.
         """
         if conversation not in self._texts:
-            ranks = self._by_sender.get((conversation, ANYBODY), [])
+            ranks = self._conversations.get(conversation, [])
             self._texts[conversation] = QuotableTexts(ranks, [self._messages[rank] for rank in ranks])
         return self._texts[conversation]
 
@@ -225,17 +255,25 @@ class Originals:
     def _before(self, ranks: Sequence[int], end: int) -> int:
         return bisect_left(ranks, self.before(end))
 
-    def _at(self, ranks: Sequence[int], moments: Sequence[tuple[int, int]], end: int) -> Iterator[int]:
+    def _at(self, lists: Iterable[Sequence[int]], clock: QuotedClock, first: int, end: int) -> set[int]:
+        spans = [(self.before(max(low, first)), self.before(min(high + 1, end))) for low, high in clock.spans()]
+        found: set[int] = set()
+        for ranks in lists:
+            for low, high in spans:
+                start = bisect_left(ranks, low)
+                stop = bisect_left(ranks, high, start)
+                if stop - start > _FEW:
+                    found.update(self._at_moments(ranks, clock, first, end))
+                    break
+                found.update(rank for rank in ranks[start:stop] if clock.can_be(self._times[rank]))
+        return found
+
+    def _at_moments(self, ranks: Sequence[int], clock: QuotedClock, first: int, end: int) -> Iterator[int]:
         times = self._times
-        if len(ranks) < _FEW:
-            for rank in ranks:
-                if times[rank] < end and any(low <= times[rank] <= high for low, high in moments):
-                    yield rank
-            return
-        for low, high in moments:
+        for low, high in clock.moments():
             last = self._before(ranks, min(high + 1, end))
             for index in range(last - 1, max(last - _MAX_AT_ONCE, 0) - 1, -1):
-                if times[ranks[index]] < low:
+                if times[ranks[index]] < max(low, first):
                     break
                 yield ranks[index]
 

@@ -99,7 +99,7 @@ _AROUND = {
     "it": "il giorno alle ore ha",
     "pt": "em no na dia às as a o",
     "nl, af": "op om heeft het volgende uur",
-    "sv, da, no": "den kl følgende följande klokken",
+    "sv, da, no": "den på kl følgende följande klokken",
     "fi": "klo",
     "pl": "dnia w dniu o godz godz. użytkownik w",
     "cs, sk": "dne v ve odesílatel dňa používateľ o",

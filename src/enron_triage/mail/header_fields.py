@@ -9,6 +9,7 @@ from enron_triage.mail.client_words import FIELDS, FieldKind
 
 BLOCK_LINES = 14  # a header block is not longer, nor are the blank lines inside Notes' blocks
 MAX_LINE = 1000  # characters of a line that are looked at
+_MAX_SHORT_BLOCK = 2000  # characters that a block's lines take up together, unless some are long
 MAX_FIELD_NAME = 60  # characters before the colon, marks of quotation included
 _MAX_NAME = 40
 NUMERIC_DATE = re.compile(
@@ -30,11 +31,26 @@ def lines_from(body: str, start: int) -> list[str]:
         Where the first of the lines begins.
     """
     lines: list[str] = []
+    for line in _next_lines(body, start):
+        if line.count(":") > 1:
+            lines += _FIELDS_IN_ONE_LINE.split(line)
+        else:
+            lines.append(line)
+        if len(lines) >= BLOCK_LINES:
+            break
+    return lines
+
+
+def _next_lines(body: str, start: int) -> list[str]:
+    """The next lines, each cut to `MAX_LINE`, as many as a block may take up."""
+    near = body[start : start + _MAX_SHORT_BLOCK].split("\n", BLOCK_LINES)
+    if len(near) > BLOCK_LINES:  # nearly always
+        return [line[:MAX_LINE] for line in near[:BLOCK_LINES]]
+    lines: list[str] = []
     while len(lines) < BLOCK_LINES and start <= len(body):
         end = body.find("\n", start)
         end = len(body) if end < 0 else end
-        line = body[start : min(end, start + MAX_LINE)]
-        lines += _FIELDS_IN_ONE_LINE.split(line) if line.count(":") > 1 else [line]
+        lines.append(body[start : min(end, start + MAX_LINE)])
         start = end + 1
     return lines
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from enron_triage.mail.attributions import quote_depth, read_attribution
 from enron_triage.mail.header_fields import BLOCK_LINES, MAX_LINE, field
 from enron_triage.mail.quotes import QuotedHeader, is_separator, quoted_header
 
+_MARKED_LINE = re.compile("^[ \\t]*>", re.MULTILINE)
 _MAX_BLANK = 3  # blank lines between what introduces a quotation and the quotation
 _MAX_HEADERS = 8  # that are looked at in one body
 _FULL_LINE = 65  # characters: what follows a quoted line this long may be the rest of it, wrapped without a mark
@@ -121,12 +124,15 @@ def _unmarked_start(text: str, spans: list[Span]) -> int | None:
 
 def _first_separator(text: str, spans: list[Span], end: int) -> int | None:
     """Where the first line between hyphens stands, before `end`, that says that a message follows."""
+    index = 0  # of the first span that ends below the line
     hyphens = text.find("--", 0, end)
     while hyphens >= 0:
         start = text.rfind("\n", 0, hyphens) + 1
         stop = text.find("\n", hyphens)
         stop = len(text) if stop < 0 else stop
-        is_marked = any(span[0] <= start < span[1] for span in spans)
+        while index < len(spans) and spans[index][1] <= start:
+            index += 1
+        is_marked = index < len(spans) and spans[index][0] <= start
         if not is_marked and is_separator(text[start : min(stop, start + MAX_LINE)]):
             return start
         hyphens = text.find("--", stop, end)
@@ -171,18 +177,18 @@ def _lines_above(text: str, start: int, most: int = 8) -> list[tuple[int, str]]:
 def _marked(text: str) -> list[Span]:
     """The runs of lines with marks of quotation, each with what introduces it."""
     spans: list[Span] = []
-    start = 0
     last_length = 0  # of the quoted line before
-    while start < len(text):
+    for mark in _MARKED_LINE.finditer(text):
+        start = mark.start()
         end = text.find("\n", start) + 1 or len(text)
         line = text[start : min(end, start + MAX_LINE)]
-        if quote_depth(line):
-            if spans and _goes_on(text, spans[-1][1], start, last_length):
-                spans[-1] = (spans[-1][0], end)
-            else:
-                spans.append((_introduction(text, start, line, spans[-1][1] if spans else 0), end))
-            last_length = len(line)
-        start = end
+        if not quote_depth(line):
+            continue
+        if spans and _goes_on(text, spans[-1][1], start, last_length):
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((_introduction(text, start, line, spans[-1][1] if spans else 0), end))
+        last_length = len(line)
     return spans
 
 
@@ -195,6 +201,12 @@ def _goes_on(text: str, end: int, start: int, last_length: int) -> bool:
     return is_one_line and last_length >= _FULL_LINE and len(between) < last_length // 2
 
 
+def _may_introduce(line: str) -> bool:
+    """Whether a line ends as attributions do: in a colon, or, as some programs write, in an address."""
+    ending = line.rstrip()
+    return ":" in line[-8:] or (ending.endswith(">") and "@" in ending and not quote_depth(line))
+
+
 def _introduction(text: str, start: int, line: str, lowest: int) -> int:
     """Where the attribution or the header begins above a quoted line at `start`; `start` if there is none."""
     lines = [(offset, above) for offset, above in _lines_above(text, start, BLOCK_LINES) if offset >= lowest]
@@ -202,7 +214,8 @@ def _introduction(text: str, start: int, line: str, lowest: int) -> int:
         lines.pop(0)
     if not lines:
         return start
-    found = read_attribution(lines[0][1], [above for _, above in lines[1:4]], line) if ":" in lines[0][1][-8:] else None
+    above = lines[0][1]
+    found = read_attribution(above, [before for _, before in lines[1:4]], line) if _may_introduce(above) else None
     if found is not None:
         return max(lowest, _with_separators(text, lines[found.lines][0]))
     kinds = set()

@@ -174,12 +174,12 @@ def _read_at(text: str, start: int, end: int, colon: int) -> QuotedHeader | None
         attribution = _attribution(text, start, end, line)
         if attribution is not None:
             return attribution
-    return _dated(text, start, line)
+    return _dated(text, start, line, is_time=text[colon - 1 : colon].isdecimal())
 
 
-def _dated(text: str, start: int, line: str) -> QuotedHeader | None:
-    """The header of Notes that has its date on a line, or on the line above it."""
-    if start and _BEGINS_WITH_TIME.match(line):
+def _dated(text: str, start: int, line: str, *, is_time: bool) -> QuotedHeader | None:
+    """The header of Notes that has its date on a line, or on the line above it where the line begins with the time."""
+    if start and is_time and _BEGINS_WITH_TIME.match(line):
         above = text.rfind("\n", 0, start - 1) + 1
         if start - above < MAX_LINE:
             line, start = text[above : start + len(line)], above

@@ -54,6 +54,7 @@ _YEAR_FIRST = re.compile(
 _VIETNAMESE = re.compile(rf"(?<!\d)(?P<d>\d{{1,2}}),? (?:thg|tháng) (?P<m>\d{{1,2}}),? (?:năm )?{_YEAR}")
 _DAY_FIRST = re.compile(r"(?<!\d)(?P<d>\d{1,2})\. ?(?P<m>\d{1,2})\. ?(?P<y>\d{4}|\d\d)(?!\d)")
 _EITHER_ORDER = re.compile(r"(?<!\d)(?P<a>\d{1,2})([/-])(?P<b>\d{1,2})\2(?P<y>\d{4}|\d\d)(?!\d)")
+_DIGIT = re.compile(r"\d")
 _FOUR_DIGITS = re.compile(r"\d{4}")
 _BEFORE_NOON = "上午|午前|오전|de\\.|πμ"
 _AFTER_NOON = "下午|午後|오후|du\\.|μμ"
@@ -178,6 +179,8 @@ def find_moment(text: str) -> Moment | None:
 
 def _find_day(text: str) -> tuple[list[tuple[int, int, int]], int, int] | None:
     """The possible days (year, month, day) and where they stand."""
+    if _DIGIT.search(text) is None:
+        return None
     for pattern in _WORDED if _FOUR_DIGITS.search(text) is not None else ():
         for match in pattern.finditer(text):
             months = _MONTHS.get(_month_name(match["n"]), ())

@@ -66,12 +66,15 @@ class Rollout(msgspec.Struct):
         What each action was worth.
     advantages : Tensor, shape (messages, actions of a group)
         How much better each was than its group.
+    dropout_seed : int or None
+        Seeds which units dropout leaves out, for the roll-out and the steps on it; None without dropout.
     """
 
     groups: Groups
     old_log_probs: Tensor
     rewards: Tensor
     advantages: Tensor
+    dropout_seed: int | None = None
 
 
 def run(config: Config) -> Result:
@@ -132,6 +135,30 @@ class GrpoObjective(PostTrainingObjective):
         for _ in range(self.settings.num_iterations):
             yield -(self.clipped_objective(rows, rollout) * weights).sum()
 
+    def logits(self, rows: Tensor, dropout_seed: int | None) -> Tensor:
+        """The policy's logits, with the units dropped that a seed says.
+
+        The same units are dropped in a roll-out and in every step on it. With others, the ratio of the probabilities
+        would differ from 1 before the policy has changed, and be clipped for what dropout alone does.
+
+        Parameters
+        ----------
+        rows : LongTensor, shape (messages,)
+            Indices of train messages, on the policy's device.
+        dropout_seed : int or None
+            None without dropout.
+
+        Returns
+        -------
+        Tensor, shape (messages, actions)
+            With gradients, unless they are turned off.
+        """
+        if dropout_seed is None:
+            return self.setup.logits(rows)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(dropout_seed)
+            return self.setup.logits(rows)
+
     def roll_out(self, rows: Tensor) -> Rollout:
         """Try a group of actions for each message.
 
@@ -141,7 +168,8 @@ class GrpoObjective(PostTrainingObjective):
             Indices of train messages, on the policy's device.
         """
         with torch.no_grad():
-            old_log_probs = torch.log_softmax(self.setup.logits(rows), dim=1)
+            seed = int(torch.randint(2**62, ())) if self.settings.dropout else None
+            old_log_probs = torch.log_softmax(self.logits(rows, seed), dim=1)
             groups = sample_groups(old_log_probs, self.settings)
             rewards = self.rewards[rows]
             if self.penalty:
@@ -149,7 +177,7 @@ class GrpoObjective(PostTrainingObjective):
             rewards = rewards.gather(1, groups.actions)
             drawn = self.settings.estimator != "exact"
             advantages = group_advantages(rewards, groups.weights, scale=self.settings.scale_rewards, drawn=drawn)
-        return Rollout(groups, old_log_probs, rewards, advantages)
+        return Rollout(groups, old_log_probs, rewards, advantages, seed)
 
     def clipped_objective(self, rows: Tensor, rollout: Rollout) -> Tensor:
         """What is maximised, for each message: the clipped surrogate, the KL divergence, the entropy bonus.
@@ -167,7 +195,7 @@ class GrpoObjective(PostTrainingObjective):
             With gradients.
         """
         settings, groups = self.settings, rollout.groups
-        log_p = torch.log_softmax(self.setup.logits(rows), dim=1)
+        log_p = torch.log_softmax(self.logits(rows, rollout.dropout_seed), dim=1)
         log_ratio = (log_p - rollout.old_log_probs).gather(1, groups.actions)
         surrogate = clipped_surrogate(log_ratio, rollout.advantages, settings.epsilon_low, settings.epsilon_high)
         self._log(rollout, surrogate < log_ratio.exp() * rollout.advantages)
