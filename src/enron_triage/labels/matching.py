@@ -133,7 +133,7 @@ def normalise(text: str) -> str:
 
     Examples
     --------
-    >>> normalise("> Are you in?\n> On Monday Jane wrote:\n>> Да.")
+    >>> normalise("> Are you in?\n> On 14 May 2001, Jane wrote:\n>> Да.")
     'areyouinда'
     """
     lines = [
