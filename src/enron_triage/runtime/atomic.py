@@ -14,6 +14,9 @@ from typing import IO
 
 from enron_triage.errors import TriageError
 
+# Files that appear later, together with others, and whether each has been written: see `together.held_together`.
+held: dict[Path, bool] | None = None
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -28,23 +31,41 @@ def atomic_path(path: Path) -> Iterator[Path]:
     ------
     Path
         ``.<name>.partial`` in the same folder. A killed process may have left a file there, which the block overwrites.
-        If the block raises, the temporary file is deleted.
+        If the block raises, the temporary file is deleted. One of the files that a stage puts in place together
+        (`together`) stays there until all are whole.
 
     Raises
     ------
     TriageError
         If the file cannot be written, e.g. because the disk is full, the folder is read-only, or `path` is a folder.
     """
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = temporary_path(path)
+    is_held = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        is_held = held is not None and path in held and not path.is_dir()
+        if held is not None and is_held:
+            held[path] = True
+        else:
+            temporary.replace(path)
     except OSError as error:
         raise not_written(path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            remove(temporary)
+        if not is_held:
+            with contextlib.suppress(OSError):
+                remove(temporary)
+
+
+def temporary_path(path: Path) -> Path:
+    """Where a file is written before it appears.
+
+    Parameters
+    ----------
+    path : Path
+        Where it appears.
+    """
+    return path.with_name(f".{path.name}.partial")
 
 
 @contextlib.contextmanager
