@@ -22,7 +22,7 @@ from enron_triage.errors import TriageError
 from enron_triage.mail import addresses, mime
 from enron_triage.mail.charsets import decode, decode_header
 from enron_triage.mail.message_ref import read_bytes
-from enron_triage.mail.sources import find_source
+from enron_triage.mail.sources import find_source, open_tree
 
 ADDRESS_HEADERS = ("from", "to", "cc", "bcc")
 JOINED = {"to": ", ", "cc": ", ", "bcc": ", ", "received": "\n"}  # headers of which all count
@@ -61,10 +61,11 @@ def main() -> None:
     read = fast = lists = fast_lists = 0
     different: list[str] = []
     try:
-        _, layout = find_source(source)
+        tree = open_tree(source)
+        _, layout = find_source(tree)
     except TriageError as error:
         parser.error(str(error))
-    for ref in (ref for _, refs in layout.mailboxes(source) for ref in refs):
+    for ref in (ref for _, refs in layout.mailboxes(tree) for ref in refs):
         try:
             raw = read_bytes(ref)
         except (OSError, ValueError):  # neither reader gets to see it

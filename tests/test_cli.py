@@ -90,6 +90,17 @@ def test_wrong_use_is_one_line_and_status_2(triage, arguments, message):
     assert len(err.strip().splitlines()) == 1
 
 
+def test_names_with_control_characters_do_not_reach_the_terminal(triage, tmp_path):
+    odd = tmp_path / "a\x1b]0;title\x07\u202eb\x9bc"
+    for name in ("Inbox/1.eml", "Inbox/2.eml", "Sent/3.\x1b[2Jpdf"):
+        (odd / name).parent.mkdir(parents=True, exist_ok=True)
+        (odd / name).write_bytes(b"From: a@x.example\nSubject: x\n\nx\n" if name.endswith("1.eml") else b"")
+    for source in (odd, odd / "nowhere"):
+        _, out, err = triage("parse", "--set", f"parse.source={source}")
+        assert "a\\x1b]0;title\\x07\\u202eb\\x9bc" in err
+        assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(out + err)
+
+
 def test_a_crash_is_one_line_and_the_traceback_shows_with_verbose(triage, monkeypatch):
     def crash(name, config):
         raise ZeroDivisionError("by nothing")

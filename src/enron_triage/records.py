@@ -71,7 +71,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     body : str
         The text of the message, quoted text included.
     in_reply_to : str
-        The Message-ID that the In-Reply-To header names; empty if there is none.
+        The Message-ID that the In-Reply-To header names, several of them separated by spaces; empty if there is none.
     references : list of str
         The Message-IDs of the References header, oldest first.
     fingerprint : str
@@ -81,6 +81,10 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     flags : list of str
         What a mail program noted on this copy: some of ``deleted``, ``draft``, ``expunged``, ``forwarded`` and
         ``replied``. JSON leaves an empty list out.
+    automatic : bool
+        Whether a program answered or reported for the sender; left out of the artifacts where it is false.
+    forwarded_ids : list of str
+        The Message-IDs that the X-Forwarded-Message-Id header names; left out of the artifacts where there are none.
     """
 
     path: str
@@ -103,6 +107,8 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     fingerprint: str
     raw_sha256: str
     flags: list[str] = []
+    automatic: bool = False
+    forwarded_ids: list[str] = []
 
 
 class ParseError(msgspec.Struct, kw_only=True):

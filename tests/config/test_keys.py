@@ -64,7 +64,7 @@ def test_null_is_accepted_exactly_where_the_key_says_so(key):
         ("download.demo.mailboxes", "24", "a whole number from 1 to 500"),
         ("sft.loss", "cross_entropy", "cross_entropy or focal"),
         ("decision.rule", "null", "argmax, prior, thresholds, expected_reward or null"),
-        ("parse.format", "auto", "auto, enron, mbox or maildir"),
+        ("parse.format", "auto", "auto, files, mbox, maildir or enron"),
         ("label.link_window", "30d", "a duration such as 90s, 30m, 1h or 7d"),
         ("features.groups", "[metadata, history, text]", "a list of one or more, each metadata, history, "),
         ("split.ratios", "[0.75, 0.125, 0.125]", "a list of 3, each a number above 0"),

@@ -39,6 +39,27 @@ def test_a_name_in_the_text_begins_no_signature(new_email):
 
 @settings(max_examples=150)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=12).map("".join))
-def test_the_parts_joined_are_the_body_again(new_email, body):
+def test_every_line_of_the_body_is_in_one_of_the_parts(new_email, body):
     parts = split_body(new_email(body=body, sender_name="Jane Roe"))
-    assert "".join(parts) == body
+    assert sorted("".join(parts)) == sorted(body)
+    if not any(line.lstrip(" ").startswith(">") for line in body.split("\n")):
+        assert "".join(parts) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "new"),
+    [
+        (f"{ATTRIBUTION}\nThursday.\n", "\nThursday.\n"),
+        (f"{ATTRIBUTION}Thursday.\n> and where?\nHere.\n", "Thursday.\nHere.\n"),
+        (f"Hello,\n\n{ATTRIBUTION}\nThursday.\n", "Hello,\n\n\nThursday.\n"),
+        ("> why?\n\nThursday.\n", "\nThursday.\n"),
+        ("Jane Roe wrote:\n> why?\nThursday.\n", "Thursday.\n"),
+        (">From here on it is mine.\n", ">From here on it is mine.\n"),
+        (f"> {'why ' * 18}and\nwhen?\n> Jane\nThursday.\n", "Thursday.\n"),  # a quoted line that was wrapped
+        (f"Thursday.\n\n_______________________\n{OUTLOOK}", "Thursday.\n\n"),
+        (f"Thursday.\n------- Forwarded by O A/X on 05/15/2001 08:00 AM -------\n\n{NOTES}", "Thursday.\n"),
+        (f"Thursday.\n------- Forwarded by O A/X on 05/15/2001 \n08:00 AM -------\n\n{NOTES}", "Thursday.\n"),
+    ],
+)
+def test_what_the_sender_wrote_is_new_wherever_it_stands(new_email, body, new):
+    assert split_body(new_email(body=body, sender_name="Nobody")).new == new

@@ -8,7 +8,7 @@ from enron_triage.config.data import LabelConfig
 from enron_triage.labels.label import label_mailbox
 from enron_triage.mail.batches import Batch, make_batches, parse_batch
 from enron_triage.mail.demo.corpus import write_demo
-from enron_triage.mail.sources import SOURCES
+from enron_triage.mail.sources import SOURCES, open_tree
 from enron_triage.records import Email
 
 pytestmark = pytest.mark.slow  # trains, or draws
@@ -83,7 +83,7 @@ def test_actions_follow_from_their_causes(corpus):
     root, _ = corpus
     actions = {"newsletter": Counter(), "colleague": Counter()}
     by_owner = {}
-    for batch in make_batches(SOURCES["enron"].mailboxes(root)):
+    for batch in make_batches(SOURCES["enron"].mailboxes(open_tree(root))):
         by_owner.setdefault(batch.user, []).extend(batch.refs)
     for owner, refs in by_owner.items():
         parsed = parse_batch(Batch(owner, refs))

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enron_triage.labels.matching import normalise
+from enron_triage.mail.quotations import quotations
 from enron_triage.mail.quotes import QuotedHeader, is_forwarded, quoted_header, wall_clock
 
 EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
@@ -162,7 +164,7 @@ def test_an_attribution_line_names_sender_and_time(line, sender):
 
 def test_an_attribution_without_a_time_of_day_still_names_the_sender():
     header = quoted_header("On Mon, 14 May 2001, Jane Doe wrote:\n> The text.\n")
-    assert header == QuotedHeader("Jane Doe", (), None, 0)
+    assert header == QuotedHeader("Jane Doe", (), None, 0, (clock(2001, 5, 14, 0, 0),))
 
 
 def test_an_ambiguous_date_gives_both_times():
@@ -270,3 +272,85 @@ def test_any_body_gives_a_header_inside_it_or_none(body):
 def test_a_hostile_body_takes_no_time(unit, assert_linear):
     assert quoted_header(unit * (12_000 // len(unit))) is None
     assert_linear(quoted_header, lambda size: unit * (size // len(unit)), 12_000)
+
+
+# Languages
+
+DAY = clock(2023, 11, 17, 10, 18)
+ATTRIBUTIONS = {
+    "de": "Am Fr., 17. Nov. 2023 um 10:18 Uhr schrieb {}:",
+    "fr": "Le ven. 17 nov. 2023 à 10:18, {} a écrit :",
+    "es": "El vie, 17 nov 2023 a las 10:18, {} escribió:",
+    "it": "Il giorno ven 17 nov 2023 alle ore 10:18 {} ha scritto:",
+    "pt": "Em sex., 17 de nov. de 2023 às 10:18, {} escreveu:",
+    "nl": "Op vr 17 nov 2023 om 10:18 schreef {}:",
+    "sv": "Den fre 17 nov. 2023 kl 10:18 skrev {}:",
+    "da": "Den fre. 17. nov. 2023 kl. 10.18 skrev {}:",
+    "fi": "pe 17. marrask. 2023 klo 10.18 {} kirjoitti:",
+    "pl": "pt., 17 lis 2023 o 10:18 {} napisał(a):",
+    "cs": "pá 17. 11. 2023 v 10:18 odesílatel {} napsal:",
+    "sk": "pi 17. 11. 2023 o 10:18 {} napísal(a):",
+    "hu": "{} ezt írta (időpont: 2023. nov. 17., P, 10:18):",
+    "ro": "În vin., 17 nov. 2023 la 10:18, {} a scris:",
+    "tr": "{}, 17 Kas 2023 Cum, 10:18 tarihinde şunu yazdı:",
+    "el": "Στις Παρ 17 Νοε 2023 στις 10:18 π.μ., ο χρήστης {} έγραψε:",
+    "ru": "пт, 17 нояб. 2023 г. в 10:18, {}:",
+    "uk": "пт, 17 лист. 2023 р. о 10:18 {} пише:",
+    "bg": "На пт, 17.11.2023 г. в 10:18 ч. {} написа:",
+    "he": "\u202bבתאריך יום ו׳, 17 בנוב׳ 2023 ב-10:18 מאת {}:\u202c",
+    "ar": "في الجمعة، 17 نوفمبر 2023 في 10:18 ص تمت كتابة ما يلي بواسطة {}:",
+    "ja": "2023年11月17日(金) 10:18 {}:",
+    "ko": "2023년 11월 17일 (금) 오전 10:18, {}님이 작성:",
+    "zh-CN": "{} 于2023年11月17日周五 10:18写道：",
+    "zh-TW": "{} 於 2023年11月17日 週五 上午10:18寫道：",
+    "th": "เมื่อ ศ. 17 พ.ย. 2023 เวลา 10:18 น. {} เขียนว่า:",
+    "vi": "Vào 10:18, Th 6, 17 thg 11, 2023 {} đã viết:",
+    "id": "Pada tanggal Jum, 17 Nov 2023 pukul 10.18 {} menulis:",
+    "et": "Kuupäev R, 17. november 2023 kell 10:18 kirjutas {}:",
+    "Thunderbird, ISO": "On 2023-11-17 10:18, {} wrote:",
+    "Notes": "{} wrote on 11/17/2023 10:18:00 AM:",
+}
+
+
+@pytest.mark.parametrize("language", ATTRIBUTIONS)
+@pytest.mark.parametrize("quotation", ["\n> The text.\n", "\n\nThe text.\n"])
+def test_an_attribution_is_read_in_every_language(language, quotation):
+    header = quoted_header(f"Yes.\n\n{ATTRIBUTIONS[language].format('Jane Doe <jane@x.example>')}{quotation}")
+    assert header is not None
+    assert "jane@x.example" in header.sender
+    assert header.start == 6
+    assert DAY in header.times  # "lis" is November in Polish and October in Croatian
+
+
+FIELDS = {
+    "de": ("Von: {}", "Gesendet: Freitag, 17. November 2023 10:18", "An: Bob", "Betreff: the plan"),
+    "fr": ("De : {}", "Envoyé : vendredi 17 novembre 2023 10:18", "À : Bob", "Objet : the plan"),
+    "it": ("Da: {}", "Inviato: venerdì 17 novembre 2023 10:18", "A: Bob", "Oggetto: the plan"),
+    "nl": ("Van: {}", "Verzonden: vrijdag 17 november 2023 10:18", "Aan: Bob", "Onderwerp: the plan"),
+    "pl": ("Od: {}", "Wysłano: piątek, 17 listopada 2023 10:18", "Do: Bob", "Temat: the plan"),
+    "ru": ("От: {}", "Отправлено: пятница, 17 ноября 2023 г. 10:18", "Кому: Bob", "Тема: the plan"),
+    "tr": ("Kimden: {}", "Gönderildi: 17 Kasım 2023 Cuma 10:18", "Kime: Bob", "Konu: the plan"),
+    "zh": ("发件人: {}", "发送时间: 2023年11月17日 10:18", "收件人: Bob", "主题: the plan"),
+    "ja": ("差出人：{}", "送信日時：2023年11月17日 10:18", "宛先：Bob", "件名：the plan"),
+    "th": ("จาก: {}", "ส่ง: 17 พฤศจิกายน 2566 10:18", "ถึง: Bob", "เรื่อง: the plan"),
+    "Thunderbird": ("Betreff: \tthe plan", "Datum: \tFri, 17 Nov 2023 10:18:00 +0000", "Von: \t{}", "An: \tBob"),
+}
+
+
+@pytest.mark.parametrize("language", FIELDS)
+def test_a_header_block_is_read_in_every_language(language):
+    block = "\n".join(FIELDS[language]).format("Jane Doe")
+    header = quoted_header(f"Yes.\n\n{block}\n\nThe text.\n")
+    assert header is not None
+    assert (header.sender, header.subject, header.start) == ("Jane Doe", "the plan", 6)
+    assert DAY in header.times
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit", ["-", "--- ", "-\n", "--- forwarded", "x:\n", "wrote:\n", "> a:\n", ":", "1/1/01 ", "@"]
+)
+def test_a_hostile_body_takes_no_time_to_split_or_to_compare(unit, assert_linear):
+    assert_linear(is_forwarded, lambda size: unit * size, 5_000)
+    assert_linear(quotations, lambda size: unit * size, 2_000)
+    assert_linear(normalise, lambda size: unit * size, 1_000)

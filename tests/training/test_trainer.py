@@ -13,6 +13,7 @@ from enron_triage.policy.checkpoint import Checkpoint, load_checkpoint
 from enron_triage.policy.inference import predict_logits
 from enron_triage.policy.network import PolicySpec, new_policy
 from enron_triage.records import ACTION_NAMES
+from enron_triage.runtime import adamw
 from enron_triage.training.files import TrainingFiles
 from enron_triage.training.loggers import LOGGERS
 from enron_triage.training.losses import cross_entropy
@@ -104,13 +105,13 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
 
 def test_the_optimizer_steps_at_the_scheduled_rates(tmp_path, monkeypatch):
     rates = []
-    step = torch.optim.AdamW.step
+    step = adamw.AdamW.step
 
     def recorded(self, *arguments):
         rates.extend(group["lr"] for group in self.param_groups)
         return step(self, *arguments)
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
+    monkeypatch.setattr(adamw.AdamW, "step", recorded)
     history, _ = run(tmp_path, Sign(), epochs=4, warmup=0.25)
     assert rates == pytest.approx([0.01 * learning_rate_factor(step, 20, 0.25) for step in range(20)])
     assert [epoch["learning_rate"] for epoch in history] == pytest.approx(rates[4::5])

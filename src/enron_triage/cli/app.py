@@ -36,7 +36,7 @@ from enron_triage.cli.options import (
     VerboseOption,
     VersionOption,
 )
-from enron_triage.cli.output import print_table
+from enron_triage.cli.output import print_table, printable
 from enron_triage.config.schema import Config
 from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
@@ -153,7 +153,7 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
         if as_json:
             typer.echo(msgspec.json.encode(result.data).decode())
         elif result.verbatim:
-            typer.echo(result.table)
+            typer.echo(printable(result.table) if sys.stdout.isatty() else result.table)
         else:
             print_table(result.table)
         if result.problem:
@@ -213,7 +213,7 @@ def _fail(message: str, status: int) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("traceback", exc_info=True)
     speaker = f"triage (process {ranks.rank()})" if ranks.rank() else "triage"
-    typer.echo(f"{speaker}: {' '.join(message.split())}", err=True)
+    typer.echo(f"{speaker}: {printable(' '.join(message.split()))}", err=True)
     sys.exit(status)
 
 
@@ -226,12 +226,19 @@ class _AboveBars(logging.StreamHandler[TextIO]):
             super().emit(record)
 
 
+class _Printable(logging.Formatter):
+    """Formats messages without control characters, which may stand in the names that they quote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 def _set_up_logging(verbose: bool, quiet: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     if ranks.rank() > 0:
         level = logging.ERROR
     handler = _AboveBars(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Printable("%(message)s"))
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False

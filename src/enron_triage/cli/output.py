@@ -12,11 +12,30 @@ import typer
 _TABLE_ROW = re.compile(r"\||.*\S {2,}\S")  # of Markdown, or with columns
 _INDENTED = re.compile(r" {1,4}\S")  # a row that belongs to the line above
 _YAML = re.compile(r"\s*(- )?[\w.]+:( |$)")  # to be copied
+# What a terminal obeys rather than shows: control characters but for the line's end and the tab, and those that turn
+# the direction of the text (https://trojansource.codes); and what cannot be encoded.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _STYLES = {
     r"(?<![\w/.])collapsed(?![\w/.])": "bold red",
     r"(?<=: )would run\b": "yellow",
     r"(?<=: )up to date\b": "green",
 }
+
+
+def printable(text: str) -> str:
+    r"""A text that a terminal shows as it is, whatever stands in the names that it quotes.
+
+    Parameters
+    ----------
+    text : str
+        Anything, such as a message with the name of a file of somebody else's.
+
+    Returns
+    -------
+    str
+        The text with escapes such as ``\x1b`` in place of control characters.
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def print_table(table: str) -> None:
@@ -29,6 +48,7 @@ def print_table(table: str) -> None:
     table : str
         Lines without a newline at the end.
     """
+    table = printable(table)
     if not sys.stdout.isatty():
         typer.echo(table)
         return

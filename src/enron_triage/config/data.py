@@ -54,7 +54,7 @@ class DownloadConfig(Section, frozen=True):
 class ParseConfig(Section, frozen=True):
     """Section ``parse``: which mail is parsed."""
 
-    # The path of a folder of mailboxes, a Maildir, an mbox or an archive; without it, <data_dir>/maildir is parsed.
+    # Where the mail is: a folder, a profile, a Maildir, an mbox, an archive, ...; without it, in <data_dir>/maildir.
     source: str | None = None
     # The layout of the source; "auto" recognises it.
     format: Annotated[str, Choices("enron_triage.mail.sources:SOURCES", also=("auto",))] = "auto"

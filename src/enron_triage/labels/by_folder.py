@@ -16,6 +16,7 @@ from enron_triage.config.data import LabelConfig
 from enron_triage.config.types import seconds
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.owner import owner_addresses
+from enron_triage.mail.message_ids import id_key
 from enron_triage.records import ACTION_INDEX, Action, Email, Evidence, LabeledEmail
 
 IntArray = npt.NDArray[np.int64]
@@ -44,7 +45,7 @@ def label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         The records with an action. A file in a folder without a label, or sent without a reply or forward prefix, is
         dropped.
     """
-    arrivals = {email.message_id: email.timestamp for email in emails if email.message_id}
+    arrivals = {id_key(email.message_id): email.timestamp for email in emails if email.message_id}
     records = []
     dropped: Counter[str] = Counter()
     for email in emails:
@@ -157,8 +158,8 @@ def subject_rule(records: Iterable[LabeledEmail]) -> IntArray:
 
 def _response_seconds(reply: Email, arrivals: Mapping[str, int | None]) -> int | None:
     """Seconds from the message that the reply's threading headers name; None without such a message, or a date."""
-    parent = reply.in_reply_to or (reply.references[-1] if reply.references else "")
-    arrival = arrivals.get(parent)
+    parents = reply.in_reply_to.split() or reply.references[-1:]
+    arrival = next((arrivals[id_key(parent)] for parent in parents if id_key(parent) in arrivals), None)
     if arrival is None or reply.timestamp is None:
         return None
     return max(reply.timestamp - arrival, 0)  # clocks differ

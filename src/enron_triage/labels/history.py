@@ -15,10 +15,10 @@ from itertools import count
 from typing import NamedTuple
 
 from enron_triage.labels.counters import ActionCounter, KnownAction, MessageCounter, ResponseTimes, SlidingWindow
-from enron_triage.labels.linking import conversation_subject
 from enron_triage.labels.mailbox import timestamp_of
 from enron_triage.labels.owner import Owner
 from enron_triage.mail.addresses import domain_of
+from enron_triage.mail.subjects import conversation_subject
 from enron_triage.records import ACTION_INDEX, REPLIES, Action, ActionCounts, Email, History
 
 _HOUR, _DAY = 3600, 86400

@@ -1,27 +1,38 @@
 """Which received message a sent reply or forward responds to.
 
-Threading headers decide if there are any. Enron has none, so the original is looked for by subject, participants, time
-order and quoted text, and the header that the response quotes decides between the candidates: a candidate that
+Threading headers decide if they name a message that is here. Else the original is looked for by subject, participants,
+time order and quoted text, and the header that the response quotes decides between the candidates: a candidate that
 contradicts it is not a match, and if the true original is not in the mailbox, the response stays unlinked.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
 from enron_triage.labels.mailbox import timestamp_of
-from enron_triage.labels.matching import NOT_QUOTED, is_among, normalise, quote_offset, same_person, times_agree
-from enron_triage.mail.quotes import QuotedHeader, is_forwarded, quoted_header
+from enron_triage.labels.matching import (
+    VIA_LIST,
+    narrowed,
+    normalise,
+    possible_moments,
+    quoted_tokens,
+    recipients_of,
+    within,
+    zone_of,
+)
+from enron_triage.labels.originals import ANYBODY, Originals, list_token
+from enron_triage.mail.quotations import answered_header, below_header
+from enron_triage.mail.quotes import QuotedHeader, is_forwarded
+from enron_triage.mail.subjects import conversation_subject, read_subject
 from enron_triage.records import Email
 
 ResponseKind = Literal["reply", "forward"]
 LinkRule = Literal[
-    "threading_headers",  # In-Reply-To or References name the original
+    "threading_headers",  # In-Reply-To, References or X-Forwarded-Message-Id name the original
     "quoted_header",  # the quoted sender and time are those of the original
     "quoted_text",  # the response quotes the text of the original
     "conversation",  # subject, participants and time order agree
@@ -29,15 +40,13 @@ LinkRule = Literal[
     "unlinked_no_candidate",  # no message of the mailbox agrees
 ]
 
-_PREFIX = re.compile(r"^\s*(?:(?:re|aw|sv|antw|fwd?|fw|wg|forwarded)\s*(?:\[\d+\]|\(\d+\))?\s*:\s*)+", re.IGNORECASE)
-_REPLY_PREFIX = re.compile(r"\s*(?:re|aw|sv|antw)\s*(?:\[\d+\]|\(\d+\))?\s*:", re.IGNORECASE)
-_FORWARD_PREFIX = re.compile(r"\s*(?:fwd?|fw|wg|forwarded)\s*:", re.IGNORECASE)
 _MAX_HOURS = 14  # time zones reach from UTC-12 to UTC+14
 _MAX_HOURS_OTHER_SUBJECT = 6  # if the subjects differ, more hours would match too much by chance
 _CLOCK_SKEW = 3 * 3600  # seconds by which some senders' clocks were ahead of the owner's
-# Nine of ten responses that quote nothing are shorter than this, and are sent within this time.
-_MAX_UNQUOTED_LENGTH = 500  # letters and digits
-_MAX_UNQUOTED_DELAY = 2 * 86400  # seconds
+_MAX_REFERENCES, _MAX_TEXTS = 100, 20  # ids that are looked up; candidates whose text is compared: the latest ones
+_MAX_QUOTATION = 3_000  # characters of a quotation, header included, in which the text of its original is looked for
+# Nine of ten responses that quote nothing are shorter, in letters and digits, and are sent within that many seconds.
+_MAX_UNQUOTED_LENGTH, _MAX_UNQUOTED_DELAY = 500, 2 * 86400
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -61,33 +70,22 @@ class Link(msgspec.Struct, frozen=True):
     rule: LinkRule
 
 
-def conversation_subject(subject: str) -> str:
-    """The subject without reply and forward marks, in lower case, with single spaces.
-
-    Parameters
-    ----------
-    subject : str
-        The decoded Subject header.
-
-    Examples
-    --------
-    >>> conversation_subject("RE: Fw:  Gas  prices")
-    'gas prices'
-    """
-    return " ".join(_PREFIX.sub("", subject).lower().split())
-
-
 def response_kind(message: Email) -> ResponseKind | None:
     """Whether a sent message is a reply, a forward, or neither (None).
 
     Parameters
     ----------
     message : Email
-        A sent message.
+        A sent message. What a program sent for the owner is neither.
     """
-    if _FORWARD_PREFIX.match(message.subject):
+    if message.automatic:
+        return None
+    if message.forwarded_ids:
         return "forward"
-    if _REPLY_PREFIX.match(message.subject) or message.in_reply_to:
+    mark = read_subject(message.subject).mark
+    if mark == "forward" or (mark == "either" and is_forwarded(message.body)):
+        return "forward"
+    if mark is not None or message.in_reply_to:
         return "reply"
     return "forward" if is_forwarded(message.body) else None
 
@@ -105,110 +103,198 @@ def link_sent(sent: Sequence[Email], received: Sequence[Email], window: int) -> 
     Returns
     -------
     list of Link
-        One for each sent message that is a reply or a forward, in the order of `sent`.
+        One for each sent message that is a reply or a forward, in the order of `sent`; several where one message
+        forwards several whose ids it names.
     """
     linker = _Linker(sent, received, window)
-    links = []
+    links: list[Link] = []
     for position, message in enumerate(sent):
         kind = response_kind(message)
         if kind is not None:
-            original, rule = linker.find_original(message, kind)
-            links.append(Link(position, original, kind, rule))
+            links += linker.links_of(position, message, kind)
     return links
 
 
-class _Linker:
-    """Finds originals: the messages of a mailbox, indexed by what a response says about its original."""
-
+class _Linker:  # finds originals among the messages of a mailbox
     def __init__(self, sent: Sequence[Email], received: Sequence[Email], window: int) -> None:
-        self._sent = sent
-        self._received = received
+        self._received = Originals(received, frozenset(message.sender for message in sent))
+        self._sent = Originals(sent)
         self._window = window
-        self._sent_by_subject = _index_by_subject(sent)
-        self._by_subject = _index_by_subject(received)
-        self._by_minute: dict[int, list[int]] = defaultdict(list)  # minute of the hour: time zones keep it
-        self._by_message_id: dict[str, int] = {}
-        for position, message in enumerate(received):
-            self._by_minute[timestamp_of(message) % 3600 // 60].append(position)
-            if message.message_id:
-                self._by_message_id.setdefault(message.message_id, position)
 
-    def find_original(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
+    def links_of(self, position: int, message: Email, kind: ResponseKind) -> Iterator[Link]:
+        """The links of one sent message, at least one."""
+        forwarded = [self._received.position_of_id(message_id) for message_id in message.forwarded_ids]
+        originals = sorted({original for original in forwarded if original is not None})
+        for original in originals:
+            yield Link(position, original, "forward", "threading_headers")
+        if originals:
+            return
+        found, rule = self._find_original(message, kind)
+        yield Link(position, found, self._kind_to(message, kind, found), rule)
+
+    def _kind_to(self, message: Email, kind: ResponseKind, position: int | None) -> ResponseKind:
+        """A response whose subject leaves it open is a forward if it does not go to the sender of its original."""
+        if position is None or kind == "forward" or message.forwarded_ids:
+            return kind
+        mark = read_subject(message.subject).mark
+        if mark == "reply" or self._received.is_to_sender_of(position, recipients_of(message)):
+            return kind
+        return "forward" if mark == "either" or is_forwarded(message.body) else kind
+
+    def _find_original(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
         """The index of the received message that a sent one responds to, and the rule that decided."""
-        parents = [message.in_reply_to] if message.in_reply_to else message.references[-1:]
-        if parents:
-            found = self._by_message_id.get(parents[0])
-            return found, "unlinked_original_absent" if found is None else "threading_headers"
-        quoted = quoted_header(message.body)
-        if quoted is not None and (quoted.times or quoted.sender):
-            found = self._find_quoted(message, quoted)
-            return found, "unlinked_original_absent" if found is None else "quoted_header"
-        return self._find_in_conversation(message, kind)
+        for parent in (*message.in_reply_to.split(), *message.references[-1:]):
+            found = self._received.position_of_id(parent)
+            if found is not None:
+                return found, "threading_headers"
+        quoted = answered_header(message.body)
+        if quoted is not None and not quoted.times and not quoted.sender:
+            quoted = None
+        if message.in_reply_to or message.references:
+            rank, rule = self._find_renamed(message, quoted)
+        elif quoted is not None:
+            rank, rule = self._find_quoted(message, quoted)
+        else:
+            rank, rule = self._find_in_conversation(message, kind)
+        return None if rank is None else self._received.positions[rank], rule
 
-    def _find_quoted(self, message: Email, quoted: QuotedHeader) -> int | None:
-        """Of the first group of candidates in which some have the quoted sender and time, the latest of these."""
-        same_subject = set(self._by_subject[conversation_subject(message.subject)])
-        if quoted.subject:
-            same_subject.update(self._by_subject[conversation_subject(quoted.subject)])
+    def _find_renamed(self, message: Email, quoted: QuotedHeader | None) -> tuple[int | None, LinkRule]:
+        """The original if the headers name none that is here, as some relays give a message another id.
+
+        Header and text must both be quoted. Where the headers name other messages of the mailbox, ids are kept, and the
+        original is really absent.
+        """
+        ids = (*message.in_reply_to.split(), *message.references[-_MAX_REFERENCES:])
+        if any(
+            originals.position_of_id(name) is not None for name in ids for originals in (self._received, self._sent)
+        ):
+            return None, "unlinked_original_absent"
+        if quoted is None:
+            return _rule("quoted_text", self._find_quoted_text(message, normalise(message.body))[0])
         end = timestamp_of(message)
-        before = self._between(end - self._window, end)
-        groups: list[tuple[Iterable[int], Callable[[int], bool], int]] = [(same_subject, before, _MAX_HOURS)]
-        if quoted.times:
-            minute = quoted.times[0] // 60
-            same_minute = [c for shift in range(-2, 3) for c in self._by_minute[(minute + shift) % 60]]
-            groups.append((same_minute, before, _MAX_HOURS_OTHER_SUBJECT))
-            groups.append((same_subject, self._between(end, end + _CLOCK_SKEW), _MAX_HOURS))
-        for candidates, is_in_time, max_hours in groups:
-            matching = [c for c in candidates if is_in_time(c) and self._agrees(quoted, c, max_hours)]
-            if matching:
-                return self._latest(matching)
-        return None
+        text = normalise(message.body[quoted.start :])
+        candidates = self._at_quoted_time(quoted, *_asked(message, quoted), end - self._window, end)
+        rank = next((rank for rank in candidates if self._received.is_quoted_in(rank, text)), None)
+        return _rule("quoted_header", rank)
+
+    def _find_quoted(self, message: Email, quoted: QuotedHeader) -> tuple[int | None, LinkRule]:
+        """The message of the quoted sender and time; of several, or if only the minutes differ, the text decides."""
+        conversations, tokens = _asked(message, quoted)
+        end = timestamp_of(message)
+        first = end - self._window
+        if not quoted.times:
+            for low, high in narrowed(quoted.days, zone_of(message), first, end):
+                ranks = [self._received.latest(subject, tokens, low, high) for subject in conversations]
+                if any(rank is not None for rank in ranks):
+                    return max(rank for rank in ranks if rank is not None), "quoted_header"
+            return None, "unlinked_original_absent"
+        candidates = self._at_quoted_time(quoted, conversations, tokens, first, end)
+        in_zone = [rank for rank in candidates if self._is_at(rank, quoted, message)]
+        if len(in_zone) == 1:
+            return in_zone[0], "quoted_header"
+        text = normalise(message.body[quoted.start : quoted.start + _MAX_QUOTATION]) if candidates else ""
+        for rank in in_zone or candidates:
+            if self._received.is_quoted_in(rank, text):
+                return rank, "quoted_header"
+        below = normalise(below_header(message.body[: quoted.start + _MAX_QUOTATION], quoted.start))
+        delivered = self._find_delivered(below, quoted, conversations, tokens, first, end)
+        if delivered is not None:
+            return delivered, "quoted_text"
+        return _rule("quoted_header", next(iter(in_zone or candidates), None))
+
+    def _at_quoted_time(
+        self, quoted: QuotedHeader, conversations: set[str], tokens: set[str], first: int, end: int
+    ) -> list[int]:
+        """The messages that have the quoted sender and time, the latest first."""
+        received = self._received
+        near = within(possible_moments(quoted.times, _MAX_HOURS, odd_zones=True), first)
+        found = {rank for subject in conversations for rank in received.at(subject, tokens, near, end)}
+        if not found:
+            other = within(possible_moments(quoted.times, _MAX_HOURS_OTHER_SUBJECT, odd_zones=False), first)
+            found = received.at_any(tokens, other, end)
+        if not found:
+            ahead = within(near, end)
+            found = {
+                rank for subject in conversations for rank in received.at(subject, tokens, ahead, end + _CLOCK_SKEW)
+            }
+        return sorted(found, reverse=True)
+
+    def _is_at(self, rank: int, quoted: QuotedHeader, message: Email) -> bool:
+        """Whether a message was sent at the quoted time, read in the time zone of the response's Date header."""
+        zone = zone_of(message)
+        if zone is None:
+            return False
+        low_to_high = possible_moments([time - zone for time in quoted.times], 0, odd_zones=False)
+        return any(low <= timestamp_of(self._received[rank]) <= high for low, high in low_to_high)
+
+    def _find_delivered(
+        self, text: str, quoted: QuotedHeader, conversations: set[str], tokens: set[str], first: int, end: int
+    ) -> int | None:
+        """The latest message of the quoted sender, or of a list in its place, whose text is quoted."""
+        slack = _MAX_HOURS * 3600 + 1800
+        first, end = max(first, min(quoted.times) - slack), min(end, max(quoted.times) + slack)
+        found = (
+            self._latest_quoted(text, conversation, token, first, end)
+            for conversation in conversations
+            for token in (*tokens, VIA_LIST)
+        )
+        return max((rank for rank in found if rank is not None), default=None)
+
+    def _latest_quoted(self, text: str, conversation: str, token: str, first: int, end: int) -> int | None:
+        latest = itertools.islice(self._received.latest_first(conversation, token, first, end), _MAX_TEXTS)
+        return next((rank for rank in latest if self._received.begins(rank, text)), None)
 
     def _find_in_conversation(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
         """Without a quoted header: the quoted text decides, else participants and time."""
-        subject, end = conversation_subject(message.subject), timestamp_of(message)
-        is_in_time = self._between(end - self._window, end)
-        candidates = [c for c in self._by_subject[subject] if is_in_time(c)]
+        conversation, end = conversation_subject(message.subject), timestamp_of(message)
         body = normalise(message.body)
-        offsets = {c: quote_offset(body, self._received[c]) for c in candidates}
-        topmost = min(candidates, key=lambda c: (offsets[c], -c), default=None)  # of equal texts the latest
-        if topmost is not None and offsets[topmost] < NOT_QUOTED:
-            if self._owner_wrote_since(self._received[topmost], message, body, offsets[topmost]):
-                return None, "unlinked_no_candidate"
-            return topmost, "quoted_text"
-        recent = [c for c in candidates if end - timestamp_of(self._received[c]) <= _MAX_UNQUOTED_DELAY]
-        if kind == "reply":
-            recipients = {*message.to, *message.cc, *message.bcc}
-            recent = [c for c in recent if is_among(self._received[c], recipients)]
+        rank, is_quoted = self._find_quoted_text(message, body)
+        if is_quoted:
+            return rank, "unlinked_no_candidate" if rank is None else "quoted_text"
         # A longer response would quote its original, so that is none of these.
-        if recent and len(body) <= _MAX_UNQUOTED_LENGTH:
-            return self._latest(recent), "conversation"
-        return None, "unlinked_no_candidate"
+        if len(body) > _MAX_UNQUOTED_LENGTH:
+            return None, "unlinked_no_candidate"
+        tokens = {ANYBODY} if kind == "forward" else recipients_of(message)
+        first = end - min(_MAX_UNQUOTED_DELAY, self._window)
+        rank = self._received.latest(conversation, tokens, first, end)
+        if rank is None:
+            rank = self._latest_on_list(message, conversation, first, end)
+        return rank, "unlinked_no_candidate" if rank is None else "conversation"
 
-    def _owner_wrote_since(self, original: Email, message: Email, body: str, offset: int) -> bool:
-        """Whether a message that the owner sent after the original is quoted above it, at `offset` of `body`.
+    def _latest_on_list(self, message: Email, conversation: str, first: int, end: int) -> int | None:
+        """The latest message to a list that the response goes to, if only one person wrote of this there."""
+        for address in (*message.to, *message.cc):
+            to_list = self._received.latest_first(conversation, list_token(address), first, end)
+            latest = list(itertools.islice(to_list, _MAX_TEXTS))
+            senders = {(self._received[rank].sender, self._received[rank].sender_name) for rank in latest}
+            if len(senders) == 1:
+                return latest[0]
+        return None
 
-        Then the message responds to a still later one, which is not in the mailbox.
+    def _find_quoted_text(self, message: Email, body: str) -> tuple[int | None, bool]:
+        """The message whose text stands topmost in the response, and whether any message's does.
+
+        None if the owner's own later words stand above it: then the response is to a still later message, not here.
         """
-        arrival, end = timestamp_of(original), timestamp_of(message)
-        own = (self._sent[position] for position in self._sent_by_subject[conversation_subject(message.subject)])
-        return any(arrival < timestamp_of(mail) < end and quote_offset(body, mail) < offset for mail in own)
-
-    def _between(self, first: int, end: int) -> Callable[[int], bool]:
-        return lambda candidate: first <= timestamp_of(self._received[candidate]) < end
-
-    def _agrees(self, quoted: QuotedHeader, candidate: int, max_hours: int) -> bool:
-        original = self._received[candidate]
-        if quoted.times and not times_agree(quoted.times, timestamp_of(original), max_hours):
-            return False
-        return not quoted.sender or same_person(quoted.sender, original)
-
-    def _latest(self, candidates: Iterable[int]) -> int:
-        return max(candidates, key=lambda c: (timestamp_of(self._received[c]), self._received[c].fingerprint))
+        conversation, end = conversation_subject(message.subject), timestamp_of(message)
+        received, sent = self._received, self._sent
+        first, last = received.before(end - self._window), received.before(end)
+        found = list(received.texts(conversation).quoted_in(body, first, last))
+        if not found:
+            return None, False
+        offset, rank = min(found, key=lambda occurrence: (occurrence[0], -occurrence[1]))  # of equal texts the latest
+        arrival = timestamp_of(received[rank])
+        own = sent.texts(conversation).quoted_in(body, sent.before(arrival + 1), sent.before(end))
+        return (None if any(position < offset for position, _ in own) else rank), True
 
 
-def _index_by_subject(messages: Sequence[Email]) -> dict[str, list[int]]:
-    positions: dict[str, list[int]] = defaultdict(list)
-    for position, message in enumerate(messages):
-        positions[conversation_subject(message.subject)].append(position)
-    return positions
+def _asked(message: Email, quoted: QuotedHeader) -> tuple[set[str], set[str]]:
+    """The conversations in which the original of a response may be, and what names its sender."""
+    conversations = {conversation_subject(message.subject)}
+    if quoted.subject:
+        conversations.add(conversation_subject(quoted.subject))
+    return conversations, quoted_tokens(quoted.sender) if quoted.sender else {ANYBODY}
+
+
+def _rule(rule: LinkRule, rank: int | None) -> tuple[int | None, LinkRule]:
+    return rank, "unlinked_original_absent" if rank is None else rule

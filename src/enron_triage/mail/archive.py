@@ -68,22 +68,6 @@ def new_folder(target: Path) -> Iterator[Path]:
         artifacts.remove(old)
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file is a tar archive by its name.
-
-    Parameters
-    ----------
-    path : Path
-        A file, or anything else.
-
-    Returns
-    -------
-    bool
-        True for a file named ``.tar``, ``.tar.gz``, ``.tgz`` or ``.tar.xz``.
-    """
-    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz")) and path.is_file()
-
-
 def unpack(archive: Path, target: Path) -> Unpacked:
     """Unpack a ``.tar``, ``.tar.gz`` or ``.tar.xz`` into an empty folder, as a stream.
 

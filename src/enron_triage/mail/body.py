@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from enron_triage.mail.quotes import quoted_header
+from enron_triage.mail.quotations import quotations
 from enron_triage.records import Email
 
 _SEPARATOR = re.compile(r"-- ?|[-_=*~]{5,}")
@@ -17,16 +17,16 @@ _MAX_SCANNED = 20_000  # characters: a quoted header is near the top, and hostil
 
 
 class BodyParts(NamedTuple):
-    """The parts of a body, in their order; joined, they are the body again.
+    """The parts of a body. Every line of it is in one of them, in their order.
 
     Attributes
     ----------
     new : str
-        What the sender wrote.
+        What the sender wrote, wherever it stands: above what is quoted, below, or between.
     signature : str
         The sender's signature; empty if there is none.
     quoted : str
-        The message that is replied to or forwarded, from its header on; empty if there is none.
+        What is replied to or forwarded, with its header, or with the attribution above it; empty if there is none.
     """
 
     new: str
@@ -45,22 +45,24 @@ def split_body(email: Email) -> BodyParts:
     Returns
     -------
     BodyParts
-        The parts; joined, they are the body again.
+        The parts; joined, they are the body again unless something is written below what is quoted.
     """
     body = email.body
-    end = _start_of_quote(body[:_MAX_SCANNED])
-    new, quoted = (body, "") if end is None else (body[:end], body[end:])
+    new, quoted = _without_quotations(body, quotations(body[:_MAX_SCANNED]))
     start = _start_of_signature(new, f"{email.sender_name} {email.sender.partition('@')[0]}")
     return BodyParts(new[:start], new[start:], quoted)
 
 
-def _start_of_quote(body: str) -> int | None:
-    """Where the quoted original begins: its header, or Outlook's line above that; None if there is none."""
-    quoted = quoted_header(body)
-    line = body.find("-----Original Message", 0, quoted.start if quoted else None)
-    if line >= 0:
-        return line
-    return quoted.start if quoted else None
+def _without_quotations(body: str, spans: list[tuple[int, int]]) -> tuple[str, str]:
+    """What is not quoted, and what is."""
+    if not spans:
+        return body, ""
+    if spans[-1][1] >= min(len(body), _MAX_SCANNED):  # what was not looked at goes on as the rest ends
+        spans[-1] = (spans[-1][0], len(body))
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(body)]
+    new = "".join(body[end:start] for end, start in zip(ends, starts, strict=True))
+    return new, "".join(body[start:end] for start, end in spans)
 
 
 def _start_of_signature(new: str, sender: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _EMLX = re.compile(rb"\s*(\d{1,10})[ \t]*\r?\n(?=[!-9;-~]+:|From )")
-_PLIST = re.compile(rb"\s*<\?xml [^>]*\?>\s*<!DOCTYPE plist\b")
+_PLIST = re.compile(rb"\s*<\?xml [^>]*\?>\s*<(?:!DOCTYPE )?plist\b")
 _MAX_PLIST = 2**16  # bytes; Apple Mail writes some hundred
 _FIRST_LINES = re.compile(
     rb"(?:\xef\xbb\xbf|[ \t]*\n|>*From (?![ \t]*:)[^\n]*\n|Microsoft Mail Internet Headers Version [^\n]*\n)+"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import re
 
 from enron_triage.mail import mime
 from enron_triage.mail.addresses import parse_addresses, parse_named_addresses
+from enron_triage.mail.automatic import is_automatic
 from enron_triage.mail.dates import date_of_message
 from enron_triage.mail.encoded_words import decode_words
 from enron_triage.mail.flags import status_flags
 from enron_triage.mail.gmail_labels import gmail_labels
 from enron_triage.mail.headers import Headers
+from enron_triage.mail.message_ids import message_ids
 from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _IDENTIFYING = ("from", "date", "message-id", "subject", "to")
 
 
@@ -54,7 +54,6 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     sender, sender_name = _sender(headers)
     raw_subject = headers.get("subject", "")
     subject = decode_words(raw_subject)
-    in_reply_to = _MESSAGE_ID.search(headers.get("in-reply-to", ""))
     return Email(
         path=path,
         user=user,
@@ -71,11 +70,13 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         subject=subject,
         raw_subject=None if raw_subject == subject else raw_subject,
         body=body,
-        in_reply_to=in_reply_to[0] if in_reply_to else "",
-        references=_MESSAGE_ID.findall(headers.get("references", "")),
+        in_reply_to=" ".join(message_ids(headers.get("in-reply-to", ""))),
+        references=message_ids(headers.get("references", "")),
         fingerprint=fingerprint(timestamp, sender, subject, body),
         raw_sha256=hashlib.sha256(raw).hexdigest(),
         flags=status_flags(path, headers, raw),
+        automatic=is_automatic(headers, subject),
+        forwarded_ids=message_ids(headers.get("x-forwarded-message-id", "")),
     )
 
 

@@ -8,11 +8,14 @@ import stat
 
 import msgspec
 
+from enron_triage.mail.compression import COMPRESSED, expand
+
 MAX_BYTES = 64 * 2**20  # a larger "message" is an accident or an attack
 TOO_LARGE = f"larger than {MAX_BYTES >> 20} MiB"
 # Without following a link out of the corpus, and without waiting on a pipe.
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+_QUOTED_FROM = re.compile(rb"(?:^|(?<=\r))>(>*From )", re.MULTILINE)
+_LITERAL_ESCAPE = re.compile(r"\\(?=x[0-9a-f]{2})")
 
 
 class MessageRef(msgspec.Struct, array_like=True):
@@ -66,6 +69,8 @@ def read_bytes(ref: MessageRef) -> bytes:
     if ref.problem:
         raise ValueError(ref.problem)
     raw = _read_file(ref) if ref.content is None else ref.content
+    if raw.startswith(COMPRESSED):
+        raw = expand(raw, MAX_BYTES)
     if len(raw) > MAX_BYTES:
         raise ValueError(TOO_LARGE)
     if not raw or raw.isspace():
@@ -74,19 +79,21 @@ def read_bytes(ref: MessageRef) -> bytes:
 
 
 def json_safe(name: str) -> str:
-    """A file name as text that JSON can hold: bytes that are not UTF-8 become replacement characters.
+    r"""A file name as text that JSON can hold; different names stay different.
 
     Parameters
     ----------
     name : str
-        A name as Python's functions on files return it, with surrogates for such bytes.
+        A name as Python's functions on files return it, with surrogates for bytes that are not UTF-8.
 
     Returns
     -------
     str
-        The name without surrogates.
+        The name, with ``\xe9`` for such a byte, and ``\x5c`` for a backslash that would look like the beginning of one.
     """
-    return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")
+    if "\\" in name:
+        name = _LITERAL_ESCAPE.sub(r"\\x5c", name)
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _read_file(ref: MessageRef) -> bytes:

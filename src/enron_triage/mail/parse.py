@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
-from enron_triage.mail.archive import is_archive
 from enron_triage.mail.batches import ParsedBatch, group_by_mailbox, make_batches, parse_batch
-from enron_triage.mail.sources import Source, find_source
+from enron_triage.mail.sources import Source, Tree, find_source, open_tree
+from enron_triage.mail.sources.report import describe, unread_files, why_nothing_found
 from enron_triage.pipeline import stage_run
 from enron_triage.records import ParseError
 from enron_triage.runtime import artifacts
@@ -55,7 +55,8 @@ def run(config: Config) -> Result:
     if config.parse.source and not path.exists():
         advice = "set parse.source to a folder of mailboxes, an archive or an mbox"
         raise UsageError(f"{path}: no such file or folder; {advice}")
-    name, source = find_source(path, config.parse.format)
+    tree = open_tree(path)
+    name, source = find_source(tree, config.parse.format)
     errors: list[ParseError] = []
     users: set[str] = set()
     start_early(config.pool)  # while the state of the input is taken
@@ -64,29 +65,33 @@ def run(config: Config) -> Result:
             artifacts.record_writer(stage.outputs["emails"]) as writer,
             progress_bar(description="parse", unit=" messages") as bar,
         ):
-            for batch in _parsed_batches(source, path, config, bar):
+            for batch in _parsed_batches(source, tree, config, bar):
                 writer.write_many(batch.records, batch.count)
                 errors += batch.errors
                 users.add(batch.user)
             if not writer.count:
-                raise UsageError(f"{path}: {_why_nothing_found(path, name, len(errors))}")
+                raise UsageError(f"{path}: {why_nothing_found(tree, name, len(errors))}")
         with artifacts.record_writer(stage.outputs["errors"]) as error_writer:
             for error in errors:
                 error_writer.write(msgspec.json.encode(error))
         counts.update(files=writer.count + len(errors), records=writer.count, errors=len(errors), mailboxes=len(users))
+        counts["not_read"] = tree.unread.count
     _log_errors(errors, stage.outputs["errors"])
+    if tree.unread.count:
+        logger.warning("%s: %s", path, unread_files(tree))
     table = (
         f"{counts['files']:,} files in {counts['mailboxes']} mailboxes: "
         f"{counts['records']:,} records, {counts['errors']:,} errors -> {stage.outputs['emails']}"
     )
+    table += describe(tree, name, config.label.folders)
     return Result(stage="parse", table=table, data=dict(counts, format=name))
 
 
-def _parsed_batches(source: Source, path: Path, config: Config, bar: tqdm[None]) -> Iterator[ParsedBatch]:
+def _parsed_batches(source: Source, tree: Tree, config: Config, bar: tqdm[None]) -> Iterator[ParsedBatch]:
     """What the workers make of a corpus, by mailbox and then by path."""
-    batches = make_batches(source.mailboxes(path), config.parse.limit)
+    batches = make_batches(source.mailboxes(tree), config.parse.limit)
     parsed = _with_progress(map_ordered(parse_batch, batches, config.pool), bar)
-    return group_by_mailbox(parsed, config.data) if source.needs_grouping(path) else parsed
+    return group_by_mailbox(parsed, config.data) if source.needs_grouping(tree) else parsed
 
 
 def _with_progress(parsed: Iterable[ParsedBatch], bar: tqdm[None]) -> Iterator[ParsedBatch]:
@@ -101,15 +106,3 @@ def _log_errors(errors: list[ParseError], path: Path) -> None:
         logger.warning("%s: %s", error.path, error.error)
     if len(errors) > _MAX_SHOWN:
         logger.warning("%d more files could not be parsed; see %s", len(errors) - _MAX_SHOWN, path)
-
-
-def _why_nothing_found(path: Path, name: str, errors: int) -> str:
-    """Why a corpus gave no record, and what to do."""
-    if errors:
-        found = f"no message found, read as {name} ({errors} files could not be parsed)"
-        return f"{found}; set parse.source and parse.format"
-    if is_archive(path):
-        return "an archive without mail; it should unpack to maildir/<owner>/<folder>/<file>"
-    if path.is_file():
-        return "an empty file; export the mail again"
-    return f"holds no mail, read as {name}; set parse.source to a folder of mailboxes, a Maildir or an mbox"

@@ -1,40 +1,37 @@
 """Finding the header of the message that a reply or forward quotes: its sender, time and subject.
 
-Understands the blocks of Outlook (``From: / Sent: / To: / Subject:``), of Lotus Notes (a name and a
-date above ``To: / cc: / Subject:``, in several arrangements) and the attribution lines of Internet
-mail (``On <date>, <name> wrote:``). Quoted times are wall-clock times where the reply was written.
+Understands the blocks of Outlook (``From: / Sent: / To: / Subject:``) and of whatever program writes header fields
+above what it quotes, those of Lotus Notes (a name and a date above ``To: / cc: / Subject:``, in several arrangements),
+and the attribution lines of Internet mail (``On <date>, <name> wrote:``), in the languages of `client_words`. Quoted
+times are wall-clock times where the reply was written.
 """
 
 from __future__ import annotations
 
-import datetime
 import re
+from collections.abc import Iterator
 
 import msgspec
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_TIME = r"(?P<h>\d{1,2}):(?P<m>\d\d)(?::\d\d)?(?:\s*(?P<p>[AaPp])\.?[Mm])?"
-_NUMERIC_DATE = re.compile(r"(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4}|\d{2}),?\s+" + _TIME)
-_WORDED_DATE = re.compile(
-    r"(?:(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2})|(?P<day2>\d{1,2})[ -](?P<month2>[A-Za-z]{3,9})),?"
-    r"[ -]+(?P<y>\d{4}),?(?:\s+at)?\s+" + _TIME
+from enron_triage.mail.attributions import MARKS, read_attribution
+from enron_triage.mail.client_words import FORWARDED, FORWARDED_BY, ORIGINAL
+from enron_triage.mail.header_fields import (
+    MAX_FIELD_NAME,
+    MAX_LINE,
+    NUMERIC_DATE,
+    clean_sender,
+    field,
+    field_kind,
+    fields_of,
+    lines_from,
+    until_field,
 )
-_FIELD = re.compile(r"[ \t>*|]*(From|Sent|Date|To|Cc|Subject)[*]?:[*]?[ \t]*(.*)", re.IGNORECASE)
-# Some of Notes' headers lost their line ends: "name date <tab> To: ... cc: ... Subject: ..."
-_FIELDS_IN_ONE_LINE = re.compile(r"(?<=\d [APap][Mm])[ \t]+(?=To:)|(?<=\S)[ \t]+(?=(?:cc|Subject): )")
-_NOT_THE_SENDER = re.compile(r"[ \t>*|]*(?:sent by|please respond)\b", re.IGNORECASE)
-_MARKS = " \t>*|"
-_ATTRIBUTION = re.compile(r"[ \t>]*On (?P<line>[^\n]{6,200}?(?:\n[^\n]{1,120}?)?)\s+wrote:")
-_DAY = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2} [A-Z][a-z]{2,8}\.?,? \d{4}|\b[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}")
-_TIME_OF_DAY = re.compile(
-    r",?(?: at)? \d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp]\.?[Mm]\.?)?(?: [+-]\d{4}| \(?[A-Z]{2,4}\)?(?=[ ,]))?"
-)
-# Where a quoted header may begin, so that most of a body is never looked at line by line. Two patterns
-# that each begin with something rare are several times faster than one for both.
-_HINT_LINE = re.compile(r"\n[ \t>*|]*(?:[Ff][Rr][Oo][Mm]:|[Oo][Nn] .{6,80}\d,? )")
-_HINT_DATE = re.compile(r"/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d")
-_FORWARDED = re.compile(r"-{3,} ?Forwarded by\b", re.IGNORECASE)
-_BLOCK_LINES = 14  # a header block is not longer, nor are the blank lines inside Notes' blocks
+from enron_triage.mail.notes_headers import FORWARDED_BY_LINE, notes_block
+from enron_triage.mail.wall_clock import wall_clock
+
+_HINT_DATE = re.compile(r"\d/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d")
+_BEGINS_WITH_TIME = re.compile(r"[ \t>*|]*\d{1,2}:\d\d")
+_INVISIBLE = " \t\r\u00a0*\u202c\u200e\u200f\u202b\u2069\ufeff"
 
 
 class QuotedHeader(msgspec.Struct, frozen=True):
@@ -51,16 +48,19 @@ class QuotedHeader(msgspec.Struct, frozen=True):
         The quoted subject; None where the header has none.
     start : int
         The offset in the body where the header begins, in characters; what the sender added is before it.
+    days : tuple of int
+        The possible days of an attribution without a time of day, as the times of their midnights.
     """
 
     sender: str
     times: tuple[int, ...]
     subject: str | None
     start: int
+    days: tuple[int, ...] = ()
 
 
 def is_forwarded(body: str) -> bool:
-    """Whether a message forwards another in the manner of Notes, which leaves no trace in the subject.
+    """Whether a message forwards another and says so in a line of its own, as Notes does whatever the subject is.
 
     Parameters
     ----------
@@ -70,9 +70,39 @@ def is_forwarded(body: str) -> bool:
     Returns
     -------
     bool
-        True if there is a line "Forwarded by".
+        True if there is a line "Forwarded by" or "Forwarded message", in whatever language.
     """
-    return _FORWARDED.search(body) is not None
+    if FORWARDED_BY_LINE.search(body) is not None:
+        return True
+    lines = (line for line in body.split("\n") if "---" in line or line.rstrip().endswith((":", "\uff1a")))
+    return any(_announced(line) in FORWARDED for line in lines)
+
+
+def is_separator(line: str) -> bool:
+    """Whether a line says that a message follows that is answered or passed on.
+
+    Parameters
+    ----------
+    line : str
+        A line of a body.
+
+    Examples
+    --------
+    >>> is_separator("-----Ursprüngliche Nachricht-----")
+    True
+    """
+    words = _announced(line)
+    return words in FORWARDED or words in ORIGINAL or words.startswith(FORWARDED_BY)
+
+
+def _announced(line: str) -> str:
+    """What a line says between hyphens or before a colon; empty if it is no such line."""
+    text = line[:MAX_LINE].strip(" \t>*|\r\u00a0")
+    is_ruled = text.startswith(("--", "\u2014", "==", "__"))
+    if not is_ruled and not text.endswith((":", "\uff1a")):
+        return ""
+    words = text.strip("-\u2013\u2014=_:\uff1a \u00a0").casefold().replace("\u0307", "")
+    return words if is_ruled or words in FORWARDED else ""
 
 
 def quoted_header(body: str) -> QuotedHeader | None:
@@ -88,177 +118,133 @@ def quoted_header(body: str) -> QuotedHeader | None:
     QuotedHeader or None
         The header; None if there is none.
     """
-    for start in _hinted_lines(body):
-        found = _read_at(body, start)
+    text = body if body.isascii() else body.replace("\uff1a", ":")
+    for start, end, colon in _lines_with_colon(text):
+        found = _read_at(text, start, end, colon)
         if found is not None:
             return found
     return None
 
 
-def _hinted_lines(body: str) -> list[int]:
-    """Where the lines begin that may begin a quoted header or hold its date."""
-    starts = {hint.start() for hint in _HINT_LINE.finditer("\n" + body)}  # a break before, so one character on
-    for date in _HINT_DATE.finditer(body):
-        if body[date.start() - 1 : date.start()].isdigit():
-            starts.add(body.rfind("\n", 0, date.start()) + 1)
-    return sorted(starts)
-
-
-def wall_clock(text: str) -> tuple[int, ...]:
-    """Parse the first date and time in a text, of those in words before those in digits.
+def is_header_line(line: str) -> bool:
+    """Whether a line looks like one of a quoted header, rather than like text.
 
     Parameters
     ----------
-    text : str
-        A header line, or a part of it.
-
-    Returns
-    -------
-    tuple of int
-        The possible times, in seconds since 1970 as if the wall clock were UTC; two where day and month may be
-        swapped.
+    line : str
+        A line of a body.
 
     Examples
     --------
-    >>> wall_clock("Sent: Wednesday, September 12, 2001 11:07 AM")
-    (1000292820,)
-    >>> len(wall_clock("03/04/2000 10:25 AM"))  # 4 March or 3 April
-    2
+    >>> is_header_line("> Gesendet: Montag, 14. Mai 2001 16:39"), is_header_line("Note: it is late.")
+    (True, False)
     """
-    worded = _WORDED_DATE.search(text)
-    if worded is not None:
-        name = (worded["month"] or worded["month2"]).lower()
-        months = [number for number, month in enumerate(_MONTHS, 1) if month.startswith(name)]
-        days = [(months[0], int(worded["day"] or worded["day2"]))] if months else []
-        return _seconds(worded, days)
-    numeric = _NUMERIC_DATE.search(text)
-    if numeric is None:
-        return ()
-    a, b = int(numeric["a"]), int(numeric["b"])
-    return _seconds(numeric, [(a, b)] if a == b else [(a, b), (b, a)])
+    line = line[:MAX_LINE].replace("\uff1a", ":")
+    colon = line.find(":")
+    if colon < 0:
+        return "---" in line and is_separator(line)
+    if field_kind(line[:colon]) is not None or NUMERIC_DATE.search(line) is not None:
+        return True
+    if _ends_in_colon(line):
+        return is_separator(line) or read_attribution(line, [], ">") is not None
+    return "---" in line and is_separator(line)
 
 
-def _seconds(match: re.Match[str], days: list[tuple[int, int]]) -> tuple[int, ...]:
-    year, hour, minute = int(match["y"]), int(match["h"]), int(match["m"])
-    if year < 100:
-        year += 1900 if year >= 70 else 2000  # nearly as POSIX strptime %y
-    if match["p"]:
-        hour = hour % 12 + (12 if match["p"] in "pP" else 0)
-    times = []
-    for month, day in days:
-        try:
-            time = datetime.datetime(year, month, day, hour, minute, tzinfo=datetime.UTC)
-        except ValueError:
-            continue
-        times.append(int(time.timestamp()))
-    return tuple(times)
+def _lines_with_colon(text: str) -> Iterator[tuple[int, int, int]]:
+    """Start, end and first colon of each line that has one: no header is without."""
+    colon = text.find(":")
+    while colon >= 0:
+        start = text.rfind("\n", 0, colon) + 1
+        end = text.find("\n", colon)
+        end = len(text) if end < 0 else end
+        yield start, end, colon
+        colon = text.find(":", end)
 
 
-def _read_at(body: str, start: int) -> QuotedHeader | None:
-    """The quoted header that begins, or has its date, on the line at `start`."""
-    attribution = _attribution(body, start)
-    if attribution is not None:
-        return attribution
-    lines = [part for line in _lines_from(body, start) for part in _separate_fields(line)]
-    first = _FIELD.match(lines[0])
-    if first is not None and first[1].lower() == "from":
-        return _from_block(first[2], lines, start)
-    return _notes_block(body, lines, start)
+def _read_at(text: str, start: int, end: int, colon: int) -> QuotedHeader | None:
+    """The quoted header that begins, ends, or has its date, on the line from `start` to `end`."""
+    kind = field_kind(text[start:colon]) if colon - start <= MAX_FIELD_NAME else None
+    if kind is not None and kind != "cc":
+        lines = lines_from(text, start)
+        block = _from_block(lines, start) if kind == "from" else _other_block(lines, start)
+        if block is not None:
+            return block
+    line = text[start : min(end, start + MAX_LINE)]
+    if _ends_in_colon(line):
+        attribution = _attribution(text, start, end, line)
+        if attribution is not None:
+            return attribution
+    return _dated(text, start, line)
 
 
-def _attribution(body: str, start: int) -> QuotedHeader | None:
+def _dated(text: str, start: int, line: str) -> QuotedHeader | None:
+    """The header of Notes that has its date on a line, or on the line above it."""
+    if start and _BEGINS_WITH_TIME.match(line):
+        above = text.rfind("\n", 0, start - 1) + 1
+        if start - above < MAX_LINE:
+            line, start = text[above : start + len(line)], above
+    if "/" not in line or _HINT_DATE.search(line) is None:
+        return None
+    found = notes_block(text, lines_from(text, start), start)
+    return QuotedHeader(*found) if found else None
+
+
+def _ends_in_colon(line: str) -> bool:
+    ending = line.rstrip(_INVISIBLE)
+    return ending.endswith(":") or (ending.endswith(" ----") and ending.startswith("---- "))
+
+
+def _attribution(text: str, start: int, end: int, line: str) -> QuotedHeader | None:
     """``On <date>, <name> wrote:``, as Internet mail programs write."""
-    found = _ATTRIBUTION.match(body, start)
-    day = _DAY.search(found["line"]) if found else None
-    if found is None or day is None:
-        return None
-    line = found["line"]
-    clock = _TIME_OF_DAY.match(line, day.end())
-    end = clock.end() if clock else day.end()
-    sender = " ".join(line[end:].lstrip(" ,").split())
-    return QuotedHeader(sender, wall_clock(line[:end]), None, start) if sender else None
+    above: list[str] = []
+    starts = [start]
+    while len(above) < 3 and starts[-1] > 0:
+        before = text.rfind("\n", max(0, starts[-1] - 1 - MAX_LINE), starts[-1] - 1) + 1
+        above.append(text[before : starts[-1] - 1])
+        starts.append(before)
+    found = read_attribution(line, above, _line_below(text, end))
+    return QuotedHeader(found.sender, found.times, None, starts[found.lines], found.days) if found else None
 
 
-def _lines_from(body: str, start: int) -> list[str]:
-    lines: list[str] = []
-    while len(lines) < _BLOCK_LINES and start <= len(body):
-        end = body.find("\n", start)
-        end = len(body) if end < 0 else end
-        lines.append(body[start : min(end, start + 1000)])
-        start = end + 1
-    return lines
-
-
-def _separate_fields(line: str) -> list[str]:
-    """The header fields of a line that lost its line ends; most lines hold none, and are not searched."""
-    return _FIELDS_IN_ONE_LINE.split(line) if "To:" in line or "cc: " in line or "Subject: " in line else [line]
-
-
-def _from_block(sender: str, lines: list[str], start: int) -> QuotedHeader | None:
-    """A block that opens with ``From:``; the date is in Sent or Date, or as Notes writes it."""
-    fields = _fields(lines[1:])
-    if "to" not in fields and "subject" not in fields and "sent" not in fields:
-        return None
-    when = fields.get("sent") or fields.get("date")
-    if when is None:  # Notes: on the From line or the next ones, above To:
-        above = list(_until_field(lines[1:]))
-        when = " ".join([sender, *above])
-        inline = _NUMERIC_DATE.search(when)
-        sender = when[: inline.start()] if inline else sender
-    return QuotedHeader(_clean_sender(sender), wall_clock(when), fields.get("subject"), start)
-
-
-def _notes_block(body: str, lines: list[str], start: int) -> QuotedHeader | None:
-    """A name and a date, on one line or two, above ``To:``."""
-    joined = "\n".join(lines)
-    date = _NUMERIC_DATE.search(joined)
-    if date is None or joined[date.end() :].lstrip(" ").startswith("--"):  # the date of "Forwarded by"
-        return None
-    after = joined[date.end() :].split("\n")
-    if after[0].strip():
-        return None
-    above = [line for line in _until_field(after[1:]) if not _NOT_THE_SENDER.match(line)]
-    fields = _fields(after[1:])
-    if len(above) > 2 or "to" not in fields:
-        return None
-    sender = joined[: date.start()].lstrip(_MARKS).strip()
-    if _FORWARDED.search(sender):
-        return None
-    # The name may be on the line above, or wrapped from it.
-    if len(sender) < 3 or sender.lower() == "on" or sender.endswith((" on", "\non")):
-        above_date = [line for line in body[max(0, start - 400) : start].split("\n") if line.strip()]
-        names = [line for line in above_date if not _NOT_THE_SENDER.match(line)]
-        line = names[-1] if names else ""
-        if len(sender) < 3 or sender.lower() == "on" or "@" in line or "<" in line:
-            sender = f"{line.lstrip(_MARKS)} {sender}"
-            start = body.rfind(line, 0, start)
-    return QuotedHeader(_clean_sender(sender), wall_clock(date[0]), fields.get("subject"), start)
-
-
-def _until_field(lines: list[str]) -> list[str]:
-    """The lines above the first header field, without the blank ones."""
-    above = []
-    for line in lines:
-        if _FIELD.match(line):
+def _line_below(text: str, end: int) -> str:
+    """The first line below that is not blank, among the next few."""
+    for _ in range(4):
+        if end >= len(text):
             break
-        if line.strip(_MARKS):
-            above.append(line)
-    return above
+        start = end + 1
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start : min(end, start + MAX_LINE)]
+        if line.strip(" \t\r\u00a0\ufeff"):
+            return line
+    return ""
 
 
-def _fields(lines: list[str]) -> dict[str, str]:
-    """The header fields of a block; it ends with Subject, which Outlook and Notes write last."""
+def _from_block(lines: list[str], start: int) -> QuotedHeader | None:
+    """A block that opens with ``From:``; the date is in Sent or Date, or as Notes writes it."""
+    first = field(lines[0])
+    fields = fields_of(lines[1:])
+    if first is None:
+        return None
+    sender, when = first[1], fields.get("date")
+    if "to" not in fields and "subject" not in fields and not wall_clock(when or ""):
+        return None
+    if when is None:  # Notes: on the From line or the next ones, above To:
+        when = " ".join([sender, *until_field(lines[1:])])
+        inline = NUMERIC_DATE.search(when)
+        sender = when[: inline.start()] if inline else sender
+    return QuotedHeader(clean_sender(sender), wall_clock(when), fields.get("subject"), start)
+
+
+def _other_block(lines: list[str], start: int) -> QuotedHeader | None:
+    """A block that opens with another field, as Thunderbird's forwards do; its fields follow each other."""
     fields: dict[str, str] = {}
     for line in lines:
-        field = _FIELD.match(line)
-        if field is None:
-            continue
-        fields.setdefault(field[1].lower(), field[2].strip())
-        if field[1].lower() == "subject":
+        found = field(line)
+        if found is not None:
+            fields.setdefault(found[0], found[1].strip())
+        elif not line.strip(MARKS):
             break
-    return fields
-
-
-def _clean_sender(sender: str) -> str:
-    sender = re.sub(r"(?i)^\s*from:|\s+on\s*$|\[mailto:|[\]*]", " ", sender.replace("\n", " "))
-    return " ".join(sender.split())[:300]
+    if "from" not in fields or len(fields) < 3:
+        return None
+    return QuotedHeader(clean_sender(fields["from"]), wall_clock(fields.get("date", "")), fields.get("subject"), start)

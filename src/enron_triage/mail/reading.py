@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -13,14 +15,16 @@ import msgspec
 from enron_triage.errors import UsageError
 from enron_triage.mail.batches import make_batches, parse_batch, parse_error
 from enron_triage.mail.message import parse_message
-from enron_triage.mail.message_ref import MessageRef, read_bytes
-from enron_triage.mail.sources.single import list_mailbox
+from enron_triage.mail.message_ref import MessageRef, json_safe, read_bytes
+from enron_triage.mail.sources import find_source, open_tree
 from enron_triage.records import Email, ParseError
 from enron_triage.runtime.progress import progress
 from enron_triage.runtime.workers import map_ordered
 
 STANDARD_INPUT = "-"
-_PARALLEL_FROM = 4000  # messages of a mailbox; fewer are read before worker processes have started
+_PARALLEL_FROM = 8  # batches of a mailbox; fewer are read before worker processes have started
+
+logger = logging.getLogger(__name__)
 
 
 def read_messages(paths: Iterable[str]) -> Iterator[Email | ParseError]:
@@ -29,7 +33,7 @@ def read_messages(paths: Iterable[str]) -> Iterator[Email | ParseError]:
     Parameters
     ----------
     paths : iterable of str
-        Files of one message, Maildirs, mbox files, folders of message files, or ``-`` for the standard input.
+        Files of one message, mail in any layout that ``parse.source`` may have, or ``-`` for the standard input.
 
     Yields
     ------
@@ -45,39 +49,72 @@ def read_messages(paths: Iterable[str]) -> Iterator[Email | ParseError]:
         if path == STANDARD_INPUT:
             yield from _read_standard_input()
         else:
-            yield from map(_read, list_mailbox(Path(path)))
+            yield from map(_read, list_messages(Path(path)))
 
 
 def read_mailbox(path: Path, workers: int | str) -> list[Email]:
-    """Read every message of a mailbox that can be read.
+    """Read every message of a mailbox that can be read, as the stage ``parse`` does; says how many cannot.
 
     Parameters
     ----------
     path : Path
-        A Maildir, an mbox or a folder of message files.
+        Mail in any layout that ``parse.source`` may have: a Maildir, an mbox, a profile, an archive, ...
     workers : int or str
         How many processes read a large mailbox, or the address of a Dask cluster.
 
     Returns
     -------
     list of Email
-        The messages, by path; `Email.user` is empty.
+        The messages, in the order of the source; `Email.user` is empty.
 
     Raises
     ------
     UsageError
         If there is none.
     """
-    refs = list(list_mailbox(path))
-    batches = list(make_batches([("", iter(refs))]))
+    batches = make_batches([("", list_messages(path))])
+    first = list(islice(batches, _PARALLEL_FROM))
     decode = msgspec.json.Decoder(list[Email]).decode
-    emails = []
-    parsed = map_ordered(parse_batch, batches, workers if len(refs) >= _PARALLEL_FROM else 1)
-    for batch in progress(parsed, description="mailbox", total=len(batches), unit=" batches"):
+    emails, errors = [], []
+    parsed = map_ordered(parse_batch, chain(first, batches), workers if len(first) == _PARALLEL_FROM else 1)
+    for batch in progress(parsed, description="mailbox", unit=" batches"):
         emails += decode(b"[" + batch.records + b"]")
+        errors += batch.errors
     if not emails:
         raise UsageError(f"{path}: holds no mail that can be read; give a Maildir, an mbox or a folder of messages")
+    if errors:
+        logger.warning(
+            "%s: %d messages cannot be read (the first: %s: %s)", path, len(errors), errors[0].path, errors[0].error
+        )
     return emails
+
+
+def list_messages(path: Path) -> Iterator[MessageRef]:
+    """List the messages of a mailbox, or the message in a file.
+
+    Parameters
+    ----------
+    path : Path
+        Mail in any layout that ``parse.source`` may have, or the file of a single message.
+
+    Yields
+    ------
+    MessageRef
+        The messages: of a file alone, under the path as it was given.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing at `path`, or it cannot be read.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    tree = open_tree(path)
+    if path.is_file() and tree.disk_file(path.name) and tree.kind(path.name) != "mbox":
+        yield MessageRef(json_safe(str(path)), "", str(path))
+        return
+    for _, refs in find_source(tree)[1].mailboxes(tree):
+        yield from refs
 
 
 def _read_standard_input() -> Iterator[Email | ParseError]:
@@ -88,7 +125,7 @@ def _read_standard_input() -> Iterator[Email | ParseError]:
             shutil.copyfileobj(sys.stdin.buffer, file)
         if not copy.stat().st_size:
             raise UsageError("-: the standard input is empty; pipe a message or an mbox into it")
-        for ref in list_mailbox(copy):
+        for ref in list_messages(copy):
             yield _read(msgspec.structs.replace(ref, path=ref.path.replace(str(copy), STANDARD_INPUT)))
 
 

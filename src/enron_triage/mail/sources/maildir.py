@@ -1,109 +1,75 @@
-"""Maildirs, each a mailbox, with their Maildir++ subfolders (https://cr.yp.to/proto/maildir.html)."""
+"""Maildirs (https://cr.yp.to/proto/maildir.html): folders ``cur`` and ``new``, with a file for each message.
+
+Mail programs part the levels of folders in their own ways: Maildir++ (Courier, dovecot) has ``.Folder.Sub`` beside
+``cur``; others nest plain folders, or folders that begin with a dot (mbsync). Thunderbird's have no ``new``.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from enron_triage.mail.message_ref import MessageRef
-from enron_triage.mail.sources.folders import list_folder, list_messages, warn_of_files
+from enron_triage.mail.sources.mbox import place
+from enron_triage.mail.sources.store import Store
+from enron_triage.mail.sources.tree import Listing, Tree
 
+_PARTS = ("cur", "new", "tmp")
+_FLAGS = re.compile(r"[:;!]2,[A-Za-z]*$")
 _UNFINISHED = "an unfinished delivery in a Maildir's tmp"
 
 
-def is_maildir(path: Path) -> bool:
-    """Whether a folder is a Maildir: it holds the folders ``cur`` and ``new``.
+def take(tree: Tree, path: str, listing: Listing) -> tuple[list[Store], Listing]:
+    """Find the Maildir in a folder.
 
     Parameters
     ----------
-    path : Path
-        A folder, or anything else, which is not a Maildir.
+    tree : Tree
+        The tree.
+    path : str
+        The folder.
+    listing : Listing
+        What is in it.
 
     Returns
     -------
-    bool
-        True for a Maildir.
+    stores : list of Store
+        The Maildir, if it is one.
+    rest : Listing
+        What is left.
     """
-    return (path / "cur").is_dir() and (path / "new").is_dir()
+    if "cur" not in listing.folders or not ({"new", "tmp"} & set(listing.folders) or _has_flags(tree, path)):
+        return [], listing
+    store = Store(layout="maildir", path=path, place=place(path.split("/") if path else []), is_alone=True)
+    return [store], Listing(tuple(name for name in listing.folders if name not in _PARTS), listing.files)
 
 
-def matches(path: Path) -> bool:
-    """Whether a path is a Maildir, or a folder that holds one.
+def _has_flags(tree: Tree, path: str) -> bool:
+    """Whether the files in ``cur`` are named as in a Maildir; an archive may lack the empty folders."""
+    return any(map(_FLAGS.search, tree.listing(f"{path}/cur" if path else "cur").files))
+
+
+def files(tree: Tree, store: Store) -> Iterator[tuple[str, str]]:
+    """List the files of a Maildir.
 
     Parameters
     ----------
-    path : Path
-        A folder or file of mail.
-
-    Returns
-    -------
-    bool
-        True for Maildirs.
-
-    Raises
-    ------
-    UsageError
-        If the folder cannot be listed.
-    """
-    return path.is_dir() and (is_maildir(path) or any(map(is_maildir, list_folder(path)[0])))
-
-
-def mailboxes(path: Path) -> Iterator[tuple[str, Iterator[MessageRef]]]:
-    """List one Maildir, or each of a folder's. Warns, in the log, of mbox files next to them, which are not read.
-
-    Parameters
-    ----------
-    path : Path
-        A Maildir, or a folder of Maildirs; its other folders are passed over.
-
-    Yields
-    ------
-    user : str
-        The name of a Maildir's folder.
-    refs : iterator of MessageRef
-        Its messages, folder by folder.
-
-    Raises
-    ------
-    UsageError
-        If it is a file, or cannot be listed.
-    """
-    folders, files = list_folder(path)
-    warn_of_files(path, [file for file in files if file.suffix == ".mbox"], "parse.format=mbox reads them")
-    for root in [path] if is_maildir(path) else filter(is_maildir, folders):
-        yield root.resolve().name, list_maildir(root)  # resolve() gives "." and ".." their names
-
-
-def list_maildir(root: Path) -> Iterator[MessageRef]:
-    """List one Maildir and its subfolders (``.Folder.Sub``, or ``.INBOX.Folder.Sub``).
-
-    Parameters
-    ----------
-    root : Path
+    tree : Tree
+        The tree.
+    store : Store
         The Maildir.
 
     Yields
     ------
-    MessageRef
-        One for each file in ``cur``, ``new`` and ``tmp``. Those in ``tmp`` are half delivered, so their references
-        say that they must not be read.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be listed.
+    path : str
+        A file.
+    problem : str
+        Why it must not be read: those in ``tmp`` are half delivered.
     """
-    name = root.resolve().name
-    boxes = [("", root)] + [
-        (child.name[1:].removeprefix("INBOX.").replace(".", "/"), child)
-        for child in list_folder(root)[0]
-        if child.name.startswith(".") and is_maildir(child)
-    ]
-    for folder, box in boxes:
-        for part in ("cur", "new", "tmp"):
-            if (box / part).is_dir():
-                path = (Path(name) / box.relative_to(root) / part).as_posix()
-                for ref in list_messages(box / part, path, folder):
-                    if part == "tmp":
-                        ref.problem = _UNFINISHED
-                    yield ref
+    for part in filter(tree.listing(store.path).folders.__contains__, _PARTS):
+        waiting = [f"{store.path}/{part}" if store.path else part]
+        while waiting:
+            folder = waiting.pop()
+            listing = tree.listing(folder)
+            waiting += [f"{folder}/{name}" for name in reversed(listing.folders)]
+            for name in listing.files:
+                yield f"{folder}/{name}", _UNFINISHED if part == "tmp" else ""

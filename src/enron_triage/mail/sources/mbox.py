@@ -1,107 +1,133 @@
-"""mbox files (RFC 4155), each a mailbox: messages one after the other, each below a ``From `` line."""
+"""mbox files (RFC 4155): messages one after the other, each below a ``From `` line. See `separators`."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 from enron_triage.errors import UsageError
-from enron_triage.mail.archive import is_archive
-from enron_triage.mail.message_ref import MessageRef, json_safe
-from enron_triage.mail.sources.folders import list_folder
+from enron_triage.mail.message_ref import MAX_BYTES, TOO_LARGE, MessageRef, json_safe
+from enron_triage.mail.sources.separators import Separators
+from enron_triage.mail.sources.store import Store
+from enron_triage.mail.sources.tree import Listing, Tree
 
-FROM = b"From "
-# The separator line of an mbox (RFC 4155): an address, and a date that ends in the year (and zone).
-_FROM_LINE = re.compile(rb"From \S.*\d{4}( [+-]\d{4})?\r?\n?")
-# What a compressed file begins with.
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"BZh": "bzip2"}
+logger = logging.getLogger(__name__)
+
+# Of compressed files and archives; mbox files; folders of Thunderbird, Apple Mail and KMail that hold further ones.
+_ENDINGS = (".gz", ".xz", ".bz2", ".zip", ".mbox", ".mbx", ".sbd", ".imapmbox", ".directory")
+_PART_OF_TAKEOUT = re.compile(r"(takeout-\d{8}T\d{6}Z)(?:-\d+)+")  # Google parts a large export into several archives
 
 
-def matches(path: Path) -> bool:
-    """Whether a path is a file other than a tar archive, or a folder with a file named ``*.mbox``.
+def take(tree: Tree, path: str, listing: Listing) -> tuple[list[Store], Listing]:
+    """Find the mbox files in a folder, by their content.
 
     Parameters
     ----------
-    path : Path
-        A folder or file of mail.
+    tree : Tree
+        The tree.
+    path : str
+        The folder.
+    listing : Listing
+        What is in it.
 
     Returns
     -------
-    bool
-        True for mbox files, by their names only.
-
-    Raises
-    ------
-    UsageError
-        If the folder cannot be listed.
+    stores : list of Store
+        One for each.
+    rest : Listing
+        What is left.
     """
-    if path.is_file():
-        return not is_archive(path)
-    return path.is_dir() and any(child.suffix == ".mbox" and child.is_file() for child in list_folder(path)[1])
+    found = [file for file in listing.files if tree.kind(f"{path}/{file}" if path else file) == "mbox"]
+    folders = path.split("/") if path else []
+    stores = [
+        Store(layout="mbox", path=path, files=(file,), place=place([*folders, file]), is_alone=True)
+        if file != "mbox"
+        else Store(layout="mbox", path=path, files=(file,), place=place(folders))
+        for file in found
+    ]
+    return stores, Listing(listing.folders, tuple(file for file in listing.files if file not in set(found)))
 
 
-def mailboxes(path: Path) -> Iterator[tuple[str, Iterator[MessageRef]]]:
-    """List one mbox, or each ``*.mbox`` of a folder.
+def place(components: list[str]) -> tuple[str, ...]:
+    """The folder that a path of an mbox means, without what mail programs append to the names.
 
     Parameters
     ----------
-    path : Path
-        A file of any name, or a folder.
+    components : list of str
+        The components of the path.
 
-    Yields
-    ------
-    user : str
-        The name of a file, without ``.mbox``.
-    refs : iterator of MessageRef
-        Its messages in their order. It raises UsageError if the file is not an mbox or cannot be read.
+    Returns
+    -------
+    tuple of str
+        They, without ``.mbox``, ``.sbd`` (Thunderbird) and their like.
     """
-    files = [path] if path.is_file() else sorted(child for child in path.glob("*.mbox") if child.is_file())
-    for file in files:
-        yield file.name.removesuffix(".mbox"), list_mbox(file)
+    return tuple(_plain(component) for component in components)
 
 
-def list_mbox(file: Path) -> Iterator[MessageRef]:
-    """List the messages of an mbox: each begins with a From line at the top or after a blank line.
+def _plain(name: str) -> str:
+    for ending in _ENDINGS:
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            name = name[: -len(ending)]
+            if ending == ".directory":  # KMail's begin with a dot
+                name = name.removeprefix(".")
+    return _PART_OF_TAKEOUT.sub(r"\1", name)
+
+
+def cut(stream: BinaryIO, record_path: str, folder: str, file: str = "") -> Iterator[MessageRef]:
+    """Cut an mbox into its messages; warns of lines that look like separators and were not taken for one.
 
     Parameters
     ----------
-    file : Path
-        The mbox.
+    stream : binary file
+        The mbox, from its beginning.
+    record_path : str
+        The path of the mbox in the records.
+    folder : str
+        The mail folder that the records get.
+    file : str
+        The file on the disk that the references name; without it, they hold the messages themselves.
 
     Yields
     ------
     MessageRef
-        One for each message; its path is ``<file name>#<index>``, counted from 0.
+        One for each message; its path is ``<mbox>#<index>``, counted from 0.
 
     Raises
     ------
     UsageError
-        If it is not an mbox, or cannot be read.
+        If it is not an mbox.
     """
-    try:
-        mbox = file.open("rb")
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
-    with mbox:
-        index, start, offset, after_blank = 0, -1, 0, True
-        for line in mbox:
-            if after_blank and line.startswith(FROM) and _FROM_LINE.fullmatch(line):
-                if start >= 0:
-                    yield MessageRef(f"{json_safe(file.name)}#{index}", "", str(file), start, offset)
-                    index += 1
-                start = offset + len(line)
-            elif start < 0 and line.strip():
-                raise UsageError(f"{file}: {_why_not_mbox(line)}")
-            after_blank = not line.strip()
-            offset += len(line)
-        if start >= 0:
-            yield MessageRef(f"{json_safe(file.name)}#{index}", "", str(file), start, offset)
+    separators = Separators()
+    index, start, offset = -1, 0, 0
+    held: list[bytes] = []
+    name = json_safe(record_path)
 
+    def message() -> MessageRef:
+        path = f"{name}#{index}"
+        if file:
+            return MessageRef(path, json_safe(folder), file, start, offset)
+        if offset - start > MAX_BYTES:
+            return MessageRef(path, json_safe(folder), "", content=b"", problem=TOO_LARGE)
+        return MessageRef(path, json_safe(folder), "", 0, offset - start, content=b"".join(held))
 
-def _why_not_mbox(line: bytes) -> str:
-    """What a file is that has this line first."""
-    for signature, name in _COMPRESSED.items():
-        if line.startswith(signature):
-            return f"compressed with {name}; unpack it and name the mbox that comes out"
-    return "not an mbox: it does not begin with a `From ` line"
+    for content, is_separator in separators.parts(stream):
+        if is_separator:
+            if index >= 0:
+                yield message()
+            index, start = index + 1, offset + len(content)
+            held.clear()
+        elif index < 0:
+            if content.removeprefix(b"\xef\xbb\xbf").strip():
+                raise UsageError(f"{record_path}: not an mbox: it does not begin with a `From ` line")
+        elif not file and offset - start <= MAX_BYTES:
+            held.append(content)
+        offset += len(content)
+    if index >= 0:
+        yield message()
+    if separators.not_taken:
+        logger.warning(
+            "%s: lines that look like the beginning of a message, but belong to a text: %d (the first at byte %d)",
+            *(record_path, separators.not_taken, separators.first_not_taken),
+        )
