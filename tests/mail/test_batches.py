@@ -1,8 +1,10 @@
 import pytest
 
-from enron_triage.mail import batches
+from enron_triage.mail import batches, message
 from enron_triage.mail.batches import Batch, ParsedBatch, group_by_mailbox, make_batches, parse_batch
+from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MessageRef
+from enron_triage.runtime import time_limit
 
 
 def mailboxes(**sizes):
@@ -67,3 +69,39 @@ def test_a_batch_of_an_archive_tells_whether_it_is_in_order():
     assert span("a/1", "a/b/1") == ("a/1", "a/b/1")
     assert span("a-b/1", "a/1") is None  # "a" comes before "a-b", although "-" comes before "/"
     assert span("a/1", "a/1", content=None) is None
+
+
+def test_files_are_bounded_by_their_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "_BATCH_BYTES", 10)
+    refs = [MessageRef(f"a/{n}.", "", str(tmp_path / str(n))) for n in range(6)]
+    for ref, size in zip(refs, [4, 4, 4, 20, 1], strict=False):  # the last file is missing
+        (tmp_path / ref.file).write_bytes(b"x" * size)
+    assert [len(batch.refs) for batch in make_batches([("a", iter(refs))])] == [3, 1, 2]
+    parts = [MessageRef(f"a#{n}", "", "a", start=n * 6, stop=n * 6 + 6) for n in range(4)]
+    assert [len(batch.refs) for batch in make_batches([("a", iter(parts))])] == [2, 2]
+
+
+def test_a_message_that_is_read_without_end_is_an_entry_and_the_others_are_read(monkeypatch):
+    def parse(raw, **places):
+        while b"hostile" in raw:
+            try:
+                pass
+            except Exception:
+                continue
+        return parse_message(raw, **places)
+
+    monkeypatch.setattr(batches, "parse_message", parse)
+    monkeypatch.setattr(batches, "_SECONDS", 0.03)
+    monkeypatch.setattr(time_limit, "_TICK", 0.01)
+    contents = [b"Subject: a\n\nb", b"Subject: hostile\n\nb", b"Subject: c\n\nd"]
+    refs = [MessageRef(f"a/{n}.", "", "", content=content) for n, content in enumerate(contents)]
+    found = parse_batch(Batch("a", refs))
+    assert found.count == 2
+    assert [(error.path, error.error) for error in found.errors] == [("a/1.", "took more than 0.03 s to read")]
+
+
+def test_a_text_that_would_become_many_times_as_much_json_is_an_entry(monkeypatch):
+    monkeypatch.setattr(message, "_MAX_TEXT", 1000)
+    refs = [MessageRef(f"a/{n}.", "", "", content=b"Subject: a\n\n" + b"\0" * n) for n in (900, 1100)]
+    found = parse_batch(Batch("a", refs))
+    assert (found.count, [error.path for error in found.errors]) == (1, ["a/1100."])

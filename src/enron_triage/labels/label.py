@@ -26,12 +26,15 @@ from enron_triage.records import ACTIONS, Email
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.artifacts import Span
 from enron_triage.runtime.progress import progress_bar
+from enron_triage.runtime.time_limit import TookTooLongError, time_limit
 from enron_triage.runtime.workers import map_ordered
 from enron_triage.stage_run import Result, StageRun
 
 logger = logging.getLogger(__name__)
 
 _MAX_SHOWN = 3  # mailboxes with their problem in the log
+# Of processor time for a mailbox: some hundred times what any has taken. Without its links its labels would be wrong.
+_SECONDS, _SECONDS_PER_MESSAGE = 60, 0.02
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -171,10 +174,19 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
     emails = list(artifacts.read_span(source, span, Email))
     folders = MailboxFolders.of(emails, config.folders)
     problem = folders.why_not_labeled(config.folders) if SCHEMES[config.scheme].uses_roles else None
-    if problem is None:
-        labeled = label_mailbox(emails, config)
-    else:
+    if problem is not None:
         labeled = Labeled(records=[], dropped=Counter(unknown_folders=len(emails)))
+    else:
+        limit = _SECONDS + _SECONDS_PER_MESSAGE * len(emails)
+        with time_limit(limit) as watch:
+            try:
+                watch.begin()
+                labeled = label_mailbox(emails, config)
+                watch.end()
+            except TookTooLongError:
+                watch.end()
+                labeled = Labeled(records=[], dropped=Counter(took_too_long=len(emails)))
+                problem = f"its {len(emails):,} messages took more than {limit:.0f} s; please report it"
     return EncodedMailbox(
         user=span.user,
         labeled=[_ENCODER.encode(record) for record in labeled.records if record.action],

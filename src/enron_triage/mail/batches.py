@@ -6,6 +6,7 @@ The main process cuts a corpus into batches of one mailbox each; workers turn a 
 from __future__ import annotations
 
 import operator
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -16,9 +17,11 @@ import msgspec
 from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MessageRef, json_safe, read_bytes
 from enron_triage.records import ParseError
+from enron_triage.runtime.time_limit import TookTooLongError, time_limit
 
 _BATCH = 500  # messages: some 30 ms of work, and a few MB of results
-_BATCH_BYTES = 4 * 2**20  # of messages that are held in memory
+_BATCH_BYTES = 4 * 2**20
+_SECONDS = 20  # of processor time for a message: a thousand times that of any that has been seen
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -82,7 +85,7 @@ def make_batches(mailboxes: Iterable[tuple[str, Iterator[MessageRef]]], limit: i
     Yields
     ------
     Batch
-        At most 500 messages, or some 4 MiB of messages that are held in memory.
+        At most 500 messages, and no more once they have 4 MiB.
     """
     left = limit
     for user, refs in mailboxes:
@@ -100,10 +103,21 @@ def _next_chunk(refs: Iterator[MessageRef]) -> list[MessageRef]:
     size = 0
     for ref in islice(refs, _BATCH):
         chunk.append(ref)
-        size += len(ref.content or b"")
+        size += _size(ref)
         if size >= _BATCH_BYTES:
             break
     return chunk
+
+
+def _size(ref: MessageRef) -> int:
+    if ref.content is not None:
+        return len(ref.content)
+    if ref.stop >= 0:
+        return ref.stop - ref.start
+    try:
+        return os.stat(ref.file).st_size
+    except OSError:  # which reading it will say
+        return 0
 
 
 def parse_batch(batch: Batch) -> ParsedBatch:
@@ -120,12 +134,19 @@ def parse_batch(batch: Batch) -> ParsedBatch:
         A record or an error for each message.
     """
     records, errors = [], []
-    for ref in batch.refs:
-        try:
-            email = parse_message(read_bytes(ref), path=ref.path, user=batch.user, folder=ref.folder)
-            records.append(_ENCODER.encode(email))
-        except Exception as error:  # a hostile message must cost an entry, never the stage
-            errors.append(parse_error(ref, error))
+    with time_limit(_SECONDS) as watch:
+        for ref in batch.refs:
+            try:
+                watch.begin()
+                email = parse_message(read_bytes(ref), path=ref.path, user=batch.user, folder=ref.folder)
+                records.append(_ENCODER.encode(email))
+                watch.end()
+            except Exception as error:  # a hostile message must cost an entry, never the stage
+                watch.end()
+                errors.append(parse_error(ref, error))
+            except TookTooLongError:
+                watch.end()
+                errors.append(ParseError(path=ref.path, error=f"took more than {_SECONDS} s to read"))
     return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(batch.refs))
 
 

@@ -19,6 +19,7 @@ from enron_triage.records import Email
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _IDENTIFYING = ("from", "date", "message-id", "subject", "to")
+_MAX_TEXT = 16 * 2**20  # characters: a book has one million; as JSON each may take six bytes
 
 
 def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
@@ -43,12 +44,14 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     Raises
     ------
     ValueError
-        If it is not mail: it has none of the headers that identify a message. If its headers, or the number or depth
-        of its parts, are beyond those of any mail.
+        If it is not mail: it has none of the headers that identify a message. If its headers, its text, or the number
+        or depth of its parts, are beyond those of any mail.
     """
     headers, body = mime.read(raw)
     if not any(name in headers for name in _IDENTIFYING):
         raise ValueError("no mail headers")
+    if len(body) > _MAX_TEXT:
+        raise ValueError(f"a text of more than {_MAX_TEXT >> 20} million characters")
     date = date_of_message(headers.get("date", ""), headers.get("received", ""))
     timestamp = None if date is None else (date - _EPOCH) // datetime.timedelta(seconds=1)
     sender, sender_name = _sender(headers)
