@@ -91,7 +91,7 @@ def test_a_message_that_is_read_without_end_is_an_entry_and_the_others_are_read(
         return parse_message(raw, **places)
 
     monkeypatch.setattr(batches, "parse_message", parse)
-    monkeypatch.setattr(batches, "_SECONDS", 0.03)
+    monkeypatch.setattr(batches, "SECONDS", 0.03)
     monkeypatch.setattr(time_limit, "_TICK", 0.01)
     contents = [b"Subject: a\n\nb", b"Subject: hostile\n\nb", b"Subject: c\n\nd"]
     refs = [MessageRef(f"a/{n}.", "", "", content=content) for n, content in enumerate(contents)]

@@ -21,7 +21,7 @@ from enron_triage.runtime.time_limit import TookTooLongError, time_limit
 
 _BATCH = 500  # messages: some 30 ms of work, and a few MB of results
 _BATCH_BYTES = 4 * 2**20
-_SECONDS = 20  # of processor time for a message: a thousand times that of any that has been seen
+SECONDS = 20  # of processor time for a message: a thousand times that of any that has been seen
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -134,7 +134,7 @@ def parse_batch(batch: Batch) -> ParsedBatch:
         A record or an error for each message.
     """
     records, errors = [], []
-    with time_limit(_SECONDS) as watch:
+    with time_limit(SECONDS) as watch:
         for ref in batch.refs:
             try:
                 watch.begin()
@@ -146,7 +146,7 @@ def parse_batch(batch: Batch) -> ParsedBatch:
                 errors.append(parse_error(ref, error))
             except TookTooLongError:
                 watch.end()
-                errors.append(ParseError(path=ref.path, error=f"took more than {_SECONDS} s to read"))
+                errors.append(took_too_long(ref))
     return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(batch.refs))
 
 
@@ -176,6 +176,17 @@ def parse_error(ref: MessageRef, error: Exception) -> ParseError:
     if isinstance(error, OSError):
         return ParseError(path=ref.path, error=error.strerror or str(error))
     return ParseError(path=ref.path, error=f"{type(error).__name__}: {error}")
+
+
+def took_too_long(ref: MessageRef) -> ParseError:
+    """The entry of ``parse_errors.json`` for a message that was read for longer than `SECONDS`.
+
+    Parameters
+    ----------
+    ref : MessageRef
+        The message.
+    """
+    return ParseError(path=ref.path, error=f"took more than {SECONDS} s to read")
 
 
 def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[ParsedBatch]:

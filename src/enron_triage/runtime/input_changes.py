@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from enron_triage.errors import ArtifactError, TriageError
-from enron_triage.runtime.file_states import FileState, file_state
+from enron_triage.runtime.file_states import FileState, file_state, times_of_files
 from enron_triage.runtime.provenance import read_meta
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,37 @@ def _is_unchanged(path: Path, before: FileState) -> bool:
 
 def _unusable(path: Path) -> TriageError:
     return TriageError(f"{path}: changed while it was read; run the same command again")
+
+
+@contextmanager
+def read_unchanged(path: Path) -> Iterator[None]:
+    """Read mail in the block, and compare its files with what they were before.
+
+    Parameters
+    ----------
+    path : Path
+        A file or a folder, which the block may refuse.
+
+    Raises
+    ------
+    TriageError
+        When the block ends, if a file was written in the meantime: what was read of it may be of two states. That
+        files came or went, as in a Maildir that is in use, is only said in the log.
+    """
+    before = _times(path)
+    yield
+    after = _times(path)
+    if any(after.get(name, time) != time for name, time in before.items()):
+        raise _unusable(path)
+    if before.keys() != after.keys():
+        logger.warning("%s: mail came or went while it was read; run the same command again to read what is new", path)
+
+
+def _times(path: Path) -> dict[str, tuple[int, int]]:
+    try:
+        return times_of_files(path)
+    except OSError:  # which reading it says
+        return {}
 
 
 def refuse_mixture(paths: Iterable[Path], states: dict[str, FileState]) -> None:
