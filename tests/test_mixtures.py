@@ -12,7 +12,6 @@ from enron_triage import pipeline
 from enron_triage.cli.clean import clean
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
-from enron_triage.evaluation import report
 from enron_triage.labels import label, split
 from enron_triage.mail import parse
 from enron_triage.runtime import artifacts
@@ -236,23 +235,3 @@ def test_a_training_beside_a_split_trains_on_one_of_both_splits(data):
         pipeline.run_stage("sft", small())
         raise KeyboardInterrupt
     assert pipeline.stage_run("sft", small()).is_up_to_date()
-
-
-def test_the_text_and_the_page_of_a_report_are_of_one_run(data, monkeypatch):
-    pipeline.run_stage("sft", small())
-    pipeline.run_stage("evaluate", small())
-    report.run(small())
-    text, page = data / "eval" / "report.md", data / "eval" / "report.html"
-    before = text.read_bytes(), page.read_bytes()
-    pipeline.run_stage("evaluate", small("evaluate.split=val"))
-
-    def fail(*args):
-        raise ValueError("drawn by halves")
-
-    with monkeypatch.context() as patch, pytest.raises(ValueError, match="halves"):
-        patch.setattr(report, "html_page", fail)
-        report.run(small())
-    assert (text.read_bytes(), page.read_bytes()) == before
-    report.run(small())
-    assert text.read_bytes() != before[0]
-    assert not list((data / "eval").glob(".*"))

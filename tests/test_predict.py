@@ -20,7 +20,7 @@ from enron_triage import pipeline
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.features.dataset import extract_dataset, load_dataset
-from enron_triage.mail import reading
+from enron_triage.mail import batches, reading
 from enron_triage.mail.reading import read_mailbox, read_messages
 from enron_triage.policy.attribution import integrated_gradients
 from enron_triage.policy.checkpoint import load_checkpoint
@@ -322,13 +322,13 @@ def test_a_message_that_is_read_without_end_is_named_and_the_others_are_read(tmp
 
 
 def written_while_read(monkeypatch, change):
-    whole = reading.parse_batch
+    whole = batches.parse_batch
 
     def parse(batch):
         change()
         return whole(batch)
 
-    monkeypatch.setattr(reading, "parse_batch", parse)
+    monkeypatch.setattr(batches, "parse_batch", parse)
 
 
 def test_a_mailbox_that_is_written_while_it_is_read_is_refused(tmp_path, monkeypatch):

@@ -263,3 +263,17 @@ def test_a_mailbox_that_is_labelled_without_end_is_left_out_and_the_others_are_l
     assert "mailbox baker-b is left out: its 9 messages took more than 0 s; please report it" in caplog.text
     labeled = json.loads((tmp_path / "emails_labeled.json").read_bytes())
     assert {record["user"] for record in labeled} == {"allen-a"}
+
+
+def test_a_mailbox_that_ends_its_process_is_left_out_and_named(tmp_path, caplog, monkeypatch, corpus):
+    def beside_one_that_dies(work, spans, workers, rescue):
+        for span in spans:
+            dies = span.user == "baker-b"
+            yield from map(rescue.died if dies else work, rescue.divide(span))
+
+    write_emails(tmp_path / "emails.json", corpus)
+    monkeypatch.setattr(label, "map_ordered", beside_one_that_dies)
+    result = label.run(config_of(tmp_path))
+    assert result.data["left_out"] == ["baker-b", "cole-c"]
+    assert "mailbox baker-b is left out: it ended the process that labelled it" in caplog.text
+    assert result.data["dropped"]["took_too_long"] == 9

@@ -1,7 +1,16 @@
 import pytest
 
 from enron_triage.mail import batches, message
-from enron_triage.mail.batches import Batch, ParsedBatch, group_by_mailbox, make_batches, parse_batch
+from enron_triage.mail.batches import (
+    Batch,
+    ParsedBatch,
+    group_by_mailbox,
+    killed_batch,
+    make_batches,
+    parse_batch,
+    parse_batches,
+    single_messages,
+)
 from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MessageRef
 from enron_triage.runtime import time_limit
@@ -105,3 +114,19 @@ def test_a_text_that_would_become_many_times_as_much_json_is_an_entry(monkeypatc
     refs = [MessageRef(f"a/{n}.", "", "", content=b"Subject: a\n\n" + b"\0" * n) for n in (900, 1100)]
     found = parse_batch(Batch("a", refs))
     assert (found.count, [error.path for error in found.errors]) == (1, ["a/1100."])
+
+
+def test_a_batch_whose_records_become_too_much_is_read_in_several_steps(monkeypatch):
+    monkeypatch.setattr(batches, "_MOST_RECORDS", 1000)
+    content = b"Subject: a\n\n" + b"\0" * 200  # six times as much in JSON
+    refs = [MessageRef(f"a/{n}.", "", "", content=content) for n in range(5)]
+    found = list(parse_batches([Batch("a", refs), Batch("b", refs[:1])], 1))
+    assert [(batch.user, batch.count) for batch in found] == [("a", 1)] * 5 + [("b", 1)]
+    assert [batch.span for batch in found[:2]] == [("a/0.", "a/0."), ("a/1.", "a/1.")]
+
+
+def test_a_message_that_ends_its_process_is_an_entry(tmp_path, monkeypatch):
+    refs = [MessageRef(f"a/{n}.", "", "", content=b"Subject: a\n\n") for n in range(2)]
+    assert [batch.refs for batch in single_messages(Batch("a", refs))] == [refs[:1], refs[1:]]
+    (error,) = killed_batch(Batch("a", refs[1:])).errors
+    assert (error.path, error.error) == ("a/1.", "ended the process that read it (too much time or memory)")

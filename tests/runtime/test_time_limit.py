@@ -1,4 +1,6 @@
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -75,3 +77,17 @@ def test_in_another_thread_there_is_no_limit():
     thread.start()
     thread.join()
     assert done
+
+
+def test_a_worker_in_code_that_does_not_come_back_is_ended_by_the_system():
+    program = """if 1:
+        import itertools
+        from enron_triage.runtime import time_limit as module
+        module.parent_process = object
+        module._WITHOUT_A_LOOK = 0
+        with module.time_limit(100) as watch:
+            watch.begin()
+            sum(itertools.repeat(1))
+    """
+    ran = subprocess.run([sys.executable, "-c", program], check=False)
+    assert ran.returncode == -signal.SIGXCPU

@@ -27,7 +27,7 @@ from enron_triage.runtime import artifacts
 from enron_triage.runtime.artifacts import Span
 from enron_triage.runtime.progress import progress_bar
 from enron_triage.runtime.time_limit import TookTooLongError, time_limit
-from enron_triage.runtime.workers import map_ordered
+from enron_triage.runtime.workers import Rescue, map_ordered
 from enron_triage.stage_run import Result, StageRun
 
 logger = logging.getLogger(__name__)
@@ -200,6 +200,21 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
     )
 
 
+def _left_out(config: LabelConfig, span: Span) -> EncodedMailbox:
+    """What stands for a mailbox on which a worker process died."""
+    return EncodedMailbox(
+        user=span.user,
+        labeled=[],
+        unacted=[],
+        actions=Counter(),
+        dropped=Counter(took_too_long=span.count),
+        links=Counter(),
+        owner_known=False,
+        folders=MailboxFolders.of([], config.folders),
+        problem="it ended the process that labelled it (too much time or memory); please report it",
+    )
+
+
 def label_mailbox(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     """Label the messages of one mailbox by the scheme of the configuration.
 
@@ -217,12 +232,13 @@ def _write_labels(stage: StageRun, spans: Sequence[Span]) -> Totals:
     source, config = stage.inputs["emails"], stage.config
     totals = Totals()
     work = functools.partial(label_span, source, config.label)
+    rescue = Rescue[Span, EncodedMailbox](lambda span: [span], functools.partial(_left_out, config.label))
     with (
         artifacts.record_writer(stage.outputs["labeled"]) as labeled,
         artifacts.record_writer(stage.outputs["unacted"]) as unacted,
         progress_bar(description="label", total=sum(span.count for span in spans), unit=" messages") as bar,
     ):
-        for span, mailbox in zip(spans, map_ordered(work, spans, config.pool), strict=True):
+        for span, mailbox in zip(spans, map_ordered(work, spans, config.pool, rescue), strict=True):
             labeled.write_many(b",\n".join(mailbox.labeled), len(mailbox.labeled))
             unacted.write_many(b",\n".join(mailbox.unacted), len(mailbox.unacted))
             totals.add(mailbox)

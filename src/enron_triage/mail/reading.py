@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from enron_triage.errors import UsageError
-from enron_triage.mail.batches import SECONDS, make_batches, parse_batch, parse_error, took_too_long
+from enron_triage.mail.batches import SECONDS, make_batches, parse_batches, parse_error, took_too_long
 from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MAX_BYTES, MessageRef, json_safe, read_bytes
 from enron_triage.mail.sources import find_source, open_tree
@@ -22,7 +22,6 @@ from enron_triage.records import Email, ParseError
 from enron_triage.runtime.input_changes import read_unchanged
 from enron_triage.runtime.progress import progress
 from enron_triage.runtime.time_limit import TookTooLongError, time_limit
-from enron_triage.runtime.workers import map_ordered
 
 STANDARD_INPUT = "-"
 _BLOCK = 2**20
@@ -99,7 +98,7 @@ def _read_batches(path: Path, workers: int | str) -> tuple[list[Email], list[Par
     decode = msgspec.json.Decoder(list[Email]).decode
     emails: list[Email] = []
     errors: list[ParseError] = []
-    parsed = map_ordered(parse_batch, chain(first, batches), workers if len(first) == _PARALLEL_FROM else 1)
+    parsed = parse_batches(chain(first, batches), workers if len(first) == _PARALLEL_FROM else 1)
     for batch in progress(parsed, description="mailbox", unit=" batches"):
         emails += decode(b"[" + batch.records + b"]")
         errors += batch.errors

@@ -1,19 +1,23 @@
 """A limit on the processor time of one piece of work, so that a hostile message costs an entry and not the stage.
 
 The operating system counts the time of the process and interrupts it (``setitimer``, POSIX.1-2017). That ends what
-Python computes, regular expressions included; a C library that computes without end is not interrupted, and the
-messages that go through one are bounded before.
+Python computes, regular expressions included. Where code in C does not come back to Python, the system ends a worker
+process (``RLIMIT_CPU``); `workers.map_ordered` then finds the message on which it died.
 """
 
 from __future__ import annotations
 
 import contextlib
+import resource
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from multiprocessing import parent_process
 from types import FrameType
 
 _TICK = 1.0  # seconds of processor time between two looks
+_WITHOUT_A_LOOK = 30  # seconds of processor time after which a worker process is ended
 
 
 class TookTooLongError(BaseException):
@@ -74,9 +78,12 @@ def time_limit(seconds: float) -> Iterator[Watch]:
 
     def look(number: int, frame: FrameType | None) -> None:
         watch.ticks += 1
+        _live_on()
         if watch.is_at_work and watch.ticks * _TICK > seconds:
             raise TookTooLongError
 
+    limit = resource.getrlimit(resource.RLIMIT_CPU)
+    _live_on()
     before = signal.signal(signal.SIGPROF, look)
     signal.setitimer(signal.ITIMER_PROF, _TICK, _TICK)
     try:
@@ -85,3 +92,14 @@ def time_limit(seconds: float) -> Iterator[Watch]:
         watch.end()
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+        resource.setrlimit(resource.RLIMIT_CPU, limit)
+
+
+def _live_on() -> None:
+    """Put off the end of this process, if it is a worker."""
+    if parent_process() is None:
+        return
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    until = int(time.process_time()) + 1 + _WITHOUT_A_LOOK
+    soft = until if hard == resource.RLIM_INFINITY else min(until, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
