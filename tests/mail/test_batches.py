@@ -80,14 +80,19 @@ def test_a_batch_of_an_archive_tells_whether_it_is_in_order():
     assert span("a/1", "a/1", content=None) is None
 
 
-def test_files_are_bounded_by_their_bytes(tmp_path, monkeypatch):
+def test_the_messages_of_an_mbox_are_bounded_by_their_bytes(monkeypatch):
     monkeypatch.setattr(batches, "_BATCH_BYTES", 10)
-    refs = [MessageRef(f"a/{n}.", "", str(tmp_path / str(n))) for n in range(6)]
-    for ref, size in zip(refs, [4, 4, 4, 20, 1], strict=False):  # the last file is missing
-        (tmp_path / ref.file).write_bytes(b"x" * size)
-    assert [len(batch.refs) for batch in make_batches([("a", iter(refs))])] == [3, 1, 2]
     parts = [MessageRef(f"a#{n}", "", "a", start=n * 6, stop=n * 6 + 6) for n in range(4)]
     assert [len(batch.refs) for batch in make_batches([("a", iter(parts))])] == [2, 2]
+
+
+def test_large_files_become_no_more_than_a_worker_can_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "_MOST_RECORDS", 10_000)
+    refs = [MessageRef(f"a/{n}.", "", str(tmp_path / str(n))) for n in range(6)]
+    for ref in refs:
+        (tmp_path / ref.file).write_bytes(b"Subject: a\n\n" + b"b" * 8000)
+    found = list(parse_batches(make_batches([("a", iter(refs))]), 1))
+    assert [batch.count for batch in found] == [2, 2, 2]
 
 
 def test_a_message_that_is_read_without_end_is_an_entry_and_the_others_are_read(monkeypatch):

@@ -6,7 +6,6 @@ The main process cuts a corpus into batches of one mailbox each; workers turn a 
 from __future__ import annotations
 
 import operator
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -90,7 +89,8 @@ def make_batches(mailboxes: Iterable[tuple[str, Iterator[MessageRef]]], limit: i
     Yields
     ------
     Batch
-        At most 500 messages, and no more once they have 4 MiB.
+        At most 500 messages, and no more once they have 4 MiB. Files of a message each are not looked at: a worker
+        reads one at a time, and stops where their records become too much.
     """
     left = limit
     for user, refs in mailboxes:
@@ -115,14 +115,8 @@ def _next_chunk(refs: Iterator[MessageRef]) -> list[MessageRef]:
 
 
 def _size(ref: MessageRef) -> int:
-    if ref.content is not None:
-        return len(ref.content)
-    if ref.stop >= 0:
-        return ref.stop - ref.start
-    try:
-        return os.stat(ref.file).st_size
-    except OSError:  # which reading it will say
-        return 0
+    """The bytes of a message, but for those of a file of its own: it would have to be asked for each."""
+    return len(ref.content) if ref.content is not None else max(ref.stop - ref.start, 0)
 
 
 def parse_batch(batch: Batch) -> ParsedBatch:
