@@ -1,6 +1,6 @@
 import pytest
 
-from enron_triage.mail import batches, message
+from enron_triage.mail import batches, parts
 from enron_triage.mail.batches import (
     Batch,
     ParsedBatch,
@@ -115,10 +115,19 @@ def test_a_message_that_is_read_without_end_is_an_entry_and_the_others_are_read(
 
 
 def test_a_text_that_would_become_many_times_as_much_json_is_an_entry(monkeypatch):
-    monkeypatch.setattr(message, "_MAX_TEXT", 1000)
+    monkeypatch.setattr(parts, "MAX_TEXT", 1000)
     refs = [MessageRef(f"a/{n}.", "", "", content=b"Subject: a\n\n" + b"\0" * n) for n in (900, 1100)]
     found = parse_batch(Batch("a", refs))
     assert (found.count, [error.path for error in found.errors]) == (1, ["a/1100."])
+
+
+def test_markup_that_is_longer_than_any_mail_is_an_entry(monkeypatch):
+    monkeypatch.setattr(parts, "MAX_TEXT", 1000)
+    head = b"Subject: a\nContent-Type: text/html\n\n"
+    refs = [MessageRef(f"a/{n}.", "", "", content=head + b"<br>" * n + b"hello") for n in (200, 300)]
+    found = parse_batch(Batch("a", refs))
+    assert (found.count, [error.path for error in found.errors]) == (1, ["a/300."])
+    assert found.errors[0].error.startswith("ValueError: a text of more than")
 
 
 def test_a_batch_whose_records_become_too_much_is_read_in_several_steps(monkeypatch):

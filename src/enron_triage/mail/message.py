@@ -14,12 +14,12 @@ from enron_triage.mail.flags import status_flags
 from enron_triage.mail.gmail_labels import gmail_labels
 from enron_triage.mail.headers import Headers
 from enron_triage.mail.message_ids import message_ids
+from enron_triage.mail.parts import check_text
 from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _IDENTIFYING = ("from", "date", "message-id", "subject", "to")
-_MAX_TEXT = 16 * 2**20  # characters: a book has one million; as JSON each may take six bytes
 
 
 def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
@@ -50,8 +50,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     headers, body = mime.read(raw)
     if not any(name in headers for name in _IDENTIFYING):
         raise ValueError("no mail headers")
-    if len(body) > _MAX_TEXT:
-        raise ValueError(f"a text of more than {_MAX_TEXT >> 20} million characters")
+    check_text(len(body))
     date = date_of_message(headers.get("date", ""), headers.get("received", ""))
     timestamp = None if date is None else (date - _EPOCH) // datetime.timedelta(seconds=1)
     sender, sender_name = _sender(headers)
