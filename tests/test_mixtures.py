@@ -12,6 +12,7 @@ from enron_triage import pipeline
 from enron_triage.cli.clean import clean
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
+from enron_triage.evaluation import evaluate
 from enron_triage.labels import label, split
 from enron_triage.mail import parse
 from enron_triage.runtime import artifacts
@@ -235,3 +236,13 @@ def test_a_training_beside_a_split_trains_on_one_of_both_splits(data):
         pipeline.run_stage("sft", small())
         raise KeyboardInterrupt
     assert pipeline.stage_run("sft", small()).is_up_to_date()
+
+
+def test_an_evaluation_on_another_split_than_the_policy_was_trained_on_says_so(data, monkeypatch):
+    monkeypatch.setattr(evaluate, "draw_confusion", lambda *args: None)  # which take seconds
+    monkeypatch.setattr(evaluate, "compare_with_bayes_baseline", lambda *args: None)
+    pipeline.run_stage("sft", small())
+    said = "the policy was trained on another split of this mail (split.seed was 42, is 7)"
+    assert not any("another split" in note for note in pipeline.run_stage("evaluate", small()).data["notes"])
+    pipeline.run_stage("split", small("split.seed=7"))
+    assert any(note.startswith(said) for note in pipeline.run_stage("evaluate", small()).data["notes"])
