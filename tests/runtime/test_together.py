@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,34 @@ def test_a_journal_that_the_program_did_not_write_is_refused(paths, journal):
     with pytest.raises(UsageError, match="not a list of files to put in place"):
         open_input(paths[0])
     assert Path(journal_of(lock)).exists()
+
+
+def test_what_threads_put_in_place_is_kept_apart(tmp_path):
+    folders = [tmp_path / name for name in ("a", "b")]
+    entered, left = threading.Barrier(2), threading.Event()
+
+    def work(folder, is_first):
+        path = folder / "x.json"
+        with held_together([path, folder / "y.json"], folder / ".lock"):
+            entered.wait(5)
+            if not is_first:
+                left.wait(5)
+            for name in ("x.json", "y.json"):
+                with atomic_open(folder / name) as file:
+                    file.write(b"new")
+            appeared.append(path.exists())
+        left.set()
+
+    appeared = []
+    threads = [threading.Thread(target=work, args=(folder, number == 0)) for number, folder in enumerate(folders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert appeared == [False, False]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")) == [
+        f"{folder}/{name}.json" for folder in "ab" for name in "xy"
+    ]
+    with atomic_open(folders[0] / "x.json") as file:
+        file.write(b"later")
+    assert (folders[0] / "x.json").read_bytes() == b"later"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
 from enron_triage.errors import TriageError
 
 # Files that appear later, together with others, and whether each has been written: see `together.held_together`.
-held: dict[Path, bool] | None = None
+held: ContextVar[dict[Path, bool] | None] = ContextVar("held", default=None)  # of a thread
 
 
 @contextlib.contextmanager
@@ -44,9 +45,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        is_held = held is not None and path in held and not path.is_dir()
-        if held is not None and is_held:
-            held[path] = True
+        together = held.get()
+        is_held = together is not None and path in together and not path.is_dir()
+        if together is not None and is_held:
+            together[path] = True
         else:
             temporary.replace(path)
     except OSError as error:

@@ -50,20 +50,20 @@ def held_together(paths: Iterable[Path], lock: Path) -> Iterator[Callable[[Path]
     TriageError
         If a file cannot be put in place.
     """
-    before, held = atomic.held, {path: False for path in paths if path.parent == lock.parent}
-    atomic.held = held
+    held = {path: False for path in paths if path.parent == lock.parent}
+    token = atomic.held.set(held)
     try:
-        yield lambda path: temporary_path(path) if held.get(path) else path
-        atomic.held = before
+        try:
+            yield lambda path: temporary_path(path) if held.get(path) else path
+        finally:
+            atomic.held.reset(token)
         _put_in_place([path for path, is_written in held.items() if is_written], lock)
     except BaseException:
         if not journal_of(lock).exists():
             with contextlib.suppress(OSError):
-                for path in held:
+                for path in (path for path, is_written in held.items() if is_written):
                     atomic.remove(temporary_path(path))
         raise
-    finally:
-        atomic.held = before
 
 
 def _put_in_place(paths: list[Path], lock: Path) -> None:
