@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from enron_triage import pipeline
+from enron_triage.config.data import FoldersConfig
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.features.dataset import extract_dataset, load_dataset
@@ -143,6 +144,19 @@ def test_nothing_that_comes_later_changes_a_prediction(triage, test_records):
         owner = {e.sender for e in known if e.folder == "sent"}
         with_all = triage.predict([email], mailbox=known, owner=owner)
         assert triage.predict([email], mailbox=earlier, owner=owner) == with_all
+
+
+def test_folders_that_the_configuration_names_count_in_place_of_the_checkpoints(trained, triage, test_records):
+    records, mailbox = test_records
+    email = msgspec.convert(msgspec.to_builtins(records[-1]), Email, strict=False)
+    usual = read_mailbox(mailbox, 1)
+    renamed = [
+        msgspec.structs.replace(e, folder="Päckchen" if e.folder in FoldersConfig().sent else e.folder) for e in usual
+    ]
+    named = Triage.load(trained[0] / "checkpoints" / "best_sft.pt", folders=FoldersConfig(sent=("päckchen",)))
+    expected = triage.predict([email], mailbox=usual)
+    assert named.predict([email], mailbox=renamed) == expected
+    assert triage.predict([email], mailbox=renamed) != expected
 
 
 def test_without_a_mailbox_each_message_stands_alone(predicted, tmp_path):

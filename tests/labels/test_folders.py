@@ -29,6 +29,11 @@ def test_messages_are_counted_by_folder_and_by_role(message, sent):
     }
 
 
+def test_labels_that_are_no_place_are_not_listed_beside_one_that_is(message):
+    listed = folders_of(message(NOON, labels=["Geöffnet", "Posteingang"]), message(NOON, labels=["Wichtig"])).folders
+    assert [(folder.role, folder.name) for folder in listed] == [("filing", "Wichtig"), ("inbox", "Posteingang")]
+
+
 @pytest.mark.parametrize(
     ("folders", "config", "problem"),
     [
@@ -44,6 +49,12 @@ def test_a_mailbox_whose_folders_are_not_known_is_not_labeled(message, folders, 
     config = FoldersConfig(**config)
     why = folders_of(*(message(NOON, folder) for folder in folders), config=config).why_not_labeled(config)
     assert why is None if problem is None else problem in why
+
+
+def test_a_folder_alone_is_answered_with_the_advice_to_give_the_whole_mailbox(message):
+    config = FoldersConfig()
+    assert "give the whole mailbox" in folders_of(message(NOON, "inbox")).why_not_labeled(config)
+    assert "whole mailbox" not in folders_of(message(NOON, "inbox"), message(NOON, "x")).why_not_labeled(config)
 
 
 def test_a_single_folder_with_flags_tells_what_was_done(message):

@@ -300,6 +300,20 @@ def test_parse_says_what_it_took_the_source_for(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("pack", [write, pack_tar, pack_zip])
+def test_parse_says_that_labels_count_in_place_of_the_folder(tmp_path, pack):
+    labelled = FROM + b"X-Gmail-Labels: Inbox\n" + mail("a") + b"\n"
+    pack(tmp_path / "mail", {"Takeout/Mail/All.mbox": labelled * 2 + FROM + mail("b")})
+    result, _ = run(tmp_path / "mail", tmp_path / "data")
+    assert "Gmail labels on 2 messages" in result.table.splitlines()[-1]
+
+
+def test_a_configuration_that_downloads_nothing_asks_for_the_path_of_the_mail(tmp_path):
+    config = load_config((), ["pipeline.stages=[parse]"], data_dir=str(tmp_path / "data"))
+    with pytest.raises(UsageError, match=r"parse\.source is not set"):
+        parse.run(config)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

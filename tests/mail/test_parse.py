@@ -97,7 +97,7 @@ def test_every_file_ends_as_a_record_or_an_error(tmp_path):
         "doe-j/inbox/7.": "ValueError: not a regular file",
     }
     assert result.data == {"files": 7, "records": 3, "errors": 4, "mailboxes": 2, "not_read": 0, "format": "enron"}
-    assert "7 files in 2 mailboxes: 3 records, 4 errors" in result.table
+    assert "7 messages in 2 mailboxes: 3 records, 4 errors" in result.table
     meta = json.loads((tmp_path / "data" / "emails.json.meta.json").read_text())
     assert meta["counts"] == {"files": 7, "records": 3, "errors": 4, "mailboxes": 2, "not_read": 0}
 
@@ -501,3 +501,10 @@ def test_a_file_that_cannot_be_read_is_an_error_with_the_systems_reason(tmp_path
         ("a/2.", "ValueError: embedded null byte"),
     ]
     assert (parsed.records, parsed.count) == (b"", 0)
+
+
+def test_a_source_in_the_home_folder_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write(tmp_path / "mail", {"doe-j/inbox/1.": mail(1)})
+    assert run("~/mail", tmp_path / "data").data["records"] == 1

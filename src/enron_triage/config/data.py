@@ -54,7 +54,8 @@ class DownloadConfig(Section, frozen=True):
 class ParseConfig(Section, frozen=True):
     """Section ``parse``: which mail is parsed."""
 
-    # Where the mail is: a folder, a profile, a Maildir, an mbox, an archive, ...; without it, in <data_dir>/maildir.
+    # Where the mail is: a Maildir, an mbox, a profile, an export, a folder or an archive of such; without it, in
+    # <data_dir>/maildir.
     source: str | None = None
     # The layout of the source; "auto" recognises it.
     format: Annotated[str, Choices("enron_triage.mail.sources:SOURCES", also=("auto",))] = "auto"

@@ -103,7 +103,8 @@ class Config(Section, frozen=True):
         """The path of the mail to parse: ``parse.source``, or else what ``download`` unpacks."""
         if self.parse.source is None:
             return self.data / "maildir"
-        return Path(self.parse.source) if self.scheduler is None else Path(self.parse.source).absolute()
+        source = Path(os.path.expanduser(self.parse.source))  # a shell leaves the ~ of --set parse.source=~/mail alone
+        return source if self.scheduler is None else source.absolute()
 
     @property
     def checkpoints(self) -> Path:

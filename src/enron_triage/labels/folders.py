@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from enron_triage.config.data import FoldersConfig
-from enron_triage.mail.folder_names import Role
+from enron_triage.mail.folder_names import Role, is_gmail_view
 from enron_triage.mail.folder_roles import FolderRoles
 from enron_triage.mail.modified_utf7 import decode_modified_utf7
 from enron_triage.records import Email
@@ -75,7 +75,7 @@ class MailboxFolders(msgspec.Struct, frozen=True):
         senders: dict[tuple[Role, str], Counter[str]] = defaultdict(Counter)
         for email in emails:
             if email.labels:
-                for label in email.labels:
+                for label in [name for name in email.labels if not is_gmail_view(name)] or email.labels:
                     senders[roles.of_labels([label]), label][email.sender] += 1
             else:
                 senders[roles.of_folder(email.folder), decode_modified_utf7(email.folder)][email.sender] += 1
@@ -102,6 +102,8 @@ class MailboxFolders(msgspec.Struct, frozen=True):
             problem = "no folder of sent mail is known, so that answered mail would count as unanswered"
             setting = f"label.folders.sent={json.dumps([self._likely_sent() or 'NAME'], ensure_ascii=False)}"
             remedy = f"name that folder, such as --set {shlex.quote(setting)}, or [] if there is none"
+            if len(self.folders) == 1:
+                remedy = f"give the whole mailbox, sent mail too, as parse.source; or {remedy}"
             return f"{problem}; {remedy}; it has {self._listed()}"
         if len(self.roles) == 1 and not self.is_flagged:
             (role,) = self.roles

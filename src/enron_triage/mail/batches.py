@@ -64,6 +64,8 @@ class ParsedBatch(msgspec.Struct):
     span : tuple of str, optional
         The paths of the first and the last message, where all of them are in the order of their paths; None if they are
         not, or if the source needs no grouping.
+    with_labels : int
+        The number of records that have Gmail labels.
     left : list of MessageRef
         The messages that have not been read, because those before them became too much.
     """
@@ -73,6 +75,7 @@ class ParsedBatch(msgspec.Struct):
     count: int
     errors: list[ParseError]
     span: tuple[str, str] | None = None
+    with_labels: int = 0
     left: list[MessageRef] = []
 
 
@@ -132,7 +135,7 @@ def parse_batch(batch: Batch) -> ParsedBatch:
     ParsedBatch
         A record or an error for each message, but for those that are left: see `parse_batches`.
     """
-    records, errors = [], []
+    records, errors, with_labels = [], [], 0
     size = 0
     left: list[MessageRef] = []
     with time_limit(SECONDS) as watch:
@@ -146,6 +149,7 @@ def parse_batch(batch: Batch) -> ParsedBatch:
                 records.append(_ENCODER.encode(email))
                 watch.end()
                 size += len(records[-1])
+                with_labels += bool(email.labels)
             except Exception as error:  # a hostile message must cost an entry, never the stage
                 watch.end()
                 errors.append(parse_error(ref, error))
@@ -153,7 +157,7 @@ def parse_batch(batch: Batch) -> ParsedBatch:
                 watch.end()
                 errors.append(took_too_long(ref))
     refs = batch.refs[: len(batch.refs) - len(left)]
-    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(refs), left)
+    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(refs), with_labels, left)
 
 
 def _span(refs: list[MessageRef]) -> tuple[str, str] | None:
@@ -260,7 +264,7 @@ def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[Pa
     batches: dict[str, list[_Spooled]] = {}
     with tempfile.TemporaryFile(dir=folder) as spool:
         for batch in parsed:
-            place = _Spooled(spool.tell(), len(batch.records), batch.count, batch.errors, batch.span)
+            place = _Spooled(spool.tell(), len(batch.records), batch.count, batch.errors, batch.span, batch.with_labels)
             batches.setdefault(batch.user, []).append(place)
             spool.write(batch.records)
         for user in sorted(batches):
@@ -272,9 +276,9 @@ def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[Pa
                 lines = [line for block in blocks if block for line in block.split(b",\n")]
                 blocks = sorted(lines, key=lambda line: _PATH_DECODER.decode(line).path.split("/"))
             errors = sorted(chain(*(place.errors for place in batches[user])), key=lambda error: error.path.split("/"))
-            yield ParsedBatch(
-                user, b",\n".join(filter(None, blocks)), sum(place.count for place in batches[user]), errors
-            )
+            count = sum(place.count for place in batches[user])
+            with_labels = sum(place.with_labels for place in batches[user])
+            yield ParsedBatch(user, b",\n".join(filter(None, blocks)), count, errors, with_labels=with_labels)
 
 
 class _Spooled(msgspec.Struct):
@@ -285,6 +289,7 @@ class _Spooled(msgspec.Struct):
     count: int
     errors: list[ParseError]
     span: tuple[str, str] | None
+    with_labels: int
 
 
 def _are_in_order(batches: list[_Spooled]) -> bool:

@@ -52,13 +52,13 @@ def run(config: Config) -> Result:
     """
     stage = stage_run("parse", config)
     path = config.mail
-    if config.parse.source and not path.exists():
-        advice = "set parse.source to a folder of mailboxes, an archive or an mbox"
-        raise UsageError(f"{path}: no such file or folder; {advice}")
+    if not path.exists():
+        raise UsageError(_advice_where_nothing_is(config))
     tree = open_tree(path)
     name, source = find_source(tree, config.parse.format)
     errors: list[ParseError] = []
     users: set[str] = set()
+    with_labels = 0
     start_early(config.pool)  # while the state of the input is taken
     with stage.track() as counts:
         with (
@@ -69,6 +69,7 @@ def run(config: Config) -> Result:
                 writer.write_many(batch.records, batch.count)
                 errors += batch.errors
                 users.add(batch.user)
+                with_labels += batch.with_labels
             if not writer.count:
                 raise UsageError(f"{path}: {why_nothing_found(tree, name, len(errors))}")
         with artifacts.record_writer(stage.outputs["errors"]) as error_writer:
@@ -79,12 +80,23 @@ def run(config: Config) -> Result:
     _log_errors(errors, stage.outputs["errors"])
     if tree.unread.count:
         logger.warning("%s: %s", path, unread_files(tree))
+    files, mailboxes = counts["files"], counts["mailboxes"]
     table = (
-        f"{counts['files']:,} files in {counts['mailboxes']} mailboxes: "
+        f"{files:,} message{'s'[: files != 1]} in {mailboxes} mailbox{'es' if mailboxes != 1 else ''}: "
         f"{counts['records']:,} records, {counts['errors']:,} errors -> {stage.outputs['emails']}"
     )
-    table += describe(tree, name, config.label.folders)
+    table += describe(tree, name, config.label.folders, with_labels)
     return Result(stage="parse", table=table, data=dict(counts, format=name))
+
+
+def _advice_where_nothing_is(config: Config) -> str:
+    """What to do where there is no corpus; a configuration that downloads none wants the path of somebody's mail."""
+    problem = f"{config.mail}: no such file or folder"
+    if config.parse.source:
+        return f"{problem}; set parse.source to a folder of mailboxes, an archive or an mbox"
+    if "download" not in config.pipeline.stages:
+        return "parse.source is not set; name your mail, an export, a profile or a Maildir: --set parse.source=PATH"
+    return f"{problem}; run `triage download` or set parse.source"
 
 
 def _parsed_batches(source: Source, tree: Tree, config: Config, bar: tqdm[None]) -> Iterator[ParsedBatch]:

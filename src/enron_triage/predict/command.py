@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from enron_triage.config.data import FoldersConfig
 from enron_triage.config.paths import evaluated_checkpoint, other_checkpoints
 from enron_triage.config.schema import Config
 from enron_triage.errors import TriageError, UsageError
@@ -38,7 +39,8 @@ def run(
     Parameters
     ----------
     config : Config
-        The whole configuration: ``evaluate.checkpoint``, ``decision.rule`` and ``device`` decide.
+        The whole configuration: ``evaluate.checkpoint``, ``decision.rule`` and ``device`` decide; ``label.folders``,
+        where it differs from its default, names the mailbox's folders in place of the checkpoint's.
     paths : sequence of str
         Files and folders of mail; ``-`` is the standard input.
     mailbox : Path or None
@@ -62,7 +64,8 @@ def run(
     if others:
         raise UsageError(f"{checkpoint}: no such file; {others}")
     predictor = Predictor.of(checkpoint, config.device, config.decision.rule, reasons)
-    triage = predictor.triage()
+    folders = config.label.folders
+    triage = predictor.triage(folders if folders != FoldersConfig() else None)
     if SCHEMES[triage.scheme].leak_note is not None:
         logger.warning(
             "the checkpoint was trained on scheme %s, whose labels leak: it does not tell what one does", triage.scheme

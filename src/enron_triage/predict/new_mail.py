@@ -44,7 +44,10 @@ def records_in_mailbox(
     dated = _with_usable_dates(settings, [*emails, *known])
     mailbox = partition_mailbox(known, dated, frozenset(owner))
     if not mailbox.owner.addresses:
-        logger.warning("the mailbox has too little sent mail to tell its owner; give --owner ADDRESS")
+        logger.warning(
+            "the mailbox has too little sent mail to tell its owner; give all of it, name its folder of sent mail "
+            "in label.folders.sent, or give --owner ADDRESS"
+        )
     sent_by_owner = _add_new_messages(emails, mailbox, dated)
     records = {record.fingerprint: record for record in received_records(mailbox, settings)}
     return [None if email.fingerprint in sent_by_owner else records[email.fingerprint] for email in emails]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from enron_triage.config.data import FoldersConfig
 from enron_triage.config.training import RuleName
 from enron_triage.config.types import DeviceName
 from enron_triage.errors import UsageError
@@ -56,15 +57,20 @@ class Predictor(msgspec.Struct, frozen=True):
         """
         return cls(str(checkpoint), device, rule, reasons, _state(checkpoint))
 
-    def triage(self) -> Triage:
+    def triage(self, folders: FoldersConfig | None = None) -> Triage:
         """The policy.
+
+        Parameters
+        ----------
+        folders : FoldersConfig, optional
+            The roles of the mailbox's folders, by default those of the training mail.
 
         Raises
         ------
         UsageError
             If the checkpoint is missing or damaged, or has changed.
         """
-        triage = Triage.load(self.checkpoint, self.device, self.rule)
+        triage = Triage.load(self.checkpoint, self.device, self.rule, folders)
         if _state(Path(self.checkpoint)) != self.state:
             raise UsageError(f"{self.checkpoint}: was written while it was used; run the same command again")
         return triage

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from enron_triage.config.data import FoldersConfig
 from enron_triage.config.training import RuleName
 from enron_triage.config.types import DeviceName
 from enron_triage.features.extract import extract_records
@@ -62,6 +63,8 @@ class Triage:
         What computes the policy.
     rule : str, optional
         The decision rule, by default the checkpoint's own.
+    folders : FoldersConfig, optional
+        The roles of the mailbox's folders, by default those of the training mail.
 
     Attributes
     ----------
@@ -69,16 +72,28 @@ class Triage:
         The label scheme that the policy was trained on.
     """
 
-    def __init__(self, trained: TrainedPolicy, engine: Engine, rule: RuleName | None = None) -> None:
+    def __init__(
+        self,
+        trained: TrainedPolicy,
+        engine: Engine,
+        rule: RuleName | None = None,
+        folders: FoldersConfig | None = None,
+    ) -> None:
         self.scheme = trained.scheme
-        self._label = trained.label
+        self._label = msgspec.structs.replace(trained.label, folders=folders or trained.label.folders)
         self._features = trained.features
         self._calibration = trained.calibration
         self._decision = trained.decision.with_rule(rule)
         self._engine = engine
 
     @classmethod
-    def load(cls, path: str | Path, device: DeviceName = "cpu", rule: RuleName | None = None) -> Triage:
+    def load(
+        cls,
+        path: str | Path,
+        device: DeviceName = "cpu",
+        rule: RuleName | None = None,
+        folders: FoldersConfig | None = None,
+    ) -> Triage:
         """Read a checkpoint.
 
         Parameters
@@ -90,6 +105,8 @@ class Triage:
             ``cpu``: a policy of this size predicts faster than torch is imported.
         rule : str, optional
             The decision rule, by default the checkpoint's own.
+        folders : FoldersConfig, optional
+            The roles of the mailbox's folders, by default those of the training mail.
 
         Raises
         ------
@@ -97,7 +114,7 @@ class Triage:
             If it is missing, damaged, or made for other features than this version's.
         """
         trained, engine = load_policy(Path(path), device)
-        triage = cls(trained, engine, rule)
+        triage = cls(trained, engine, rule, folders)
         check_features(Path(path), trained.model, trained.features.settings, len(trained.features.columns))
         return triage
 

@@ -10,7 +10,9 @@ from enron_triage.mail.sources.tarred import TarTree
 from enron_triage.mail.sources.tree import Tree
 from enron_triage.mail.sources.zipped import ZipTree
 
-_READPST = "convert it with `readpst -r -o FOLDER {path}` (package pst-utils) and name FOLDER"
+_READPST = (
+    "convert it with `readpst -D -r -o FOLDER {path}` (package pst-utils; -D keeps what was deleted) and name FOLDER"
+)
 _OLM = (
     "an archive of Outlook for Mac, which only Outlook reads: import it there and drag its folders to the desktop, "
     "which exports an .mbox for each, or convert it to mbox files with a converter for .olm"

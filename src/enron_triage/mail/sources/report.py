@@ -15,7 +15,7 @@ _MAX_MAILBOXES = 10  # that are described one by one
 _MAX_FOLDERS = 12  # of one role
 
 
-def describe(tree: Tree, layout: str, roles: FoldersConfig) -> str:
+def describe(tree: Tree, layout: str, roles: FoldersConfig, with_labels: int = 0) -> str:
     """The layout of a source, and the folders of its mailboxes by role, with the number of their messages.
 
     Parameters
@@ -26,6 +26,8 @@ def describe(tree: Tree, layout: str, roles: FoldersConfig) -> str:
         The layout in which it was read.
     roles : FoldersConfig
         The names of the folders that have a role.
+    with_labels : int
+        How many messages have Gmail labels, which count in place of the folder.
 
     Returns
     -------
@@ -43,6 +45,8 @@ def describe(tree: Tree, layout: str, roles: FoldersConfig) -> str:
             for folder, count in folders.items():
                 by_role.setdefault(found.of_folder(folder), Counter())[folder] = count
             lines += [f"  {role}: {_listed(counts)}" for role, counts in sorted(by_role.items())]
+    if with_labels:
+        lines.append(f"Gmail labels on {with_labels:,} messages: they count, not the folder; `triage label` lists them")
     return "".join(f"\n{line}" for line in lines)
 
 
