@@ -21,6 +21,7 @@ from enron_triage.config.data import FoldersConfig
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.features.dataset import extract_dataset, load_dataset
+from enron_triage.mail import batches, reading
 from enron_triage.mail.reading import read_mailbox, read_messages
 from enron_triage.policy.attribution import integrated_gradients
 from enron_triage.policy.checkpoint import load_checkpoint
@@ -28,6 +29,7 @@ from enron_triage.policy.decisions import RULES, DecisionRule
 from enron_triage.policy.inference import DevicePolicy, predict_logits
 from enron_triage.predict import Triage, parallel, run
 from enron_triage.records import Email, LabeledEmail
+from enron_triage.runtime import time_limit
 from enron_triage.runtime.workers import map_ordered
 
 pytestmark = pytest.mark.slow  # trains, or draws
@@ -279,6 +281,98 @@ def test_what_is_missing_is_named(predicted, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(UsageError, match="standard input is empty"):
         predicted("-")
+
+
+class Endless(io.RawIOBase):
+    """A pipe that says the same for ever."""
+
+    def __init__(self, line):
+        self.line = line
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        buffer[:] = (self.line * (len(buffer) // len(self.line) + 1))[: len(buffer)]
+        return len(buffer)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"y\n", "after 2 MiB, more than one message; name a file"),
+        (b"Subject: a\n\nb", "after 2 MiB, more than one message; name a file"),
+        (b"From a@x.example Mon Mar  5 12:00:00 2001\nFrom: a\n\nb\n\n", "after 3 MiB, more than is read from there"),
+    ],
+)
+def test_a_standard_input_without_end_is_refused(predicted, monkeypatch, line, says):
+    monkeypatch.setattr(reading, "MAX_BYTES", 2 * 2**20)
+    monkeypatch.setattr(reading, "_MAX_INPUT", 3 * 2**20)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless(line))))
+    with pytest.raises(UsageError, match=f"-: the standard input goes on {says}"):
+        predicted("-")
+
+
+def test_a_message_that_is_read_without_end_is_named_and_the_others_are_read(tmp_path, monkeypatch):
+    def never_ends(raw, **places):
+        while b"hostile" in raw:
+            try:
+                pass
+            except Exception:
+                continue
+        return parse(raw, **places)
+
+    parse = reading.parse_message
+    monkeypatch.setattr(reading, "parse_message", never_ends)
+    monkeypatch.setattr(reading, "SECONDS", 0.03)
+    monkeypatch.setattr(time_limit, "_TICK", 0.01)
+    paths = [tmp_path / f"{name}.eml" for name in ("a", "hostile", "b")]
+    for path in paths:
+        path.write_bytes(raw_message(path.stem).as_bytes())
+    first, stuck, last = read_messages(map(str, paths))
+    assert (first.subject, last.subject) == ("a", "b")
+    assert stuck.path == str(paths[1])
+    assert stuck.error.startswith("took more than")
+
+
+def written_while_read(monkeypatch, change):
+    whole = batches.parse_batch
+
+    def parse(batch):
+        change()
+        return whole(batch)
+
+    monkeypatch.setattr(batches, "parse_batch", parse)
+
+
+def test_a_mailbox_that_is_written_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    box = stdlib_mailbox.mbox(tmp_path / "old.mbox")
+    box.add(raw_message())
+    box.close()
+    assert len(read_mailbox(tmp_path / "old.mbox", 1)) == 1
+    written_while_read(monkeypatch, lambda: (tmp_path / "old.mbox").write_bytes(b"From "))
+    with pytest.raises(TriageError, match=r"old\.mbox: changed while it was read; run the same command again"):
+        read_mailbox(tmp_path / "old.mbox", 1)
+
+
+def test_mail_that_comes_into_a_mailbox_while_it_is_read_is_said(tmp_path, monkeypatch, caplog):
+    maildir = stdlib_mailbox.Maildir(tmp_path / "Maildir")
+    maildir.add(raw_message("one"))
+    written_while_read(monkeypatch, lambda: maildir.add(raw_message("two")))
+    assert [email.subject for email in read_mailbox(tmp_path / "Maildir", 1)] == ["one"]
+    assert "mail came or went while it was read" in caplog.text
+
+
+def test_a_file_of_new_mail_that_is_written_while_it_is_read_is_named(tmp_path, monkeypatch):
+    box = stdlib_mailbox.mbox(tmp_path / "new.mbox")
+    for number in range(2):
+        box.add(raw_message(str(number)))
+    box.close()
+    messages = read_messages([str(tmp_path / "new.mbox")])
+    assert next(messages).subject == "0"
+    (tmp_path / "new.mbox").write_bytes(b"From ")
+    with pytest.raises(TriageError, match=r"new\.mbox: changed while it was read"):
+        list(messages)
 
 
 def test_the_command_and_the_library_predict_and_explain_without_torch(trained, tmp_path):

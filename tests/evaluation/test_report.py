@@ -1,11 +1,14 @@
 """The command: what it writes, and where."""
 
+import os
+
 import pytest
 
 from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import report
 from enron_triage.evaluation.training_log import BEGIN, LOG
+from enron_triage.runtime.together import finish_renames
 
 
 @pytest.fixture
@@ -28,6 +31,34 @@ def test_the_report_is_printed_and_written_as_markdown_as_a_page_and_into_the_lo
     assert result.data["policies"]["best_sft"]["test"]["alternative"]["beaten"] is True
     assert result.data["histories"] == ["synthetic/stage_4"]
     assert result.data["html"] == str(config.data / "eval" / "report.html")
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_the_text_and_the_page_are_of_one_run_wherever_the_process_is_killed(config, monkeypatch, renames):
+    monkeypatch.setattr(report, "html_page", lambda results, sets, histories: "<!-- first -->")
+    report.run(config, runs=["best_sft"])
+    text, page = config.data / "eval" / "report.md", config.data / "eval" / "report.html"
+    before = text.read_text()
+    left, replace = iter(range(renames)), os.replace
+
+    def until(*args, **options):
+        if next(left, None) is None:
+            patch.setattr(os, "unlink", lambda *args, **options: None)
+            raise KeyboardInterrupt
+        replace(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", until)
+        patch.setattr(report, "html_page", lambda results, sets, histories: "<!-- second -->")
+        if renames < 3:  # the journal, the text, the page
+            with pytest.raises(KeyboardInterrupt):
+                report.run(config)
+        else:
+            report.run(config)
+    finish_renames(page)
+    assert (text.read_text() != before) == ("second" in page.read_text()) == (renames > 0)
+    report.run(config)
+    assert not list(page.parent.glob(".report*"))
 
 
 def test_a_damaged_log_is_refused_before_anything_is_written(config):

@@ -11,7 +11,7 @@ from enron_triage.labels import label, split
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.schemes import SCHEMES, Scheme
 from enron_triage.records import Action, Evidence, LabeledEmail
-from enron_triage.runtime import artifacts
+from enron_triage.runtime import artifacts, time_limit
 
 HOUR, DAY = 3600, 86400
 NOON = 983793600  # 5 March 2001, 12:00 UTC
@@ -238,3 +238,42 @@ def test_a_scheme_added_to_the_table_alone_is_labelled_and_split(tmp_path, monke
 def test_an_unknown_scheme_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(UsageError, match=r"label\.scheme: unknown name 'toy'.*allowed: received, folder"):
         config_of(tmp_path, "label.scheme=toy")
+
+
+def test_a_mailbox_that_is_labelled_without_end_is_left_out_and_the_others_are_labelled(
+    tmp_path, caplog, monkeypatch, corpus
+):
+    whole = label.label_mailbox
+
+    def never_ends(emails, config):
+        while emails[0].user == "baker-b":
+            try:
+                pass
+            except Exception:
+                continue
+        return whole(emails, config)
+
+    write_emails(tmp_path / "emails.json", corpus)
+    monkeypatch.setattr(label, "label_mailbox", never_ends)
+    monkeypatch.setattr(label, "_SECONDS", 0.05)
+    monkeypatch.setattr(time_limit, "_TICK", 0.01)
+    result = label.run(config_of(tmp_path))
+    assert result.data["left_out"] == ["baker-b", "cole-c"]
+    assert result.data["dropped"]["took_too_long"] == sum(email.user == "baker-b" for email in corpus)
+    assert "mailbox baker-b is left out: its 9 messages took more than 0 s; please report it" in caplog.text
+    labeled = json.loads((tmp_path / "emails_labeled.json").read_bytes())
+    assert {record["user"] for record in labeled} == {"allen-a"}
+
+
+def test_a_mailbox_that_ends_its_process_is_left_out_and_named(tmp_path, caplog, monkeypatch, corpus):
+    def beside_one_that_dies(work, spans, workers, rescue):
+        for span in spans:
+            dies = span.user == "baker-b"
+            yield from map(rescue.died if dies else work, rescue.divide(span))
+
+    write_emails(tmp_path / "emails.json", corpus)
+    monkeypatch.setattr(label, "map_ordered", beside_one_that_dies)
+    result = label.run(config_of(tmp_path))
+    assert result.data["left_out"] == ["baker-b", "cole-c"]
+    assert "mailbox baker-b is left out: it ended the process that labelled it" in caplog.text
+    assert result.data["dropped"]["took_too_long"] == 9

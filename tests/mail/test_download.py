@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import hashlib
 import io
@@ -5,15 +6,17 @@ import json
 import os
 import tarfile
 import threading
+import time
 from errno import ECONNREFUSED
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from enron_triage.cli.app import main
 from enron_triage.config.load import load_config
 from enron_triage.errors import TriageError, UsageError
-from enron_triage.mail import download
+from enron_triage.mail import download, fetch, http_pool
 
 
 def make_archive(count=40):
@@ -36,6 +39,7 @@ class Server:
     def __init__(self):
         self.content = CONTENT
         self.etag = '"one"'
+        self.believed = None  # another one, for which the server sends the rest of what it has now
         self.encoding = ""
         self.behaviours = []
         self.requests = []
@@ -69,9 +73,16 @@ class Server:
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return
+        if isinstance(behaviour, bytes):  # a whole answer
+            handler.wfile.write(behaviour)
+            handler.close_connection = True
+            return
+        if behaviour in ("slow headers", "slow body"):
+            self.drip(handler, behaviour)
+            return
         start = 0
         wanted = handler.headers.get("Range", "")
-        if wanted and behaviour != "ignore range" and handler.headers.get("If-Range") == self.etag:
+        if wanted and behaviour != "ignore range" and handler.headers.get("If-Range") in (self.etag, self.believed):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if start and behaviour == "another range":
             start -= 1
@@ -88,6 +99,19 @@ class Server:
         handler.wfile.write(body[: len(body) // 2] if behaviour == "cut" else body)
         if behaviour in ("cut", "wrong length"):
             handler.close_connection = True
+
+    def drip(self, handler, behaviour):
+        with contextlib.suppress(OSError):  # the client has hung up
+            if behaviour == "slow body":
+                handler.send_response(200)
+                handler.send_header("Content-Length", "1000000")
+                handler.end_headers()
+            else:
+                handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(1000):
+                handler.wfile.write(b"x")
+                time.sleep(0.01)
+        handler.close_connection = True
 
 
 @pytest.fixture
@@ -173,6 +197,98 @@ def test_a_file_that_changed_meanwhile_is_not_spliced(server, tmp_path, waits):
     server.content, server.etag = make_archive(30), '"two"'
     download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
     assert (tmp_path / "mail.tar").read_bytes() == server.content
+
+
+@pytest.mark.parametrize("etag", ['"two"', '"one"', ""])
+def test_a_rest_of_another_file_is_not_joined_to_the_part(server, tmp_path, waits, etag):
+    server.behaviours = ["cut"]
+    target = tmp_path / "mail.tar"
+
+    def wait(seconds):  # the file changes; the server sends the rest of it, whatever If-Range says
+        waits.append(seconds)
+        server.content, server.etag, server.believed = make_archive(60), etag, '"one"'
+
+    download.fetch(server.url, target, wait=wait)
+    assert target.read_bytes() == server.content
+    assert waits == [1, 2]
+    assert "Range" in server.requests[1] and "Range" not in server.requests[2]  # noqa: PT018
+
+
+@pytest.mark.parametrize("name", ["mail.tar", "mail.tar.gz"])
+def test_compression_that_was_not_asked_for_is_undone(server, tmp_path, waits, name):
+    archive = CONTENT if name == "mail.tar" else gzip.compress(CONTENT)
+    server.content, server.encoding = gzip.compress(archive), "gzip"
+    server.behaviours = ["cut"]
+    target = tmp_path / name
+    download.fetch(server.url, target, wait=waits.append)
+    assert target.read_bytes() == archive
+    download.fetch(server.url, target, wait=waits.append)
+    assert "Range" not in server.requests[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.remote.json"]
+    server.content, server.etag = CONTENT, '"two"'  # which is not compressed at all
+    with pytest.raises(TriageError, match="not encoded as it says"):
+        download.fetch(server.url, tmp_path / name, wait=waits.append)
+    assert target.read_bytes() == archive
+
+
+def test_an_encoding_that_cannot_be_undone_is_refused(server, tmp_path, waits):
+    server.encoding = "br"
+    with pytest.raises(TriageError, match=r"an encoding that was not asked for \(br\); fetch the file in another way"):
+        download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
+    assert waits == []
+
+
+def answer(*headers, status="200 OK"):
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (answer("Content-Length: \xb2"), "a Content-Length that is no number"),
+        (answer(f"Content-Length: {'9' * 5000}"), "a Content-Length that is no number"),
+        (answer("Content-Length: -1"), "a Content-Length that is no number"),
+        (answer("Location: http://[bad", status="302 Found"), "the server sends what cannot be used"),
+        (answer("Location: ftp://x.example/a.tar", status="302 Found"), "the server sends what cannot be used"),
+        (answer("Location: http://x.example:99999999/", status="302 Found"), "the server sends what cannot be used"),
+        (answer(f"Location: http://{'a' * 300}.example/", status="302 Found"), "the server sends what cannot be used"),
+        (answer("Location: http://a..example/\x01", status="302 Found"), "the server sends what cannot be used"),
+        (answer(status="302 Found"), "the server answered 302 Found"),
+        (answer("Location: /mail.tar", "Content-Length: 0", status="302 Found"), "redirects more than 5 times"),
+        (b"what is not HTTP\r\n\r\n", "not fetched after 6 tries"),
+        (answer("X: " + "x" * 70_000), "not fetched after 6 tries"),
+    ],
+)
+def test_whatever_a_server_answers_is_one_short_line(server, tmp_path, waits, sent, says):
+    server.behaviours = [sent] * 36
+    with pytest.raises(TriageError, match=says) as raised:
+        download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
+    assert len(str(raised.value)) < 700
+    assert not (tmp_path / "mail.tar").exists()
+
+
+def test_what_a_server_says_reaches_the_terminal_without_control_characters(server, monkeypatch, capfd):
+    server.behaviours = [answer(status="404 \x1b]0;owned\x07\x9b31mNo" + "!" * 500)]
+    monkeypatch.setattr("sys.argv", ["triage", "download", "--set", f"download.source={server.url}"])
+    with pytest.raises(SystemExit):
+        main()
+    said = capfd.readouterr().err
+    assert r"the server answered 404 \x1b]0;owned\x07\x9b31mNo!!!" in said
+    assert len(said) < 500
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("behaviour", "says"), [("slow headers", "no whole answer"), ("slow body", "less than 1,000")])
+def test_a_server_that_sends_a_byte_at_a_time_is_not_waited_for(
+    server, tmp_path, waits, caplog, monkeypatch, behaviour, says
+):
+    monkeypatch.setattr(http_pool, "HEADERS_WITHIN", 0.1)
+    monkeypatch.setattr(fetch, "_RATE_WITHIN", 0.1)
+    server.behaviours = [behaviour, "good"]
+    download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
+    assert (tmp_path / "mail.tar").read_bytes() == CONTENT
+    assert waits == [1]
+    assert says in caplog.text
 
 
 def test_without_a_validator_a_part_is_not_gone_on_from(server, tmp_path, waits):

@@ -6,7 +6,8 @@ import os
 import pytest
 
 from enron_triage.errors import TriageError
-from enron_triage.runtime.workers import _PRELOADED, map_ordered
+from enron_triage.runtime import workers
+from enron_triage.runtime.workers import _PRELOADED, Rescue, map_ordered
 
 # The functions are from the standard library, because other processes must be able to import them.
 
@@ -47,3 +48,33 @@ def test_a_worker_that_dies_is_reported_in_one_line_with_a_remedy():
 def test_an_error_in_a_worker_is_raised_in_the_caller(workers):
     with pytest.raises(ValueError, match="invalid literal for int"):
         list(map_ordered(int, ["1", "one"], workers))
+
+
+DIES = "__import__('os')._exit(3)"
+
+
+def test_what_a_worker_died_on_is_found_and_everything_else_is_done():
+    items = [*map(str, range(20)), f"20, 21, {DIES}, 22, {DIES}", *map(str, range(23, 40))]
+    tried = []
+
+    def divide(item):
+        tried.append(item)
+        return item.split(", ")
+
+    found = list(map_ordered(eval, items, 2, Rescue(divide, lambda item: f"died on {item}")))
+    assert found == [*range(22), f"died on {DIES}", 22, f"died on {DIES}", *range(23, 40)]
+    assert len(tried) <= 6  # and what was at work beside it
+
+
+def test_processes_that_die_on_everything_are_an_error(monkeypatch):
+    monkeypatch.setattr(workers, "_MOST_DEATHS", 1)
+    rescue = Rescue(lambda item: [item], lambda item: None)
+    found = map_ordered(os._exit, range(20), 2, rescue)
+    with pytest.raises(TriageError, match="a worker process died"):
+        list(found)
+
+
+def test_an_error_beside_a_worker_that_dies_is_raised():
+    rescue = Rescue(lambda item: [item], lambda item: None)
+    with pytest.raises(ZeroDivisionError):
+        list(map_ordered(eval, ["1", DIES, "1 / 0"], 2, rescue))

@@ -62,7 +62,9 @@ def _epochs_of_finished(folder: Path) -> Iterator[Path]:
 
 
 def _is_at_work(folder: Path) -> bool:
-    """Whether another process writes in a folder."""
+    """Whether another process writes in a folder, or has left files there that the next one is to put in place."""
+    if any(folder.glob(".*.journal")):
+        return True
     for lock in folder.glob(".*lock"):
         try:
             with locked(lock, folder, ""):

@@ -24,6 +24,7 @@ from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
 from enron_triage.evaluation.bayes_baseline import compare_with_bayes_baseline
+from enron_triage.evaluation.other_split import other_split_notes
 from enron_triage.evaluation.plots import draw_confusion
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation, EvaluationSource
 from enron_triage.evaluation.score import LogitArray, decision_metrics, score
@@ -109,7 +110,11 @@ def evaluate(config: Config) -> Evaluation:
         bayes_baseline=compare_with_bayes_baseline(config, path, checkpoint, dataset, features, logits),
         baselines=_baselines(config, checkpoint, dataset, features, source),
         messages_per_second=round(len(dataset) / seconds),
-        notes=[*([note] if note else []), *_extended(checkpoint)],
+        notes=[
+            *([note] if note else []),
+            *_extended(checkpoint),
+            *other_split_notes(checkpoint.origin, source, provenance.input_states([source])[str(source)]),
+        ],
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from enron_triage.config.paths import lock_of
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import training_log
@@ -29,6 +30,8 @@ from enron_triage.evaluation.reading import EvaluatedCheckpoint, TrainingHistory
 from enron_triage.evaluation.record_sets import chosen_runs, record_sets
 from enron_triage.evaluation.result import Evaluation
 from enron_triage.runtime import artifacts
+from enron_triage.runtime.locks import locked
+from enron_triage.runtime.together import finish_renames_in, held_together
 from enron_triage.stage_run import Result
 
 _SUMMARY = ("accuracy", "macro_f1", "reply_auc", "ece_calibrated", "mean_reward", "collapsed", "alternative")
@@ -67,10 +70,7 @@ def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequ
     results = f"{results_markdown(rankings)}\n\n{training_markdown(histories)}".rstrip()
     if log:
         training_log.write_results(results)
-    with artifacts.atomic_open(folder / "report.md") as file:
-        file.write(f"# Report\n\n{results}\n".encode())
-    with artifacts.atomic_open(folder / "report.html") as file:
-        file.write(html_page(results, [ranking.records for ranking in rankings], histories).encode())
+    _write(folder, results, html_page(results, [ranking.records for ranking in rankings], histories))
     data = {
         "policies": {
             checkpoint.name: {split: _summary(evaluation) for split, evaluation in checkpoint.evaluations.items()}
@@ -83,6 +83,19 @@ def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequ
     }
     written = f"In full: {data['markdown']}, {data['html']}" + (f", {training_log.LOG}" if log else "")
     return Result(stage="report", table=f"{ranking_text(rankings)}\n\n{written}", data=data)
+
+
+def _write(folder: Path, results: str, page: str) -> None:
+    """Put the text and the page in place together."""
+    text, html = folder / "report.md", folder / "report.html"
+    lock = lock_of(text)
+    with locked(lock, text, "work in another folder (--data-dir DIR)"):
+        finish_renames_in(lock)
+        with held_together([text, html], lock):
+            with artifacts.atomic_open(text) as file:
+                file.write(f"# Report\n\n{results}\n".encode())
+            with artifacts.atomic_open(html) as file:
+                file.write(page.encode())
 
 
 def _histories(config: Config, checkpoints: Sequence[EvaluatedCheckpoint] | None) -> dict[str, TrainingHistory]:

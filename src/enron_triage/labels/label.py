@@ -26,12 +26,15 @@ from enron_triage.records import ACTIONS, Email
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.artifacts import Span
 from enron_triage.runtime.progress import progress_bar
-from enron_triage.runtime.workers import map_ordered
+from enron_triage.runtime.time_limit import TookTooLongError, time_limit
+from enron_triage.runtime.workers import Rescue, map_ordered
 from enron_triage.stage_run import Result, StageRun
 
 logger = logging.getLogger(__name__)
 
 _MAX_SHOWN = 3  # mailboxes with their problem in the log
+# Of processor time for a mailbox: some hundred times what any has taken. Without its links its labels would be wrong.
+_SECONDS, _SECONDS_PER_MESSAGE = 60, 0.02
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -171,10 +174,19 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
     emails = list(artifacts.read_span(source, span, Email))
     folders = MailboxFolders.of(emails, config.folders)
     problem = folders.why_not_labeled(config.folders) if SCHEMES[config.scheme].uses_roles else None
-    if problem is None:
-        labeled = label_mailbox(emails, config)
-    else:
+    if problem is not None:
         labeled = Labeled(records=[], dropped=Counter(unknown_folders=len(emails)))
+    else:
+        limit = _SECONDS + _SECONDS_PER_MESSAGE * len(emails)
+        with time_limit(limit) as watch:
+            try:
+                watch.begin()
+                labeled = label_mailbox(emails, config)
+                watch.end()
+            except TookTooLongError:
+                watch.end()
+                labeled = Labeled(records=[], dropped=Counter(took_too_long=len(emails)))
+                problem = f"its {len(emails):,} messages took more than {limit:.0f} s; please report it"
     return EncodedMailbox(
         user=span.user,
         labeled=[_ENCODER.encode(record) for record in labeled.records if record.action],
@@ -185,6 +197,21 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
         owner_known=labeled.owner_known,
         folders=folders,
         problem=problem,
+    )
+
+
+def _left_out(config: LabelConfig, span: Span) -> EncodedMailbox:
+    """What stands for a mailbox on which a worker process died."""
+    return EncodedMailbox(
+        user=span.user,
+        labeled=[],
+        unacted=[],
+        actions=Counter(),
+        dropped=Counter(took_too_long=span.count),
+        links=Counter(),
+        owner_known=False,
+        folders=MailboxFolders.of([], config.folders),
+        problem="it ended the process that labelled it (too much time or memory); please report it",
     )
 
 
@@ -205,12 +232,13 @@ def _write_labels(stage: StageRun, spans: Sequence[Span]) -> Totals:
     source, config = stage.inputs["emails"], stage.config
     totals = Totals()
     work = functools.partial(label_span, source, config.label)
+    rescue = Rescue[Span, EncodedMailbox](lambda span: [span], functools.partial(_left_out, config.label))
     with (
         artifacts.record_writer(stage.outputs["labeled"]) as labeled,
         artifacts.record_writer(stage.outputs["unacted"]) as unacted,
         progress_bar(description="label", total=sum(span.count for span in spans), unit=" messages") as bar,
     ):
-        for span, mailbox in zip(spans, map_ordered(work, spans, config.pool), strict=True):
+        for span, mailbox in zip(spans, map_ordered(work, spans, config.pool, rescue), strict=True):
             labeled.write_many(b",\n".join(mailbox.labeled), len(mailbox.labeled))
             unacted.write_many(b",\n".join(mailbox.unacted), len(mailbox.unacted))
             totals.add(mailbox)

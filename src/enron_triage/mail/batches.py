@@ -16,9 +16,13 @@ import msgspec
 from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MessageRef, json_safe, read_bytes
 from enron_triage.records import ParseError
+from enron_triage.runtime.time_limit import TookTooLongError, time_limit
+from enron_triage.runtime.workers import Rescue, map_ordered
 
 _BATCH = 500  # messages: some 30 ms of work, and a few MB of results
-_BATCH_BYTES = 4 * 2**20  # of messages that are held in memory
+_BATCH_BYTES = 4 * 2**20
+_MOST_RECORDS = 64 * 2**20  # bytes of a batch's records: compressed messages, and control characters, become more
+SECONDS = 20  # of processor time for a message: a thousand times that of any that has been seen
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -62,6 +66,8 @@ class ParsedBatch(msgspec.Struct):
         not, or if the source needs no grouping.
     with_labels : int
         The number of records that have Gmail labels.
+    left : list of MessageRef
+        The messages that have not been read, because those before them became too much.
     """
 
     user: str
@@ -70,6 +76,7 @@ class ParsedBatch(msgspec.Struct):
     errors: list[ParseError]
     span: tuple[str, str] | None = None
     with_labels: int = 0
+    left: list[MessageRef] = []
 
 
 def make_batches(mailboxes: Iterable[tuple[str, Iterator[MessageRef]]], limit: int | None = None) -> Iterator[Batch]:
@@ -85,7 +92,8 @@ def make_batches(mailboxes: Iterable[tuple[str, Iterator[MessageRef]]], limit: i
     Yields
     ------
     Batch
-        At most 500 messages, or some 4 MiB of messages that are held in memory.
+        At most 500 messages, and no more once they have 4 MiB. Files of a message each are not looked at: a worker
+        reads one at a time, and stops where their records become too much.
     """
     left = limit
     for user, refs in mailboxes:
@@ -103,10 +111,15 @@ def _next_chunk(refs: Iterator[MessageRef]) -> list[MessageRef]:
     size = 0
     for ref in islice(refs, _BATCH):
         chunk.append(ref)
-        size += len(ref.content or b"")
+        size += _size(ref)
         if size >= _BATCH_BYTES:
             break
     return chunk
+
+
+def _size(ref: MessageRef) -> int:
+    """The bytes of a message, but for those of a file of its own: it would have to be asked for each."""
+    return len(ref.content) if ref.content is not None else max(ref.stop - ref.start, 0)
 
 
 def parse_batch(batch: Batch) -> ParsedBatch:
@@ -120,17 +133,31 @@ def parse_batch(batch: Batch) -> ParsedBatch:
     Returns
     -------
     ParsedBatch
-        A record or an error for each message.
+        A record or an error for each message, but for those that are left: see `parse_batches`.
     """
     records, errors, with_labels = [], [], 0
-    for ref in batch.refs:
-        try:
-            email = parse_message(read_bytes(ref), path=ref.path, user=batch.user, folder=ref.folder)
-            records.append(_ENCODER.encode(email))
-            with_labels += bool(email.labels)
-        except Exception as error:  # a hostile message must cost an entry, never the stage
-            errors.append(parse_error(ref, error))
-    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(batch.refs), with_labels)
+    size = 0
+    left: list[MessageRef] = []
+    with time_limit(SECONDS) as watch:
+        for number, ref in enumerate(batch.refs):
+            if size > _MOST_RECORDS:
+                left = batch.refs[number:]
+                break
+            try:
+                watch.begin()
+                email = parse_message(read_bytes(ref), path=ref.path, user=batch.user, folder=ref.folder)
+                records.append(_ENCODER.encode(email))
+                watch.end()
+                size += len(records[-1])
+                with_labels += bool(email.labels)
+            except Exception as error:  # a hostile message must cost an entry, never the stage
+                watch.end()
+                errors.append(parse_error(ref, error))
+            except TookTooLongError:
+                watch.end()
+                errors.append(took_too_long(ref))
+    refs = batch.refs[: len(batch.refs) - len(left)]
+    return ParsedBatch(batch.user, b",\n".join(records), len(records), errors, _span(refs), with_labels, left)
 
 
 def _span(refs: list[MessageRef]) -> tuple[str, str] | None:
@@ -159,6 +186,64 @@ def parse_error(ref: MessageRef, error: Exception) -> ParseError:
     if isinstance(error, OSError):
         return ParseError(path=ref.path, error=error.strerror or str(error))
     return ParseError(path=ref.path, error=f"{type(error).__name__}: {error}")
+
+
+def single_messages(batch: Batch) -> list[Batch]:
+    """A batch for each message, to find the one on which a worker process dies.
+
+    Parameters
+    ----------
+    batch : Batch
+        Any batch.
+    """
+    return [Batch(batch.user, [ref]) for ref in batch.refs]
+
+
+def killed_batch(batch: Batch) -> ParsedBatch:
+    """What stands for a batch on which a worker process died: an error for each message.
+
+    Parameters
+    ----------
+    batch : Batch
+        The messages, usually one.
+    """
+    errors = [
+        ParseError(path=ref.path, error="ended the process that read it (too much time or memory)")
+        for ref in batch.refs
+    ]
+    return ParsedBatch(batch.user, b"", 0, errors, _span(batch.refs))
+
+
+def parse_batches(batches: Iterable[Batch], workers: int | str) -> Iterator[ParsedBatch]:
+    """Parse batches in several processes; a message that ends one of these is an error.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+        The messages.
+    workers : int or str
+        As for `workers.map_ordered`.
+
+    Yields
+    ------
+    ParsedBatch
+        In the order of the messages; several for a batch that becomes too much.
+    """
+    for parsed in map_ordered(parse_batch, batches, workers, Rescue(single_messages, killed_batch)):
+        yield parsed
+        if parsed.left:
+            yield from parse_batches([Batch(parsed.user, parsed.left)], workers)
+
+
+def took_too_long(ref: MessageRef) -> ParseError:
+    """The entry of ``parse_errors.json`` for a message that was read for longer than `SECONDS`.
+
+    Parameters
+    ----------
+    ref : MessageRef
+        The message.
+    """
+    return ParseError(path=ref.path, error=f"took more than {SECONDS} s to read")
 
 
 def group_by_mailbox(parsed: Iterable[ParsedBatch], folder: Path) -> Iterator[ParsedBatch]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import http.client
 import logging
 import re
+import shutil
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urljoin
 
 import msgspec
 import urllib3
 
 from enron_triage.errors import TriageError, UsageError
+from enron_triage.mail.http_pool import SlowHeadersError, pool_manager
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.progress import progress_bar
 
@@ -20,11 +26,16 @@ logger = logging.getLogger(__name__)
 _TRIES = 6
 _BLOCK = 1 << 14  # bytes: at most this much is lost when a transfer breaks off
 _TIMEOUT = urllib3.Timeout(connect=20, read=60)  # seconds
-# `fetch` itself tries again, so that it can resume from the part; total would count a redirect as a failure.
-_REDIRECTS_ONLY = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5)
+_ONCE = urllib3.Retry(0)  # `fetch` itself tries again, so that it can resume from the part
+_REDIRECTIONS = 5
 # What urllib3 puts before the cause: <...HTTPSConnection object at ...>:, HTTPSConnectionPool(host=..., port=443):
 _CONNECTION = re.compile(r"^\S*HTTPS?Connection.*?[)>]: ")
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LEAST_RATE, _RATE_WITHIN = 1000, 60.0  # bytes a second, over so many seconds; less would take weeks
+_MAX_SHOWN = 100  # characters of what a server says
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.ASCII)
+_GZIP, _GZIP_NAMES, _GZIP_SUFFIXES = b"\x1f\x8b", ("gzip", "x-gzip"), (".gz", ".tgz")
 
 
 class Remote(msgspec.Struct, frozen=True):
@@ -38,11 +49,14 @@ class Remote(msgspec.Struct, frozen=True):
         The bytes of the whole file; None if the server does not say.
     validator : str
         The file's strong ETag, else its Last-Modified date, else empty (RFC 9110, section 8.8).
+    decoded : bool
+        Whether the server had compressed the file, which is not compressed here any more.
     """
 
     url: str
     size: int | None
     validator: str
+    decoded: bool = False
 
 
 def fetch(url: str, target: Path, *, wait: Callable[[float], None] = time.sleep) -> None:
@@ -63,23 +77,43 @@ def fetch(url: str, target: Path, *, wait: Callable[[float], None] = time.sleep)
     UsageError
         If this is not a URL, or the server says that there is no such file.
     TriageError
-        If the server cannot be reached or breaks off every time.
+        If the server cannot be reached, breaks off or is too slow every time, or sends what cannot be used.
     """
+    _check_url(url)
     cause = ""
-    with urllib3.PoolManager(timeout=_TIMEOUT, retries=_REDIRECTS_ONLY) as pool:
+    with pool_manager(_TIMEOUT, _ONCE) as pool:
         for attempt in range(_TRIES):
             if attempt:
                 logger.warning("%s: %s; trying again", url, cause)
                 wait(2 ** (attempt - 1))
             try:
                 return _fetch_once(pool, url, target)
-            except urllib3.exceptions.LocationValueError as invalid:
-                raise UsageError(f"{url}: not a URL ({invalid}); check download.source") from None
-            except (urllib3.exceptions.HTTPError, _BrokenOffError) as failed:
-                cause = _cause(failed)
+            except (http.client.HTTPException, ValueError) as failed:  # as for redirections to what is not a URL
+                raise _unusable(url, f"what cannot be used ({failed})") from None
+            except (urllib3.exceptions.HTTPError, _BrokenOffError, SlowHeadersError) as failed:
+                cause = _shown(_cause(failed))
     raise TriageError(
         f"{url}: not fetched after {_TRIES} tries ({cause}); run the same command to resume from {_part(target)}"
     )
+
+
+def _check_url(url: str) -> None:
+    try:
+        if not urllib3.util.parse_url(url).host:
+            raise UsageError(f"{url}: not a URL (it names no host); check download.source")
+    except (urllib3.exceptions.LocationValueError, ValueError) as invalid:
+        raise UsageError(f"{url}: not a URL ({invalid}); check download.source") from None
+
+
+def _unusable(url: str, sent: str) -> TriageError:
+    return TriageError(
+        f"{url}: the server sends {_shown(sent)}; fetch the file in another way, and name it by its path"
+    )
+
+
+def _shown(text: str) -> str:
+    """The beginning of a text that a server may have chosen."""
+    return text if len(text) <= 2 * _MAX_SHOWN else f"{text[: 2 * _MAX_SHOWN]}..."
 
 
 class _BrokenOffError(Exception):
@@ -103,7 +137,7 @@ def _fetch_once(pool: urllib3.PoolManager, url: str, target: Path) -> None:
     if have and known is not None and known.validator:
         # If-Range: a file that has changed meanwhile comes whole instead of spliced (RFC 9110, 13.1.5).
         headers |= {"Range": f"bytes={have}-", "If-Range": known.validator}
-    response = pool.request("GET", url, headers=headers, preload_content=False, enforce_content_length=True)
+    response = _ask(pool, url, headers)
     try:
         if response.status in _TEMPORARY:
             raise _BrokenOffError(f"the server answered {response.status}")
@@ -111,23 +145,47 @@ def _fetch_once(pool: urllib3.PoolManager, url: str, target: Path) -> None:
             artifacts.remove(part)
             raise _BrokenOffError("the server has less than was fetched before")
         if response.status not in (200, 206):
-            raise UsageError(
-                f"{url}: the server answered {response.status} {response.reason or ''}; check download.source"
-            )
+            reason = (response.reason or "")[:_MAX_SHOWN]
+            raise UsageError(f"{url}: the server answered {response.status} {reason}; check download.source")
+        encoding = _encoding(url, response)
         if response.status == 200:
             have = 0
-        elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        elif known is None or not _goes_on(response, known, have):
             artifacts.remove(part)
-            raise _BrokenOffError("the server sent another range than was asked for")
-        remote = _describe(url, response, have)
+            raise _BrokenOffError("the server sent another range, or of another file, than was asked for")
+        remote = known if have and known is not None else _describe(url, response)
         if _is_fetched(target, remote):
             logger.info("%s: already here", target)
             return
         _receive(response, remote, part, have)
     finally:
         response.close()
+    if encoding and _undo_gzip(url, part, target):
+        artifacts.write_json(description_path(part), msgspec.structs.replace(remote, decoded=True))
     part.replace(target)
     description_path(part).replace(description_path(target))
+
+
+def _ask(pool: urllib3.PoolManager, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    """Ask for a file, wherever the server says that it is; the caller closes the response."""
+    for _ in range(_REDIRECTIONS + 1):
+        response = pool.request(
+            "GET", url, headers=headers, preload_content=False, enforce_content_length=True, redirect=False
+        )
+        location = response.get_redirect_location()
+        if not location:
+            return response
+        response.close()
+        url = urljoin(url, location)
+    raise _BrokenOffError(f"the server redirects more than {_REDIRECTIONS} times")
+
+
+def _goes_on(response: urllib3.BaseHTTPResponse, known: Remote, have: int) -> bool:
+    """Whether a partial answer is the rest of the file that a part is of (RFC 9110, 15.3.7)."""
+    found = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if found is None or int(found[1]) != have or _validator(response) != known.validator:
+        return False
+    return found[2] == "*" or known.size is None or int(found[2]) == known.size
 
 
 def _receive(response: urllib3.BaseHTTPResponse, remote: Remote, part: Path, have: int) -> None:
@@ -138,33 +196,69 @@ def _receive(response: urllib3.BaseHTTPResponse, remote: Remote, part: Path, hav
         progress_bar(description=part.name, total=remote.size, unit="B") as bar,
     ):
         bar.update(have)
+        since, came = time.monotonic(), 0
         # Many servers declare a .tar.gz as "Content-Encoding: x-gzip"; decoded, it fits neither its size nor its hash.
-        for block in response.stream(_BLOCK, decode_content=False):
+        while block := response.read1(_BLOCK, decode_content=False):
             file.write(block)
             bar.update(len(block))
+            came += len(block)
+            passed = time.monotonic() - since
+            if passed > _RATE_WITHIN:
+                if came < _LEAST_RATE * passed:
+                    raise _BrokenOffError(f"the server sends less than {_LEAST_RATE:,} bytes a second")
+                since, came = time.monotonic(), 0
     size = part.stat().st_size
     if remote.size is not None and size != remote.size:
         raise _BrokenOffError(f"{size:,} of {remote.size:,} bytes came")
 
 
-def _describe(url: str, response: urllib3.BaseHTTPResponse, have: int) -> Remote:
-    length = response.headers.get("Content-Length", "")
-    size = int(length) + have if length.isdigit() else None
-    strong_tag = response.headers.get("ETag", "")
-    validator = (
-        strong_tag if strong_tag and not strong_tag.startswith("W/") else response.headers.get("Last-Modified", "")
-    )
-    return Remote(url, size, validator)
+def _encoding(url: str, response: urllib3.BaseHTTPResponse) -> str:
+    """The encoding that a server has applied although none was asked for; empty if it is that of the archive itself."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in ("", "identity", *_GZIP_NAMES):
+        return encoding if encoding in _GZIP_NAMES else ""
+    raise _unusable(url, f"the file in an encoding that was not asked for ({encoding[:_MAX_SHOWN]})")
+
+
+def _undo_gzip(url: str, part: Path, target: Path) -> bool:
+    """Undo gzip that is the server's: where the name of the file does not tell of it, or the file has it twice."""
+    plain = part.with_name(f"{part.name}.plain")
+    try:
+        with gzip.open(part) as packed:
+            if target.name.lower().endswith(_GZIP_SUFFIXES) and packed.read(len(_GZIP)) != _GZIP:
+                return False
+            packed.seek(0)
+            with plain.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+        plain.replace(part)
+        return True
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        artifacts.remove(part)
+        raise _unusable(url, "a file that is not encoded as it says (gzip)") from None
+    finally:
+        artifacts.remove(plain)
+
+
+def _describe(url: str, response: urllib3.BaseHTTPResponse) -> Remote:
+    length = response.headers.get("Content-Length", "").strip()
+    if length and not _LENGTH.fullmatch(length):
+        raise _unusable(url, f"a Content-Length that is no number ({length[:_MAX_SHOWN]})")
+    return Remote(url, int(length) if length else None, _validator(response))
+
+
+def _validator(response: urllib3.BaseHTTPResponse) -> str:
+    tag = response.headers.get("ETag", "")
+    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
 def _is_fetched(target: Path, remote: Remote) -> bool:
     """Whether the finished file is the one that the server describes now."""
-    return (
-        bool(remote.validator)
-        and target.is_file()
-        and _read_description(target) == remote
-        and (remote.size is None or target.stat().st_size == remote.size)
-    )
+    known = _read_description(target)
+    if known is None or not remote.validator or not target.is_file():
+        return False
+    if msgspec.structs.replace(known, decoded=False) != remote:
+        return False
+    return known.decoded or remote.size is None or target.stat().st_size == remote.size
 
 
 def _part(target: Path) -> Path:

@@ -65,7 +65,7 @@ def html_to_text(markup: str) -> str:
     >>> html_to_text("<style>p {}</style><p>Hello <b>you</b></p><p>Bye</p>")
     'Hello you\nBye'
     """
-    pieces = [piece for chunk in _chunks(markup.replace("\0", "")) for piece in (*_pieces(chunk), "\n")]
+    pieces = ["".join((*_pieces(chunk), "\n")) for chunk in _chunks(markup.replace("\0", ""))]
     lines = (" ".join(line.split()) for line in "".join(pieces).split("\n"))
     return "\n".join(line for line in lines if line)
 

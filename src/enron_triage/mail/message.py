@@ -14,6 +14,7 @@ from enron_triage.mail.flags import status_flags
 from enron_triage.mail.gmail_labels import gmail_labels
 from enron_triage.mail.headers import Headers
 from enron_triage.mail.message_ids import message_ids
+from enron_triage.mail.parts import check_text
 from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
@@ -43,12 +44,13 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     Raises
     ------
     ValueError
-        If it is not mail: it has none of the headers that identify a message. If its headers, or the number or depth
-        of its parts, are beyond those of any mail.
+        If it is not mail: it has none of the headers that identify a message. If its headers, its text, or the number
+        or depth of its parts, are beyond those of any mail.
     """
     headers, body = mime.read(raw)
     if not any(name in headers for name in _IDENTIFYING):
         raise ValueError("no mail headers")
+    check_text(len(body))
     date = date_of_message(headers.get("date", ""), headers.get("received", ""))
     timestamp = None if date is None else (date - _EPOCH) // datetime.timedelta(seconds=1)
     sender, sender_name = _sender(headers)

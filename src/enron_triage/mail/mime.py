@@ -14,7 +14,7 @@ from enron_triage.mail.ascii_mail import read_ascii
 from enron_triage.mail.charsets import decode
 from enron_triage.mail.framing import unframe, unix_lines
 from enron_triage.mail.headers import MAX_HEADERS, Headers, combine, read_headers
-from enron_triage.mail.parts import read_text, unix_text
+from enron_triage.mail.parts import MAX_TEXT, read_text, unix_text
 
 _PLAIN_TYPE = re.compile(r'text/plain(?:;\s*charset=(?:"([\w.-]+)"|([\w.-]+)))?', re.IGNORECASE)
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable"})
@@ -39,9 +39,10 @@ def read(raw: bytes) -> tuple[Headers, str]:
     Raises
     ------
     ValueError
-        If its headers, or the number or depth of its parts, are beyond those of any mail.
+        If its headers, its texts, or the number or depth of its parts, are beyond those of any mail.
     """
-    return read_plain(raw) or read_mime(raw)
+    is_usual = len(raw) <= MAX_TEXT + MAX_HEADERS
+    return (read_plain(raw) if is_usual else None) or read_mime(raw)
 
 
 def read_plain(raw: bytes) -> tuple[Headers, str] | None:
@@ -89,7 +90,7 @@ def read_mime(raw: bytes) -> tuple[Headers, str]:
     Raises
     ------
     ValueError
-        If its headers, or the number or depth of its parts, are beyond those of any mail.
+        If its headers, its texts, or the number or depth of its parts, are beyond those of any mail.
     """
     content = unframe(raw)
     headers, start = read_headers(content, 0, len(content))

@@ -17,14 +17,14 @@ from tqdm import tqdm
 
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
-from enron_triage.mail.batches import ParsedBatch, group_by_mailbox, make_batches, parse_batch
+from enron_triage.mail.batches import ParsedBatch, group_by_mailbox, make_batches, parse_batches
 from enron_triage.mail.sources import Source, Tree, find_source, open_tree
 from enron_triage.mail.sources.report import describe, unread_files, why_nothing_found
 from enron_triage.pipeline import stage_run
 from enron_triage.records import ParseError
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.progress import progress_bar
-from enron_triage.runtime.workers import map_ordered, start_early
+from enron_triage.runtime.workers import start_early
 from enron_triage.stage_run import Result
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def _advice_where_nothing_is(config: Config) -> str:
 def _parsed_batches(source: Source, tree: Tree, config: Config, bar: tqdm[None]) -> Iterator[ParsedBatch]:
     """What the workers make of a corpus, by mailbox and then by path."""
     batches = make_batches(source.mailboxes(tree), config.parse.limit)
-    parsed = _with_progress(map_ordered(parse_batch, batches, config.pool), bar)
+    parsed = _with_progress(parse_batches(batches, config.pool), bar)
     return group_by_mailbox(parsed, config.data) if source.needs_grouping(tree) else parsed
 
 

@@ -19,6 +19,7 @@ from enron_triage.mail.headers import Headers, read_headers
 from enron_triage.mail.html_text import declared_charset, html_to_text
 from enron_triage.mail.transfer import decode_transfer, transfer_encoding
 
+MAX_TEXT = 16 * 2**20  # bytes of a text, and characters of all: a book has one million; as JSON each may take six bytes
 _MAX_PARTS = 5_000  # of a message, at any depth
 _MAX_DEPTH = 100
 _MAX_PARAMETERS = 4_000  # characters; `email.message` takes time in the square of a header's length
@@ -72,7 +73,7 @@ def read_text(headers: Headers, content: bytes, start: int) -> str:
     Raises
     ------
     ValueError
-        If there are more parts, or they are nested deeper, than in any mail.
+        If there are more parts, they are nested deeper, or a text is longer, than in any mail.
     """
     texts = list(_Reader(content).texts(_part(headers, start, len(content), "text/plain"), 0))
     written = [text for text in texts if text.kind != "other"]
@@ -108,6 +109,23 @@ def unix_text(text: str) -> str:
     return text if "\n" in text else text.replace("\r", "\n")
 
 
+def check_text(size: int) -> None:
+    """Refuse a text that is longer than any in mail.
+
+    Parameters
+    ----------
+    size : int
+        Its bytes, or its characters.
+
+    Raises
+    ------
+    ValueError
+        If it is longer.
+    """
+    if size > MAX_TEXT:
+        raise ValueError(f"a text of more than {MAX_TEXT >> 20} MiB")
+
+
 class _Reader:
     """Reads the parts of one message, and counts them."""
 
@@ -139,6 +157,7 @@ class _Reader:
             return
         encoding = transfer_encoding(part.headers.get("content-transfer-encoding", ""))
         content = decode_transfer(self._content[part.start : part.stop], encoding)
+        check_text(len(content))
         charset = part.parameters.get("charset", "us-ascii")
         if part.type == "text/html":
             if charset.lower() == "us-ascii" or not is_known(charset):

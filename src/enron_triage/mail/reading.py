@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from enron_triage.errors import UsageError
-from enron_triage.mail.batches import make_batches, parse_batch, parse_error
+from enron_triage.mail.batches import SECONDS, make_batches, parse_batches, parse_error, took_too_long
 from enron_triage.mail.message import parse_message
-from enron_triage.mail.message_ref import MessageRef, json_safe, read_bytes
+from enron_triage.mail.message_ref import MAX_BYTES, MessageRef, json_safe, read_bytes
 from enron_triage.mail.sources import find_source, open_tree
+from enron_triage.mail.sources.content import HEAD, kind_of
 from enron_triage.records import Email, ParseError
+from enron_triage.runtime.input_changes import read_unchanged
 from enron_triage.runtime.progress import progress
-from enron_triage.runtime.workers import map_ordered
+from enron_triage.runtime.time_limit import TookTooLongError, time_limit
 
 STANDARD_INPUT = "-"
+_BLOCK = 2**20
+_MAX_INPUT = 4 * 2**30  # bytes of the standard input, which are kept on disk
 _PARALLEL_FROM = 8  # batches of a mailbox; fewer are read before worker processes have started
 
 logger = logging.getLogger(__name__)
@@ -43,13 +47,16 @@ def read_messages(paths: Iterable[str]) -> Iterator[Email | ParseError]:
     Raises
     ------
     UsageError
-        If a path is missing or cannot be read.
+        If a path is missing or cannot be read; if the standard input goes on for longer than any mail.
+    TriageError
+        If a file changed while it was read.
     """
     for path in paths:
         if path == STANDARD_INPUT:
             yield from _read_standard_input()
         else:
-            yield from map(_read, list_messages(Path(path)))
+            with read_unchanged(Path(path)):
+                yield from map(_read, list_messages(Path(path)))
 
 
 def read_mailbox(path: Path, workers: int | str) -> list[Email]:
@@ -71,15 +78,11 @@ def read_mailbox(path: Path, workers: int | str) -> list[Email]:
     ------
     UsageError
         If there is none.
+    TriageError
+        If a file changed while it was read.
     """
-    batches = make_batches([("", list_messages(path))])
-    first = list(islice(batches, _PARALLEL_FROM))
-    decode = msgspec.json.Decoder(list[Email]).decode
-    emails, errors = [], []
-    parsed = map_ordered(parse_batch, chain(first, batches), workers if len(first) == _PARALLEL_FROM else 1)
-    for batch in progress(parsed, description="mailbox", unit=" batches"):
-        emails += decode(b"[" + batch.records + b"]")
-        errors += batch.errors
+    with read_unchanged(path):
+        emails, errors = _read_batches(path, workers)
     if not emails:
         raise UsageError(f"{path}: holds no mail that can be read; give a Maildir, an mbox or a folder of messages")
     if errors:
@@ -87,6 +90,19 @@ def read_mailbox(path: Path, workers: int | str) -> list[Email]:
             "%s: %d messages cannot be read (the first: %s: %s)", path, len(errors), errors[0].path, errors[0].error
         )
     return emails
+
+
+def _read_batches(path: Path, workers: int | str) -> tuple[list[Email], list[ParseError]]:
+    batches = make_batches([("", list_messages(path))])
+    first = list(islice(batches, _PARALLEL_FROM))
+    decode = msgspec.json.Decoder(list[Email]).decode
+    emails: list[Email] = []
+    errors: list[ParseError] = []
+    parsed = parse_batches(chain(first, batches), workers if len(first) == _PARALLEL_FROM else 1)
+    for batch in progress(parsed, description="mailbox", unit=" batches"):
+        emails += decode(b"[" + batch.records + b"]")
+        errors += batch.errors
+    return emails, errors
 
 
 def list_messages(path: Path) -> Iterator[MessageRef]:
@@ -122,15 +138,38 @@ def _read_standard_input() -> Iterator[Email | ParseError]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, STANDARD_INPUT)
         with copy.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            _copy_standard_input(file)
         if not copy.stat().st_size:
             raise UsageError("-: the standard input is empty; pipe a message or an mbox into it")
         for ref in list_messages(copy):
             yield _read(msgspec.structs.replace(ref, path=ref.path.replace(str(copy), STANDARD_INPUT)))
 
 
+def _copy_standard_input(file: BinaryIO) -> None:
+    """Copy the standard input, which may be endless; one that does not begin as an mbox is a single message."""
+    size, limit = 0, MAX_BYTES
+    while block := sys.stdin.buffer.read(_BLOCK):
+        if not size and kind_of(block[:HEAD]) not in ("message", "other", "empty"):
+            limit = _MAX_INPUT
+        size += len(block)
+        if size > limit:
+            raise UsageError(
+                f"-: the standard input goes on after {limit >> 20:,} MiB, more than "
+                f"{'one message' if limit == MAX_BYTES else 'is read from there'}; name a file"
+            )
+        file.write(block)
+
+
 def _read(ref: MessageRef) -> Email | ParseError:
-    try:
-        return parse_message(read_bytes(ref), path=ref.path, user="", folder=ref.folder)
-    except Exception as error:  # a hostile message must cost a line, never the rest
-        return parse_error(ref, error)
+    with time_limit(SECONDS) as watch:
+        try:
+            watch.begin()
+            email = parse_message(read_bytes(ref), path=ref.path, user="", folder=ref.folder)
+            watch.end()
+        except Exception as error:  # a hostile message must cost a line, never the rest
+            watch.end()
+            return parse_error(ref, error)
+        except TookTooLongError:
+            watch.end()
+            return took_too_long(ref)
+    return email

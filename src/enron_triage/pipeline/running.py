@@ -53,6 +53,8 @@ def run(config: Config, *, start: str | None = None, force: bool = False, may_fe
         anything runs.
     """
     steps = _steps(config, start)
+    for step in steps:
+        step.finish_interrupted()
     with listed_once():
         up_to_date = [not force and step.is_up_to_date() for step in steps]
     for step, is_done in zip(steps, up_to_date, strict=True):

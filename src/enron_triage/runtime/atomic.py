@@ -9,10 +9,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
 from enron_triage.errors import TriageError
+
+# Files that appear later, together with others, and whether each has been written: see `together.held_together`.
+held: ContextVar[dict[Path, bool] | None] = ContextVar("held", default=None)  # of a thread
 
 
 @contextlib.contextmanager
@@ -28,23 +32,42 @@ def atomic_path(path: Path) -> Iterator[Path]:
     ------
     Path
         ``.<name>.partial`` in the same folder. A killed process may have left a file there, which the block overwrites.
-        If the block raises, the temporary file is deleted.
+        If the block raises, the temporary file is deleted. One of the files that a stage puts in place together
+        (`together`) stays there until all are whole.
 
     Raises
     ------
     TriageError
         If the file cannot be written, e.g. because the disk is full, the folder is read-only, or `path` is a folder.
     """
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = temporary_path(path)
+    is_held = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        together = held.get()
+        is_held = together is not None and path in together and not path.is_dir()
+        if together is not None and is_held:
+            together[path] = True
+        else:
+            temporary.replace(path)
     except OSError as error:
         raise not_written(path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            remove(temporary)
+        if not is_held:
+            with contextlib.suppress(OSError):
+                remove(temporary)
+
+
+def temporary_path(path: Path) -> Path:
+    """Where a file is written before it appears.
+
+    Parameters
+    ----------
+    path : Path
+        Where it appears.
+    """
+    return path.with_name(f".{path.name}.partial")
 
 
 @contextlib.contextmanager

@@ -95,6 +95,30 @@ def is_edited(path: Path, known: FileState) -> bool:
     return now.sha256 != known.sha256 and (not known.names or now.names != known.names)
 
 
+def times_of_files(path: Path) -> dict[str, tuple[int, int]]:
+    """The size and the time of a file, or of every file of a folder; nothing is read.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file or folder.
+
+    Returns
+    -------
+    dict of str to (int, int)
+        Bytes, and nanoseconds since 1970, by name.
+
+    Raises
+    ------
+    OSError
+        If it does not exist or cannot be read.
+    """
+    if not path.is_dir():
+        status = path.stat()
+        return {path.name: (status.st_size, status.st_mtime_ns)}
+    return {name: (status.st_size, status.st_mtime_ns) for files in _folders(path) for name, status in files}
+
+
 class _Listing(msgspec.Struct):
     """What a folder's files are by their names, sizes and times; the digests are those of `FileState`."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from enron_triage.errors import ArtifactError, UsageError
 from enron_triage.runtime.atomic import atomic_open
+from enron_triage.runtime.together import finish_renames
 
 Value = TypeVar("Value")
 
@@ -78,7 +79,10 @@ def open_input(path: Path) -> io.BufferedReader:
     ------
     UsageError
         If the file is missing, is a folder, or may not be read. The pipeline adds the command that makes the file.
+    TriageError
+        If the file is one of several that an interrupted stage was putting in place, and that cannot be finished.
     """
+    finish_renames(path)
     try:
         return path.open("rb")
     except FileNotFoundError:

@@ -6,7 +6,7 @@ settings, so that ``triage run`` can skip what is up to date and say why a stage
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ class Meta(msgspec.Struct, kw_only=True):
         Where the mail came from in the first place, such as ``demo, seed 42`` or the path of an mbox.
     run : str
         The name of the run; empty if it had none.
+    together : dict of str to str
+        The SHA-256 of each artifact that the stage made in the same run, by its name.
     """
 
     stage: str
@@ -71,6 +73,7 @@ class Meta(msgspec.Struct, kw_only=True):
     code: dict[str, str] = {}
     origin: str = ""
     run: str = ""
+    together: dict[str, str] = {}
 
 
 def meta_path(path: Path) -> Path:
@@ -100,6 +103,7 @@ def write_meta(
     code: dict[str, str],
     origin: str,
     run: str = "",
+    content: Callable[[Path], Path] = Path,
 ) -> None:
     """Write the metadata of the artifacts that a stage has made.
 
@@ -123,24 +127,28 @@ def write_meta(
         Where the mail came from in the first place.
     run : str
         The name of the run; empty if it has none.
+    content : callable
+        Where the content of an artifact is that has not been put in place yet: see `together`.
 
     Raises
     ------
     TriageError
         If a file cannot be written.
     """
-    for output in outputs:
+    states = {output: file_state(content(output)) for output in outputs}
+    for output, state in states.items():
         meta = Meta(
             stage=stage,
             version=__version__,
             settings=settings,
             inputs=inputs,
-            artifact=file_state(output),
+            artifact=state,
             counts=counts,
             seconds=round(seconds, 3),
             code=code,
             origin=origin,
             run=run,
+            together={path.name: each.sha256 for path, each in states.items()},
         )
         write_json(meta_path(output), meta)
 
@@ -247,7 +255,7 @@ def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
     if len(before) != len(states):
         return ["other inputs than before"] if states else []
     return [
-        f"{path}: has changed"
+        f"{path}: has changed" if earlier else f"{path}: changed while it was read"
         for (path, state), earlier in zip(states.items(), before, strict=True)
         if state.sha256 != earlier
     ]

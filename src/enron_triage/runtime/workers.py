@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import os
+import resource
 import signal
 import threading
 from collections import deque
@@ -13,11 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.context import ForkServerContext
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
 from enron_triage.errors import TriageError, UsageError
+
+logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Out = TypeVar("Out")
@@ -26,10 +29,36 @@ Out = TypeVar("Out")
 _PRELOADED = ["enron_triage.mail.batches", "enron_triage.labels.label", "enron_triage.features.extract"]
 _PREFETCH = 2  # items in flight per worker: enough to keep it busy, few enough to bound memory
 _TIMEOUT = 10  # seconds to wait for the scheduler to answer, and then for a first worker to register
+_MOST_DEATHS = 20  # of processes; more have another cause than what they were given
 _RETRIES = 3  # how often an item is tried again after its worker died
 
 
-def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers: int | str) -> Iterator[Out]:
+class Rescue(Generic[Item, Out]):
+    """What to do about an item on which a worker process dies, other than to end the work.
+
+    Parameters
+    ----------
+    divide : callable
+        Gives the parts of an item, which are tried one by one in a process of their own; at least one.
+    died : callable
+        Gives the result for a part on which that process has died, too.
+    """
+
+    def __init__(self, divide: Callable[[Item], list[Item]], died: Callable[[Item], Out]) -> None:
+        self.divide = divide
+        self.died = died
+
+
+class WorkerDiedError(TriageError):
+    """A process of this machine that was at work for this one has died."""
+
+
+def map_ordered(
+    function: Callable[[Item], Out],
+    items: Iterable[Item],
+    workers: int | str,
+    rescue: Rescue[Item, Out] | None = None,
+) -> Iterator[Out]:
     """Apply a function to each item, and yield the results in the order of the items.
 
     Parameters
@@ -41,11 +70,14 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
     workers : int >= 1 or str
         The number of processes, or the address of a Dask scheduler whose workers see the same files. With 1,
         everything runs in this process.
+    rescue : Rescue, optional
+        What to do if a process of this machine dies on an item, a few times at most. Without it, that is an error.
 
     Yields
     ------
     Out
-        The result of `function` for each item. An exception that `function` raises is raised here.
+        The result of `function` for each item; of an item that had to be rescued, those for its parts. An exception
+        that `function` raises is raised here.
 
     Raises
     ------
@@ -58,6 +90,9 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
     if workers == 1:
         yield from map(function, items)
         return
+    if rescue is not None and isinstance(workers, int):
+        yield from _map_rescued(function, iter(items), workers, rescue)
+        return
     pending: deque[Future[Out]] = deque()
     with _cluster(workers) if isinstance(workers, str) else _processes(workers) as (submit, count):
         for item in items:
@@ -66,6 +101,54 @@ def map_ordered(function: Callable[[Item], Out], items: Iterable[Item], workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+
+
+def _map_rescued(
+    function: Callable[[Item], Out], items: Iterator[Item], workers: int, rescue: Rescue[Item, Out]
+) -> Iterator[Out]:
+    pending: deque[tuple[Item, Future[Out] | None]] = deque()
+
+    def first() -> Out:
+        future = pending[0][1]
+        assert future is not None, "only an item that could not be submitted has none"
+        result = future.result()
+        pending.popleft()
+        return result
+
+    for deaths in range(_MOST_DEATHS + 1):
+        try:
+            with _processes(workers) as (submit, count):
+                for item in items:
+                    pending.append((item, None))  # so that it is not lost if there is no process to take it
+                    pending[-1] = (item, submit(function, item))
+                    if len(pending) > count * _PREFETCH:
+                        yield first()
+                while pending:
+                    yield first()
+            return
+        except WorkerDiedError:
+            if deaths == _MOST_DEATHS:
+                raise
+            logger.warning("a worker process died: looking for what it died on")
+        while pending:
+            item, future = pending.popleft()
+            if future is None or future.cancelled() or isinstance(future.exception(), BrokenExecutor):
+                yield from _one_by_one(function, item, rescue)
+            else:
+                yield future.result()
+
+
+def _one_by_one(function: Callable[[Item], Out], item: Item, rescue: Rescue[Item, Out]) -> Iterator[Out]:
+    """The results for the parts of an item on which a process may have died."""
+    left = deque(rescue.divide(item))
+    while left:
+        try:
+            with _processes(1) as (submit, _):
+                while left:
+                    yield submit(function, left[0]).result()
+                    left.popleft()
+        except WorkerDiedError:
+            yield rescue.died(left.popleft())
 
 
 def start_early(workers: int | str) -> None:
@@ -99,7 +182,7 @@ def _processes(count: int) -> Iterator[tuple[Callable[..., Any], int]]:
             process.terminate()
         raise
     except BrokenExecutor:
-        raise TriageError(
+        raise WorkerDiedError(
             "a worker process died, perhaps because memory ran out; try again with --set workers=1"
         ) from None
     finally:
@@ -138,8 +221,9 @@ def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
 
 
 def _follow_parent() -> None:
-    """Leave interrupts to the parent process, and exit when it ends, even if it was killed."""
+    """Leave interrupts to the parent process, exit when it ends, even if it was killed, and never dump the memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # it holds mail
     tqdm.set_lock(threading.RLock())  # its own is shared between processes, and would be left behind by a killed one
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

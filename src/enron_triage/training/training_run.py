@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from enron_triage.labels.sample_size import sample_note
 from enron_triage.pipeline import stage_run
 from enron_triage.policy.inference import choose_device
 from enron_triage.policy.validation import EpochMetrics, ValidationMetrics
-from enron_triage.runtime import distributed, provenance
+from enron_triage.runtime import distributed, input_changes, provenance
 from enron_triage.runtime.invocation import LIBRARIES
 from enron_triage.stage_run import StageRun
 from enron_triage.training.files import TrainingFiles
@@ -93,32 +94,35 @@ def run_training(
     UsageError
         If an input is missing or damaged, or does not fit the others; or if a tracker cannot be had.
     TriageError
-        If the loss became NaN or infinite.
+        If the loss became NaN or infinite, or an input changed while it was read.
     """
     stage = stage_run(name, config)
     tracking = Tracking(config, name)
     device = choose_device(config.device)
     files = TrainingFiles.of_stage(name, config)
     seed = config.seed_of(settings)
-    with distributed.process_group(device), stage.track() as counts, tracking:
-        fingerprint = run_fingerprint(stage, device)  # before the data are read, which takes a while
-        states = provenance.input_states(stage.inputs.values())
-        objective = build(stage, device)
-        datasets = {"train": objective.train, "val": objective.val}
-        before = distributed.broadcast_from_rank0(objective.validate_start) if starts_trained else None
-        trainer = Trainer(
-            objective,
-            settings,
-            files,
-            seed=seed,
-            run_fingerprint=fingerprint,
-            origin=distributed.broadcast_from_rank0(lambda: origin_of(stage, states, datasets, device)),
-            loggers=[*(make(files, settings) for make in LOGGERS.values()), tracking],
-        )
-        resume = distributed.broadcast_from_rank0(lambda: settings.resume and not stage.is_up_to_date())
-        history = trainer.train(resume=resume)
+    with distributed.process_group(device), contextlib.ExitStack() as until_in_place:
+        with stage.track() as counts:
+            until_in_place.enter_context(tracking)
+            fingerprint = run_fingerprint(stage, device)  # before the data are read, which takes a while
+            states = provenance.input_states(stage.inputs.values())
+            objective = build(stage, device)
+            input_changes.refuse_changed(states)
+            datasets = {"train": objective.train, "val": objective.val}
+            before = distributed.broadcast_from_rank0(objective.validate_start) if starts_trained else None
+            trainer = Trainer(
+                objective,
+                settings,
+                files,
+                seed=seed,
+                run_fingerprint=fingerprint,
+                origin=distributed.broadcast_from_rank0(lambda: origin_of(stage, states, datasets, device)),
+                loggers=[*(make(files, settings) for make in LOGGERS.values()), tracking],
+            )
+            resume = distributed.broadcast_from_rank0(lambda: settings.resume and not stage.is_up_to_date())
+            history = trainer.train(resume=resume)
+            counts.update(objective.sizes, epochs=len(history), best_epoch=history[-1].best_epoch)
         tracking.finish(history, files.best)
-        counts.update(objective.sizes, epochs=len(history), best_epoch=history[-1].best_epoch)
     return TrainingOutcome(counts=counts, history=history, before=before, checkpoint=files.best)
 
 

@@ -7,99 +7,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from enron_triage.config.paths import other_checkpoints
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError, UsageError
-from enron_triage.runtime import provenance, ranks
+from enron_triage.runtime import input_changes, provenance, ranks
 from enron_triage.runtime.code_digest import module_digests
 from enron_triage.runtime.locks import locked
 from enron_triage.runtime.settings import changed_settings, replaced_settings
+from enron_triage.runtime.together import finish_renames, finish_renames_in, held_together, is_unfinished
+from enron_triage.stage_run.stage import Place, Result, Setting, Stage
+
+__all__ = ["Place", "Result", "Setting", "Stage", "StageRun", "advised"]
 
 logger = logging.getLogger(__name__)
-
-# A file or folder: a pattern over the folders of the configuration, or a function that gives None where there is none.
-Place = str | Callable[[Config], Path | None]
-# A setting: a key of the configuration, or a function that gives None where it does not decide anything.
-Setting = str | Callable[[Config], str | None]
-
-
-class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table.
-
-    Attributes
-    ----------
-    help : str
-        What ``triage --help`` says of the stage.
-    run : str
-        Where its function is: ``module:function``.
-    inputs, outputs : dict of str to Place
-        What it reads and writes, by the names under which its code asks for them.
-    settings : tuple of Setting
-        The keys of the configuration that decide the outputs; those of a section are all of its keys.
-    lock : Place, optional
-        The lock that a process holds while it writes the outputs; by default that of the folder of the run for a
-        training stage, that of the data's folder for another one.
-    number : int, optional
-        The number in the names of a training stage's files, such as ``stage_1.pt``.
-    policy : bool
-        Whether the stage makes a policy, which ``triage run`` evaluates.
-    origin : callable, optional
-        Where the mail comes from that the stage reads, by the configuration; None where the inputs tell. Artifacts
-        that were made from other mail are not replaced without ``overwrite``.
-    code : callable, optional
-        The module whose code, with that below it, decides the outputs; None if no code does. By default, that of `run`.
-    distributed : bool
-        Whether ``torchrun`` may start it as several processes.
-    stored : str, optional
-        The function that reads the result of an earlier run, for ``triage run`` to show where the stage is up to date.
-    example : str
-        A call, for the help of the command.
-    """
-
-    help: str
-    run: str
-    inputs: dict[str, Place]
-    outputs: dict[str, Place]
-    settings: tuple[Setting, ...]
-    lock: Place | None = None
-    number: int | None = None
-    policy: bool = False
-    origin: Callable[[Config], str | None] | None = None
-    code: Callable[[Config], str | None] | None = None
-    distributed: bool = False
-    stored: str | None = None
-    example: str = ""
-
-
-class Result(msgspec.Struct, kw_only=True):
-    """What a stage tells its caller.
-
-    Attributes
-    ----------
-    stage : str
-        The name of the stage.
-    table : str
-        For people: what ``triage <stage>`` prints.
-    problem : str
-        What went wrong although there is a result, in one line: it is printed after it, and the exit status is 1.
-    verbatim : bool
-        Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
-    data : dict
-        For programs: what ``--json`` prints.
-    """
-
-    stage: str
-    table: str
-    data: dict[str, Any]
-    problem: str = ""
-    verbatim: bool = False
 
 
 class StageRun:
@@ -147,7 +72,15 @@ class StageRun:
     def reasons_to_run(self) -> list[str]:
         """Why the outputs are not what this stage makes of these inputs and settings; empty if they are."""
         inputs, outputs = self.inputs.values(), self.outputs.values()
+        unfinished = [path for path in outputs if is_unfinished(path)]
+        if unfinished:
+            return [f"{path}: the program ended while it was put in place" for path in unfinished]
         return provenance.differences(self.name, self.settings, inputs, outputs, self.code)
+
+    def finish_interrupted(self) -> None:
+        """Put in place what an interrupted process has left whole of the inputs and outputs: see `together`."""
+        for path in {*self.inputs.values(), *self.outputs.values()}:
+            finish_renames(path)
 
     def is_up_to_date(self) -> bool:
         """Whether the outputs are what this stage makes of these inputs and settings."""
@@ -192,15 +125,20 @@ class StageRun:
     def track(self) -> Iterator[dict[str, Any]]:
         """Run the block as the stage's work, then write the metadata beside each output.
 
-        Yields a dictionary that the block fills with its counts. The inputs' states are taken before the work begins,
-        so that a change in the meantime makes the outputs out of date. Warns, in the log, of an input that was made
-        with other settings than the configuration's.
+        Yields a dictionary that the block fills with its counts. The outputs are put in place together, with their
+        metadata, when the block ends. The inputs' states are taken before the work begins, and compared after it: see
+        `input_changes`. Warns, in the log, of an input that was made with other settings than the configuration's.
 
         Raises
         ------
         UsageError
-            If an input is missing, or damaged; if an output must not be replaced; if another process is writing it.
+            If an input is missing, or damaged, or not of the same run as another; if an output must not be replaced;
+            if another process is writing it.
+        TriageError
+            If an artifact changed while it was read.
         """
+        if ranks.rank() == 0:
+            self.finish_interrupted()
         for path in self.inputs.values():
             if not path.exists():
                 raise self._missing(path)
@@ -216,41 +154,53 @@ class StageRun:
         missing = ArtifactError(path, "no such file or folder", remedy="{command} first")
         return advised(missing, self.stages, but=self.name)
 
+    @property
+    def _lock(self) -> Path:
+        usual = "{checkpoints}/.lock" if self.stage.number else "{data}/.lock"
+        return _places({"lock": self.stage.lock or usual}, self.config)["lock"]
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the lock of the outputs, in rank 0."""
         if ranks.rank() > 0:
             yield
             return
-        usual = "{checkpoints}/.lock" if self.stage.number else "{data}/.lock"
-        lock = _places({"lock": self.stage.lock or usual}, self.config)["lock"]
         option = "--set run=NAME" if self.stage.number else "--data-dir DIR"
-        with locked(lock, next(iter(self.outputs.values())), f"work in another folder ({option})"):
+        with locked(self._lock, next(iter(self.outputs.values())), f"work in another folder ({option})"):
+            finish_renames_in(self._lock)
             yield
 
     def _tracked(self) -> Iterator[dict[str, Any]]:
         started = time.perf_counter()
-        states, code = provenance.input_states(self.inputs.values()), self.code
-        for path in self.inputs.values():
-            self._warn_of_other_settings(path, states[str(path)])
-        counts: dict[str, Any] = {}
+        inputs, code = self.inputs.values(), self.code
+        states = provenance.input_states(inputs)
         try:
-            yield counts
+            input_changes.refuse_mixture(inputs, states)
+            for path in inputs:
+                self._warn_of_other_settings(path, states[str(path)])
+            counts: dict[str, Any] = {}
+            if ranks.rank() > 0:
+                yield counts
+                return
+            outputs = list(self.outputs.values())
+            with held_together([*outputs, *map(provenance.meta_path, outputs)], self._lock) as content:
+                yield counts
+                if self.stage.number is None:  # a training stage has read them long ago: see `run_training`
+                    states = input_changes.after_reading(states)
+                provenance.write_meta(
+                    outputs,
+                    stage=self.name,
+                    settings=self.settings,
+                    inputs=states,
+                    counts=counts,
+                    seconds=time.perf_counter() - started,
+                    code=code,
+                    origin=self.origin,
+                    run=self.config.run or "",
+                    content=content,
+                )
         except ArtifactError as error:
             raise advised(error, self.stages) from error
-        if ranks.rank() > 0:
-            return
-        provenance.write_meta(
-            self.outputs.values(),
-            stage=self.name,
-            settings=self.settings,
-            inputs=states,
-            counts=counts,
-            seconds=time.perf_counter() - started,
-            code=code,
-            origin=self.origin,
-            run=self.config.run or "",
-        )
 
     def _warn_of_other_settings(self, path: Path, state: provenance.FileState) -> None:
         meta = provenance.read_meta(path)

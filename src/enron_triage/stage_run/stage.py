@@ -1,0 +1,88 @@
+"""What a stage is: a row of the table in `pipeline`, and what it tells its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from enron_triage.config.schema import Config
+
+# A file or folder: a pattern over the folders of the configuration, or a function that gives None where there is none.
+Place = str | Callable[[Config], Path | None]
+# A setting: a key of the configuration, or a function that gives None where it does not decide anything.
+Setting = str | Callable[[Config], str | None]
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    Attributes
+    ----------
+    help : str
+        What ``triage --help`` says of the stage.
+    run : str
+        Where its function is: ``module:function``.
+    inputs, outputs : dict of str to Place
+        What it reads and writes, by the names under which its code asks for them.
+    settings : tuple of Setting
+        The keys of the configuration that decide the outputs; those of a section are all of its keys.
+    lock : Place, optional
+        The lock that a process holds while it writes the outputs; by default that of the folder of the run for a
+        training stage, that of the data's folder for another one.
+    number : int, optional
+        The number in the names of a training stage's files, such as ``stage_1.pt``.
+    policy : bool
+        Whether the stage makes a policy, which ``triage run`` evaluates.
+    origin : callable, optional
+        Where the mail comes from that the stage reads, by the configuration; None where the inputs tell. Artifacts
+        that were made from other mail are not replaced without ``overwrite``.
+    code : callable, optional
+        The module whose code, with that below it, decides the outputs; None if no code does. By default, that of `run`.
+    distributed : bool
+        Whether ``torchrun`` may start it as several processes.
+    stored : str, optional
+        The function that reads the result of an earlier run, for ``triage run`` to show where the stage is up to date.
+    example : str
+        A call, for the help of the command.
+    """
+
+    help: str
+    run: str
+    inputs: dict[str, Place]
+    outputs: dict[str, Place]
+    settings: tuple[Setting, ...]
+    lock: Place | None = None
+    number: int | None = None
+    policy: bool = False
+    origin: Callable[[Config], str | None] | None = None
+    code: Callable[[Config], str | None] | None = None
+    distributed: bool = False
+    stored: str | None = None
+    example: str = ""
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What a stage tells its caller.
+
+    Attributes
+    ----------
+    stage : str
+        The name of the stage.
+    table : str
+        For people: what ``triage <stage>`` prints.
+    problem : str
+        What went wrong although there is a result, in one line: it is printed after it, and the exit status is 1.
+    verbatim : bool
+        Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
+    data : dict
+        For programs: what ``--json`` prints.
+    """
+
+    stage: str
+    table: str
+    data: dict[str, Any]
+    problem: str = ""
+    verbatim: bool = False
