@@ -18,7 +18,9 @@ _ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]{1,64}@(?:[^\s<>,;:"()\[\]@]{1,255}|
 _PLAIN_ADDRESS = re.compile(
     r"(?:([\w&'/-]+(?: [\w&'/-]+)*) )?<([\w#&'+./-]+@[\w.-]+)>|([\w#&'+./-]+@[\w.-]+)", re.ASCII
 )
-_NEEDS_PARSING = re.compile(r"""["'<>():;\\\[\]?\uff0c\uff1b\uff1c\uff20]""")  # the question mark is that of encoded words
+_NEEDS_PARSING = re.compile(
+    r"""["'<>():;\\\[\]?\uff0c\uff1b\uff1c\uff20]"""
+)  # the question mark is that of encoded words
 _NOT_ONE = re.compile(r'[\s<>()"\[]', re.ASCII)
 _WORD = re.compile(r"\w")
 _SPACED = re.compile(r"[^\s@]+\s*@\s*[^\s@]+")

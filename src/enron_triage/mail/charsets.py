@@ -157,7 +157,12 @@ def _codecs_of(charset: str) -> tuple[tuple[str, ...], bool]:
     if len(label) > _MAX_NAME or not label.isascii():
         return (), False
     bare = "".join(filter(str.isalnum, _AROUND_NAME.sub("", label)))
-    for alias in (label, _python_name(label), _labels().get(bare, ""), _labels().get(_WINDOWS.sub("windows", bare), "")):
+    for alias in (
+        label,
+        _python_name(label),
+        _labels().get(bare, ""),
+        _labels().get(_WINDOWS.sub("windows", bare), ""),
+    ):
         encoding = webencodings.lookup(alias)
         if encoding is not None and encoding.name not in ("replacement", "x-user-defined"):
             names = _CODECS.get(encoding.name) or (encoding.codec_info.name,)

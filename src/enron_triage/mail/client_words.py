@@ -46,7 +46,9 @@ _FIELDS: dict[FieldKind, str] = {
         "tiêu đề|perihal|subjek|judul|teema|tema|temats|naslov|zadeva|наслов|efni|assumpte|gaia|موضوع|विषय"
     ),
 }
-FIELDS: dict[str, FieldKind] = {without_case(name): kind for kind, names in _FIELDS.items() for name in names.split("|")}
+FIELDS: dict[str, FieldKind] = {
+    without_case(name): kind for kind, names in _FIELDS.items() for name in names.split("|")
+}
 
 # What says "wrote" in an attribution. Words are separated by "|", as some are several.
 _WROTE = {
@@ -127,12 +129,15 @@ AROUND = frozenset(without_case(word).strip(".") for words in _AROUND.values() f
 
 # What a line of its own says above a message that is passed on or answered, between hyphens or not.
 _ORIGINAL = (
-    "original message|original mail|original email|original appointment|reply message|reply to message|originalnachricht|ursprüngliche nachricht|"
+    "original message|original mail|original email|original appointment|reply message|reply to message|"
+    "originalnachricht|ursprüngliche nachricht|"
     "original nachricht|message d'origine|message d’origine|message original|mensaje original|mensagem original|"
     "messaggio originale|oorspronkelijk bericht|originalmeddelande|ursprungligt meddelande|oprindelig meddelelse|"
     "original meddelelse|opprinnelig melding|original melding|alkuperäinen viesti|oryginalna wiadomość|"
-    "wiadomość oryginalna|treść oryginalnej wiadomości|původní zpráva|původní e-mail|původní email|pôvodná správa|pôvodný e-mail|eredeti üzenet|mesaj original|"
-    "mesajul original|mesaj inițial|orijinal mesaj|özgün ileti|orijinal ileti|αρχικό μήνυμα|исходное сообщение|исходное письмо|"
+    "wiadomość oryginalna|treść oryginalnej wiadomości|původní zpráva|původní e-mail|původní email|"
+    "pôvodná správa|pôvodný e-mail|eredeti üzenet|mesaj original|"
+    "mesajul original|mesaj inițial|orijinal mesaj|özgün ileti|orijinal ileti|αρχικό μήνυμα|"
+    "исходное сообщение|исходное письмо|"
     "оригинальное сообщение|вихідне повідомлення|оригінальне повідомлення|оригинално съобщение|הודעה מקורית|"
     "الرسالة الأصلية|رسالة أصلية|元のメッセージ|元のメール|원본 메시지|원본 메일|원본메시지|원본 이메일|原始邮件|"
     "原始郵件|邮件原件|原始邮件信息|ข้อความต้นฉบับ|ข้อความเดิม|thư gốc|tin nhắn gốc|pesan asli|mesej asal|algne kiri|"

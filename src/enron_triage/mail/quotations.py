@@ -213,7 +213,11 @@ def _introduction(text: str, start: int, line: str, lowest: int) -> int:
             break
         kinds.add(read[0])
         top = offset
-    return max(lowest, _with_separators(text, top)) if "from" in kinds and len(kinds) > 1 else _announced_start(text, start, lowest)
+    return (
+        max(lowest, _with_separators(text, top))
+        if "from" in kinds and len(kinds) > 1
+        else _announced_start(text, start, lowest)
+    )
 
 
 def _announced_start(text: str, start: int, lowest: int) -> int:
