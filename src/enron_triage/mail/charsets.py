@@ -11,6 +11,7 @@ import functools
 import re
 
 import webencodings
+from webencodings.labels import LABELS
 
 # Quadratic in the length of the text, or not character sets at all: never worth a hostile message.
 _REFUSED_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
@@ -179,7 +180,7 @@ def _codecs_of(charset: str) -> tuple[tuple[str, ...], bool]:
 @functools.cache
 def _labels() -> dict[str, str]:
     """The standard's labels by their letters and digits: "win-1251" and "windows1251" are "windows-1251"."""
-    return {"".join(filter(str.isalnum, label)): label for label in webencodings.LABELS}
+    return {"".join(filter(str.isalnum, label)): label for label in LABELS}
 
 
 def _python_name(label: str) -> str:

@@ -146,7 +146,10 @@ def months_named(word: str) -> tuple[int, ...]:
     """
     name = folded(word)
     # Hebrew: "in November" is one word.
-    return _MONTHS.get(name) or _MONTHS.get(name.removeprefix("ב")) or _PLAIN_MONTHS.get(_plain(name), ())
+    for known, key in ((_MONTHS, name), (_MONTHS, name.removeprefix("ב")), (_PLAIN_MONTHS, _plain(name))):
+        if key in known:
+            return known[key]
+    return ()
 
 
 def wall_clock(text: str) -> tuple[int, ...]:
