@@ -33,6 +33,10 @@ EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
         ('"unclosed <a@x.example>', ["a@x.example"]),
         ('"doe@x.example" <evil@y.example>', ["evil@y.example"]),  # the name is no address, whatever it claims
         ("doe@x.example <evil@y.example>", ["evil@y.example"]),
+        ("Jane [mailto:jane@x.example]", ["jane@x.example"]),
+        ("Jane &lt;jane@x.example&gt;", ["jane@x.example"]),
+        ("王，小明＜wang@x.example＞；jane@x.example", ["wang@x.example", "jane@x.example"]),
+        ("wang@x.example，jane@x.example", ["wang@x.example", "jane@x.example"]),
         ("Doe, Jane <jane@x.example>", ["jane@x.example"]),
         ("Doe, Jane <jane@x.example>, Roe; Rick <r@x.example>", ["jane@x.example", "r@x.example"]),
         ("Jane [Sales, North] <jane@x.example>", ["jane@x.example"]),
@@ -72,6 +76,7 @@ def test_addresses_are_found_in_order(value, expected):
         ("=?utf-8?q?Doe,_Jane?= <jane@x.example>", ["=?utf-8?q?Doe,_Jane?="]),
         ("=?utf-8?q?Jane_Doe_=3Cjane=40x.example=3E?=", ["Jane Doe"]),
         ("Friends: Jane <jane@x.example>;", ["Jane"]),
+        ("王，小明 <wang@x.example>", ["王，小明"]),
     ],
 )
 def test_names_are_read_with_their_addresses(value, names):

@@ -63,3 +63,28 @@ def test_every_line_of_the_body_is_in_one_of_the_parts(new_email, body):
 )
 def test_what_the_sender_wrote_is_new_wherever_it_stands(new_email, body, new):
     assert split_body(new_email(body=body, sender_name="Nobody")).new == new
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "---------- Původní e-mail ----------\nOd: Jane Roe <jane@x.example>\nKomu: A\nDatum: 14. 5. 2001 16:39\n",
+        "ในวันที่ จ. 14 พ.ค. 2001 เวลา 16:39 Jane Roe <jane@x.example> เขียนว่า:\n",
+        "Vào Th 2, 14 thg 5, 2001 vào lúc 16:39 Jane Roe <jane@x.example> đã viết:\n",
+        "Þann mán., 14. maí 2001 kl. 16:39 skrifaði Jane Roe <jane@x.example>:\n",
+        " ---- On Mon, 14 May 2001 16:39:00 +0100 Jane Roe <jane@x.example> wrote --- \n",
+        ">>> Jane Roe <jane@x.example> 5/14/2001 4:39 PM >>>\n",
+        "-------- Original message --------From: Jane Roe <jane@x.example> Date: 5/14/01 4:39 PM To: A Subject: x\n",
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "> "])
+def test_what_other_programs_quote_is_split_off(new_email, head, mark):
+    assert split_body(new_email(body=f"agreed\n\n{head}\n{mark}why?\n")).new == "agreed\n\n"
+
+
+@pytest.mark.parametrize(
+    "head", ["Quoting Jane Roe <jane@x.example>:", "Zitat von Jane Roe:", "Begin forwarded message:"]
+)
+def test_what_stands_above_marked_lines_belongs_to_them(new_email, head):
+    assert split_body(new_email(body=f"agreed\n\n{head}\n\n> why?\n")).new == "agreed\n\n"
+    assert split_body(new_email(body=f"agreed\n\n{head}\n\n> why?\nbecause\n")).new == "agreed\n\nbecause\n"

@@ -64,6 +64,15 @@ EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
         ("mar., 14 août 2001 16:39:00 +0200", "2001-08-14T16:39:00+02:00"),
         ("14 juil. 2001 16:39:00 +0200", "2001-07-14T16:39:00+02:00"),
         ("14 de mayo de 2001 16:39:00 +0200", "2001-05-14T16:39:00+02:00"),
+        ("Seg, 14 Set 2001 16:39:00 +0000", "2001-09-14T16:39:00+00:00"),
+        ("Do, 14 Mrz 2002 16:39:00 +0100", "2002-03-14T16:39:00+01:00"),
+        ("14 Ağu 2001 16:39:00 +0300", "2001-08-14T16:39:00+03:00"),
+        ("14 paź 2001 16:39:00 +0200", "2001-10-14T16:39:00+02:00"),
+        ("пт, 14 сен 2001 16:39:00 +0400", "2001-09-14T16:39:00+04:00"),
+        ("月, 14 5月 2001 16:39:00 +0900", "2001-05-14T16:39:00+09:00"),
+        ("Mon, 14 5 2001 16:39:00 +0200", "2001-05-14T16:39:00+02:00"),
+        ("14 May 2001 16:39:00 (GMT+01:00) Amsterdam, Berlin", "2001-05-14T16:39:00+01:00"),
+        ("=?utf-8?q?Mon,_14_May_2001_16:39:00_+0200?=", "2001-05-14T16:39:00+02:00"),
         ("14 May 101 16:39:00 -0000", "2001-05-14T16:39:00+00:00"),
     ],
 )
@@ -129,6 +138,11 @@ def test_where_no_date_is_usable_the_last_host_that_received_the_message_tells_i
     assert date_of_message(value, f"by x.example for nobody\nby y.example; soon\n{HOPS}") == date_of_message(
         value, HOPS
     )
+
+
+def test_a_comment_may_stand_behind_the_date_of_a_host():
+    hop = "from a by b; Mon, 14 May 2001 16:45:00 +0200 (envelope-from jane; by hand)"
+    assert date_of_message("", hop).isoformat() == "2001-05-14T16:45:00+02:00"
 
 
 def test_a_good_date_needs_no_substitute():

@@ -42,6 +42,13 @@ def message(folder="inbox", labels=()):
     [
         ("sent", "sent"),
         ("sent_items", "sent"),
+        ("Σταλμένα στοιχεία", "sent"),
+        ("已傳送的項目", "sent"),
+        ("Wysłano", "sent"),
+        ("El. pašto šiukšlės", "junk"),
+        ("بريد مزعج", "junk"),
+        ("Sissetulnud kirjad", "inbox"),
+        ("Unterhaltungsverlauf", "system"),
         ("_sent_mail", "sent"),
         ("deleted_items", "deleted"),
         ("Trash", "deleted"),

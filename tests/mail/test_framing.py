@@ -33,6 +33,9 @@ PLIST = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE plist PUBLIC "x">\n<
         b"%d\n" % (len(MAIL) + 7) + MAIL + PLIST,  # the count is of CRLF
         b"%d\n" % len(MAIL) + MAIL,
         MAIL.decode().encode("utf-16"),
+        MAIL.decode().encode("utf-16-le"),
+        MAIL.replace(b"\n", b"\n\n"),
+        MAIL.replace(b"\n", b"\r\n\r\n"),
     ],
 )
 def test_what_is_no_part_of_a_message_is_taken_away(raw):
@@ -53,6 +56,16 @@ def test_what_is_no_part_of_a_message_is_taken_away(raw):
 )
 def test_a_damaged_header_costs_no_other(head, expected):
     assert read(f"{head}\n\nText\n".encode()) == (expected, "Text\n")
+
+
+def test_paragraphs_that_look_like_fields_are_no_doubled_line_ends():
+    text = "To: all\n\nFrom: me\nabout: this\n"
+    assert read(b"Subject: one\n\n" + text.encode()) == ({"subject": "one"}, text)
+
+
+def test_several_fields_of_ids_are_one_list():
+    raw = b"References: <a@x>\nSubject: one\nReferences: <b@x>\nIn-Reply-To: <c@x>\nIn-Reply-To: <d@x>\n\nText"
+    assert read(raw)[0] == {"references": "<a@x> <b@x>", "subject": "one", "in-reply-to": "<c@x> <d@x>"}
 
 
 def test_a_text_may_follow_the_headers_without_an_empty_line():

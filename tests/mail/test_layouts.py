@@ -84,6 +84,13 @@ LAYOUTS = {
     "offlineimap with dots": maildirs(
         lambda folder: folder if folder == "Inbox" else f"INBOX.{folder.replace('/', '.')}"
     ),
+    "offlineimap of Gmail with dots": maildirs(
+        lambda folder: folder if folder.startswith(("In", "W")) else f"[Gmail].{folder}"
+    ),
+    "a backup of mbox files, with dots": {
+        ("INBOX.mbox" if folder == "Inbox" else f"INBOX.{folder.replace('/', '.')}.mbox"): mbox(folder)
+        for folder in FOLDERS
+    },
     "folders below INBOX": maildirs(lambda folder: "INBOX" if folder == "Inbox" else f"INBOX/{folder}"),
     "dovecot, LAYOUT=fs": maildirs(lambda folder: "" if folder == "Inbox" else folder),
     "KMail": maildirs(lambda folder: folder.replace("Work/", ".Work.directory/").lower()),

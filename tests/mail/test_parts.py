@@ -61,7 +61,9 @@ REPORT = "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.exampl
         # Forms of one text.
         (multipart(html("marked"), plain("mine"), kind="alternative"), "mine"),
         (multipart(plain(" \u00a0\n"), html("mine"), kind="alternative"), "mine"),
+        (multipart(plain("\u200b\n"), html("mine"), kind="alternative"), "mine"),
         (multipart(plain("mine"), nested("mixed", html("marked"), PICTURE), kind="alternative"), "mine"),
+        (multipart(nested("mixed", plain("mine"), CALENDAR), html("marked"), kind="alternative"), "mine"),
         (multipart(plain(""), nested("related", html("mine"), PICTURE), CALENDAR, kind="alternative"), "mine"),
         (multipart(plain("one two three four"), html("one two three four")), "one two three four"),
         (multipart(html("one two three four"), plain("one two three four")), "one two three four"),
@@ -73,6 +75,10 @@ REPORT = "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.exampl
         # Where nothing else is there.
         (mail("Content-Type: text/calendar", body=CALENDAR.partition("\n\n")[2]), CALENDAR_TEXT + "Halle 2\n"),
         (multipart(plain("\n"), CALENDAR), CALENDAR_TEXT + "Halle 2\n"),
+        (multipart(plain("\n"), CALENDAR.replace("text/calendar", "text/calendar; name=a.ics", 1)),
+         CALENDAR_TEXT + "Halle 2\n"),
+        (mail("Content-Type: text/x-markdown", body="mine"), "mine"),
+        (mail("Content-Type: text/rtf", body="{\\rtf1 x}"), ""),
         (multipart(REPORT, LETTER, kind="report"), "Reporting-MTA: dns; mx.example\n\nStatus: 5.1.1\n"),
         (multipart(plain("It did not arrive."), REPORT, kind="report"), "It did not arrive."),
         (mail("Content-Type: text/enriched", body="<bold>mine</bold><param>red</param>"), "mine"),

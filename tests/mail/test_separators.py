@@ -63,6 +63,12 @@ def test_a_byte_order_mark_and_blank_lines_may_stand_at_the_top(top):
     assert messages_of(content) == [mail(1) + b"\n", mail(2) + b"\n"]
 
 
+@pytest.mark.parametrize("odd", [b">" + DATED, b">>" + DATED, b">From \n>" + DATED])
+def test_other_separators_may_stand_below_one(odd):
+    messages = [odd + b"\n" + mail(number) for number in range(3)]
+    assert [found.count(b"Subject: ") for found in messages_of(join(messages, [DATED] * 3))] == [1, 1, 1]
+
+
 @pytest.mark.parametrize("line", [DATED, b"From ", b"From jane@x.example"])
 @pytest.mark.parametrize(
     "text",
@@ -74,6 +80,7 @@ def test_a_byte_order_mark_and_blank_lines_may_stand_at_the_top(top):
         b"Old mail had\nFrom \nand then\nTo\n",
         b"It goes on:\nFrom here\nTo: nobody, in fact.\nThe end.",
         b"Places:\n\nFrom here\nTo: there\n\nThe end.",
+        b"From the desk of Jane\nRe: the hall\nDate: tomorrow\n\nSee you.",
         b"> " + DATED + b"\n> From: jane@x.example\n> Date: Mon, 14 May 2001 16:39:00 -0700\n",
         b" " + DATED + b"\n From: jane@x.example\n Date: Mon, 14 May 2001 16:39:00 -0700\n",
         b">" + DATED + b"\nFrom: jane@x.example\nDate: Mon, 14 May 2001 16:39:00 -0700\n",

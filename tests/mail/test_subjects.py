@@ -5,9 +5,13 @@ import pytest
 from enron_triage.mail.subjects import conversation_subject, read_subject
 
 REPLIES = (
-    "Re AW SV Antw VS: RE  Odp Vá YNT ΑΠ Отв Відп Atb 回复 回覆 返信 회신 رد השב ตอบ TL BLS Odg Răsp RIF Res".split()
-)
-FORWARDS = "Fwd FW WG TR RV VB VL ENC PD İLT ΠΡΘ 转发 轉寄 転送 전달 הועבר ส่งต่อ TRS".split()
+    "Re Reply Répondre Vastaus YANIT yanıt AW SV Antw VS: RE  Odp Vá YNT ΑΠ "
+    "Отв Відп Atb 回复 回覆 返信 회신 رد השב ตอบ TL BLS Odg Răsp RIF Res"
+).split()
+FORWARDS = (
+    "Fwd FW WG Weitergel. Transfert Reenviar Encaminhar Továbbküldés Předat Переслать "
+    "TR RV VB VL ENC PD İLT ΠΡΘ 转发 轉寄 転送 전달 הועבר ส่งต่อ TRS"
+).split()
 
 
 @pytest.mark.parametrize("mark", [mark.rstrip(":") for mark in REPLIES if mark != "VS:"])
@@ -25,6 +29,13 @@ def test_a_forward_is_told_in_every_language(mark, form):
 def test_the_outermost_mark_counts_and_one_of_two_languages_is_left_open():
     assert read_subject("Re: Fwd: gas").mark == "reply"
     assert read_subject("VS: gas") == ("either", "gas")
+
+
+@pytest.mark.parametrize(
+    "subject", ["gas (fwd)", "Re: gas (Fwd)", "[jane@x.example: gas]", "[jane@x.example: Re: gas]", "[Fwd: [Fwd: gas]]"]
+)
+def test_a_forward_may_be_marked_around_the_subject(subject):
+    assert read_subject(subject) == ("forward", "gas")
 
 
 @pytest.mark.parametrize("subject", ["Note: gas", "Regarding gas", "gas re: oil", "Ed: gas", "PP: gas", "12:30", ""])

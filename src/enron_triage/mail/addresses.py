@@ -6,6 +6,7 @@ name holds an ``@``, and takes time in the square of a long group; no kept libra
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 
@@ -17,7 +18,9 @@ _ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]{1,64}@(?:[^\s<>,;:"()\[\]@]{1,255}|
 _PLAIN_ADDRESS = re.compile(
     r"(?:([\w&'/-]+(?: [\w&'/-]+)*) )?<([\w#&'+./-]+@[\w.-]+)>|([\w#&'+./-]+@[\w.-]+)", re.ASCII
 )
-_NEEDS_PARSING = re.compile(r"""["'<>():;\\\[\]?]""")  # the question mark is that of encoded words
+_NEEDS_PARSING = re.compile(
+    r"""["'<>():;\\\[\]?\uff0c\uff1b\uff1c\uff20]"""
+)  # the question mark is that of encoded words
 _NOT_ONE = re.compile(r'[\s<>()"\[]', re.ASCII)
 _WORD = re.compile(r"\w")
 _SPACED = re.compile(r"[^\s@]+\s*@\s*[^\s@]+")
@@ -25,6 +28,9 @@ _QUOTED = re.compile(r'"[^"]*"@[^\s@"]+')  # RFC 5322, 3.4.1
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
 _SPOKEN = re.compile(r"(\S{1,64}) at (\S{1,255}\.\S{1,63})", re.IGNORECASE)
 _SPOKEN_SIGN = re.compile(r" ?[\[({] ?(at|dot) ?[\])}] ?| (dot) ", re.IGNORECASE)  # in text with single spaces
+# The full-width signs of East Asian keyboards, where they are those of a list rather than of a name.
+_WIDE = re.compile("[\uff1c\uff20]|@[^\\s@]{1,255}[\uff0c\uff1b]")
+_NARROW = str.maketrans("\uff1c\uff1e\uff20\uff0c\uff1b", "<>@,;")
 _COMMENT = re.compile(r"\([^()]*\)")
 
 NamedAddress = tuple[str, str]  # display name and lower-case address
@@ -146,6 +152,10 @@ def read_any_list(value: str) -> list[NamedAddress]:
 
 
 def _parse_list(value: str) -> list[NamedAddress]:
+    if "&" in value and "&lt;" in value:
+        value = html.unescape(value)
+    if not value.isascii() and _WIDE.search(value):
+        value = value.translate(_NARROW)
     return read_plain_list(value) or read_any_list(value)
 
 
@@ -218,6 +228,8 @@ def _clean(address: str) -> str:
     if '"' in address and _QUOTED.fullmatch(address) is None:  # quotation marks that stand anywhere
         found = list(_ADDRESS.finditer(address))
         address = found[-1][0] if found and found[-1].end() == len(address) else address.replace('"', "")
+    if address.endswith("]") and "[" not in address:  # Outlook's "Jane [mailto:jane@x.example]"
+        address = address.rstrip("]")
     if address.endswith("'"):
         address = address.rstrip("'").removeprefix("'")
     return address.strip().lower()

@@ -53,7 +53,9 @@ def read_ascii(raw: bytes) -> tuple[dict[str, str], str] | None:
         return None
     lines = io.IncrementalNewlineDecoder(None, translate=True)
     head, empty_line, body = lines.decode(raw.decode("ascii"), final=True).partition("\n\n")
-    if not empty_line or len(head) > _MAX_HEAD or lines.newlines not in _UNIX_OR_DOS:
+    if not empty_line or ("\n" not in head and ":" in body[:_MAX_NAME]):  # each line end may have been made two
+        return None
+    if len(head) > _MAX_HEAD or lines.newlines not in _UNIX_OR_DOS:
         return None
     headers = _fields(head)
     if headers is None or "content-disposition" in headers:

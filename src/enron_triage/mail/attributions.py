@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from enron_triage.mail.client_words import AROUND, WROTE
+from enron_triage.mail.client_words import AROUND, QUOTING, WROTE
 from enron_triage.mail.wall_clock import WEEKDAYS, Moment, find_moment, folded, visible
 
 MARKS = " \t>*|"
@@ -19,6 +19,7 @@ _MAX_LENGTH_WITHOUT_DATE = 120
 _WROTE = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, WROTE))})(?!\w)", re.IGNORECASE)
 # Between these scripts and the words before them there is no space.
 _WROTE_UNSPACED = re.compile("|".join(re.escape(word) for word in WROTE if ord(word[-1]) >= 0xE00))
+_QUOTING = re.compile(rf"(?:{QUOTING})[ ,]{{1,3}}(?=\S)", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>()\[\]@:,;\"]{1,64}@[\w-]{1,63}\.[\w.-]{1,255}")
 _ZONE = re.compile(r"[(]?(?:[+-]\d\d:?\d\d|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d\d)?|[A-Z]{2,4}T|UTC|GMT|Z)[)]?[,:]?")
 _RULE = re.compile("-----|=====|_____|[*]{5}")  # of a line that separates, and no attribution
@@ -49,6 +50,18 @@ class Attribution(NamedTuple):
     days: tuple[int, ...] = ()
 
 
+def is_between_marks(line: str) -> bool:
+    """Whether a line is an attribution of GroupWise: ``>>> NAME DATE >>>``.
+
+    Parameters
+    ----------
+    line : str
+        A line of a body.
+    """
+    line = line.strip()
+    return len(line) > 10 and line.startswith(">>> ") and line.endswith(" >>>")
+
+
 def quote_depth(line: str) -> int:
     r"""How many marks of quotation a line begins with; mbox's ``>From`` is none.
 
@@ -63,7 +76,7 @@ def quote_depth(line: str) -> int:
     (2, 0)
     """
     rest = line.lstrip(" \t")
-    if not rest.startswith(">") or rest.startswith(">From "):
+    if not rest.startswith(">") or rest.startswith(">From ") or is_between_marks(rest):
         return 0
     return rest[: len(rest) - len(rest.lstrip(" \t>"))].count(">")
 
@@ -106,7 +119,7 @@ def read_attribution(line: str, above: list[str], below: str) -> Attribution | N
         if longer is None or again is None or not _opens(longer, again):
             break
         text, used, moment = longer, used + 1, again
-    return _with_date(text, moment, is_followed, used)
+    return _with_date(text, moment, is_followed or is_between_marks(line), used)
 
 
 def _bare(line: str) -> str:
@@ -160,6 +173,10 @@ def _without_date(text: str, is_followed: bool) -> Attribution | None:
     """``NAME wrote:`` above quoted lines."""
     if not is_followed or len(text) > _MAX_LENGTH_WITHOUT_DATE:
         return None
+    quoting = _QUOTING.match(text)
+    if quoting is not None:
+        sender = _sender(text[quoting.end() :])
+        return Attribution(sender, (), 0) if sender else None
     ends = [match.end() for match in _WROTE.finditer(text)] or [match.end() for match in _WROTE_UNSPACED.finditer(text)]
     if not ends or ends[-1] != len(text):
         return None

@@ -11,6 +11,7 @@ import functools
 import re
 
 import webencodings
+from webencodings.labels import LABELS
 
 # Quadratic in the length of the text, or not character sets at all: never worth a hostile message.
 _REFUSED_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
@@ -24,6 +25,24 @@ _CODECS = {
     "utf-16le": ("utf-16",),  # minds a byte order mark
     "iso-2022-jp": ("iso2022_jp", "iso2022_jp_ext"),
 }
+# Names that neither the standard nor Python knows, by what they stand for; compared without hyphens and the like.
+_OTHER_NAMES = {
+    "cp50220": "iso-2022-jp",
+    "cp50221": "iso-2022-jp",
+    "cp50222": "iso-2022-jp",
+    "unicode20utf7": "utf-7",
+    "macce": "mac-latin2",
+    "maccentralroman": "mac-latin2",
+    "maccentraleurroman": "mac-latin2",
+    "macicelandic": "mac-iceland",
+    "macromania": "mac-romanian",
+    "macjapanese": "shift_jis",
+    "mackorean": "euc-kr",
+    "macchinesesimp": "gbk",
+    "macchinesetrad": "big5",
+}
+_AROUND_NAME = re.compile(r"^(?:_|x-|cs(?=[a-z]))+|\$esc$|[_-]?charset$")
+_WINDOWS = re.compile(r"^(?:windows|win|ms|cp)(?=\d)")
 _MULTIBYTE = frozenset({"gbk", "gb18030", "big5", "euc-jp", "shift_jis", "euc-kr", "iso-2022-jp"})
 _HIGH_BYTES = bytes(range(128, 256))
 _UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
@@ -62,6 +81,8 @@ def decode(content: bytes, charset: str) -> str:
     names, multibyte = _codecs_of(charset)
     if content.startswith(codecs.BOM_UTF8):
         names, content = ("utf-8",), content.removeprefix(codecs.BOM_UTF8)
+    if names[:1] == ("utf-16",) and content[:1] == b"\0":  # no mark tells the order of the bytes
+        names = ("utf-16-be",)
     if not multibyte and _UTF8_LETTER.search(content) and _is_damaged_utf8(content):
         # No text of a single-byte character set happens to be UTF-8, but a wrong name is common.
         return content.decode("utf-8", "replace")
@@ -136,13 +157,30 @@ def _codecs_of(charset: str) -> tuple[tuple[str, ...], bool]:
     label = charset.strip(" \t\r\n\"'").lower()
     if len(label) > _MAX_NAME or not label.isascii():
         return (), False
-    for alias in (label, _python_name(label)):
+    bare = "".join(filter(str.isalnum, _AROUND_NAME.sub("", label)))
+    for alias in (
+        label,
+        _python_name(label),
+        _labels().get(bare, ""),
+        _labels().get(_WINDOWS.sub("windows", bare), ""),
+    ):
         encoding = webencodings.lookup(alias)
         if encoding is not None and encoding.name not in ("replacement", "x-user-defined"):
             names = _CODECS.get(encoding.name) or (encoding.codec_info.name,)
             return names, encoding.name in _MULTIBYTE or encoding.name.startswith("utf")
-    name = _python_name(label)  # what browsers refuse or do not know, and mail has: iso-2022-kr, utf-7, cp437
+    other = _OTHER_NAMES.get(bare, "")
+    if webencodings.lookup(other) is not None:
+        return _codecs_of(other)
+    # "x-windows-949" is Python's "cp949", "x-mac-greek" its "mac-greek".
+    name = _python_name(label) or _python_name(other or _WINDOWS.sub("cp", bare)) or _python_name(label[2:])
+    # What browsers refuse or do not know, and mail has: iso-2022-kr, utf-7, cp437.
     return ((name,), True) if name else ((), False)
+
+
+@functools.cache
+def _labels() -> dict[str, str]:
+    """The standard's labels by their letters and digits: "win-1251" and "windows1251" are "windows-1251"."""
+    return {"".join(filter(str.isalnum, label)): label for label in LABELS}
 
 
 def _python_name(label: str) -> str:

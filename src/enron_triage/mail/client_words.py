@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from enron_triage.mail.letters import without_case
+
 FieldKind = Literal["from", "date", "to", "cc", "subject"]
 
 # The names of header fields, as a block above a quoted message bears them. Several are separated by "|".
@@ -44,7 +46,9 @@ _FIELDS: dict[FieldKind, str] = {
         "tiêu đề|perihal|subjek|judul|teema|tema|temats|naslov|zadeva|наслов|efni|assumpte|gaia|موضوع|विषय"
     ),
 }
-FIELDS: dict[str, FieldKind] = {name: kind for kind, names in _FIELDS.items() for name in names.split("|")}
+FIELDS: dict[str, FieldKind] = {
+    without_case(name): kind for kind, names in _FIELDS.items() for name in names.split("|")
+}
 
 # What says "wrote" in an attribution. Words are separated by "|", as some are several.
 _WROTE = {
@@ -88,6 +92,11 @@ _WROTE = {
     "hi": "ने लिखा",
     "cy, ga": "ysgrifennodd|scríobh",
 }
+# What stands before the name instead, above quoted lines: "Quoting NAME:", as Horde writes it.
+QUOTING = (
+    "quoting|zitat von|zitiere|mensaje citado por|citando a|citando|citat från|citerar|citerer|siterer|cytowanie|"
+    "cituji|citát|citation de|quotando|citazione|idézet|alıntı|цитирование|цитата от|lainaus|tsitaat|citaat van"
+)
 WROTE = tuple(sorted({word for words in _WROTE.values() for word in words.split("|")}, key=len, reverse=True))
 
 # Words around the date and the sender of an attribution that belong to neither, without those that say "wrote".
@@ -111,21 +120,24 @@ _AROUND = {
     "sr, hr, bs, sl": "у u је je dana oseba v ob",
     "he, ar, fa": "בתאריך ב מאת יום א׳ ב׳ ג׳ ד׳ ה׳ ו׳ שבת في بتاريخ يوم در تاریخ",
     "ja, ko, zh": "在 于 於 에 は、",
-    "th, vi": "เมื่อ เวลา น วันที่ จ อ พ พฤ ศ ส อา vào lúc ngày",
+    "th, vi": "th 2 3 4 5 6 7 cn ใน ในวันที่ เมื่อ เวลา น วันที่ จ อ พ พฤ ศ ส อา vào lúc ngày",
     "id, ms, fil": "pada tanggal pukul noong nang ni",
-    "et, lv, lt, is, eu": "kuupäev kell plkst lietotājs — igorleak",
+    "et, lv, lt, is, eu": "kuupäev kell plkst lietotājs — igorleak þann",
     "hi": "को बजे ने",
 }
-AROUND = frozenset(word.casefold().strip(".") for words in _AROUND.values() for word in words.split())
+AROUND = frozenset(without_case(word).strip(".") for words in _AROUND.values() for word in words.split())
 
 # What a line of its own says above a message that is passed on or answered, between hyphens or not.
 _ORIGINAL = (
-    "original message|original appointment|reply message|reply to message|originalnachricht|ursprüngliche nachricht|"
+    "original message|original mail|original email|original appointment|reply message|reply to message|"
+    "originalnachricht|ursprüngliche nachricht|"
     "original nachricht|message d'origine|message d’origine|message original|mensaje original|mensagem original|"
     "messaggio originale|oorspronkelijk bericht|originalmeddelande|ursprungligt meddelande|oprindelig meddelelse|"
     "original meddelelse|opprinnelig melding|original melding|alkuperäinen viesti|oryginalna wiadomość|"
-    "wiadomość oryginalna|treść oryginalnej wiadomości|původní zpráva|pôvodná správa|eredeti üzenet|mesaj original|"
-    "mesajul original|mesaj inițial|orijinal mesaj|özgün ileti|orijinal ileti|αρχικό μήνυμα|исходное сообщение|"
+    "wiadomość oryginalna|treść oryginalnej wiadomości|původní zpráva|původní e-mail|původní email|"
+    "pôvodná správa|pôvodný e-mail|eredeti üzenet|mesaj original|"
+    "mesajul original|mesaj inițial|orijinal mesaj|özgün ileti|orijinal ileti|αρχικό μήνυμα|"
+    "исходное сообщение|исходное письмо|"
     "оригинальное сообщение|вихідне повідомлення|оригінальне повідомлення|оригинално съобщение|הודעה מקורית|"
     "الرسالة الأصلية|رسالة أصلية|元のメッセージ|元のメール|원본 메시지|원본 메일|원본메시지|원본 이메일|原始邮件|"
     "原始郵件|邮件原件|原始邮件信息|ข้อความต้นฉบับ|ข้อความเดิม|thư gốc|tin nhắn gốc|pesan asli|mesej asal|algne kiri|"
@@ -165,7 +177,7 @@ _FORWARDED_BY = (
 
 
 def _lower(words: str) -> frozenset[str]:
-    return frozenset(word.casefold().replace("\u0307", "") for word in words.split("|"))
+    return frozenset(without_case(word) for word in words.split("|"))
 
 
 ORIGINAL = _lower(_ORIGINAL)

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import datetime
 import re
-import unicodedata
 from collections.abc import Iterable
 
+from enron_triage.mail.encoded_words import decode_words
+from enron_triage.mail.wall_clock import months_named
 from enron_triage.mail.zones import zone_offset
 
 _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
-# The first three letters in German, French, Spanish, Italian, Portuguese and Dutch, without accents.
-_OTHER_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        "gen ene,fev,mrz mrt mae,avr abr,mai mei mag,giu,lug,aou ago,set,okt out ott,,dez dic".split(","), 1
-    )
-    for name in names.split()
-}
 # RFC 5322 as nearly every program writes it; anything else goes to `_FORMS`.
 _DATE = re.compile(
     r"(?:[A-Za-z]{3}, +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)(?: \([^()]*\))?"
@@ -27,7 +20,7 @@ _TIME = (
 )
 _ZONE = r"\s*(?P<zone>.*)"
 _YEAR = r"(?P<year>\d{2,4})"
-_MONTH = r"(?P<month>[^\W\d_]{3,12})\.?"
+_MONTH = r"(?P<month>[^\W\d_]{3,12}|1?\d(?:月|월)?(?=[\s-]))\.?"
 _DAY = r"(?<!\d)(?P<day>\d{1,2})"
 _AT = r",?\s+(?:at\s+|um\s+|a\s+)?"
 _FORMS = [
@@ -46,6 +39,7 @@ _FORMS = [
     )
 ]
 _COMMENT = re.compile(r"\([^()]*\)")
+_MAX_PARTS = 4  # of a Received header, from its end
 _MAX_LENGTH = 300  # characters; the longest that programs write have a hundred
 
 
@@ -104,7 +98,8 @@ def date_of_message(value: str, received: str) -> datetime.datetime | None:
 
 
 def _first(received: Iterable[str]) -> datetime.datetime | None:
-    dates = (_parse(hop.rpartition(";")[2][-_MAX_LENGTH:]) for hop in received)
+    # The date is behind the last semicolon, unless a comment follows that has some.
+    dates = (_parse(part[:_MAX_LENGTH]) for hop in received for part in reversed(hop.split(";")[1:][-_MAX_PARTS:]))
     return next((date for date, zone_is_known in dates if date is not None and zone_is_known), None)
 
 
@@ -115,7 +110,7 @@ def _parse(value: str) -> tuple[datetime.datetime | None, bool]:
         if standard is None:
             return _parse_other(value)
         day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = standard.groups()
-        if second == "60":
+        if second == "60" or month.lower() not in _MONTHS:
             return _parse_other(value)
         offset = datetime.timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
         date = datetime.datetime(
@@ -135,7 +130,7 @@ def _parse(value: str) -> tuple[datetime.datetime | None, bool]:
 
 def _parse_other(value: str) -> tuple[datetime.datetime | None, bool]:
     """Parse a date in one of the other forms; raises what `_parse` catches."""
-    text = value[:_MAX_LENGTH].replace("\N{MINUS SIGN}", "-")
+    text = decode_words(value[:_MAX_LENGTH]).replace("\N{MINUS SIGN}", "-")
     bare = text
     while (shorter := _COMMENT.sub(" ", bare)) != bare:
         bare = shorter
@@ -146,8 +141,11 @@ def _parse_other(value: str) -> tuple[datetime.datetime | None, bool]:
     hour, second = int(parts["hour"]), int(parts["second"] or 0)
     if parts["half"] and hour <= 12:
         hour = hour % 12 + 12 * (parts["half"].lower() == "p")
-    zone = f"{parts['zone']} {parts.get('rest') or ''}".strip() or " ".join(_COMMENT.findall(text))
-    minutes = zone_offset(zone)
+    zone = f"{parts['zone']} {parts.get('rest') or ''}".strip()
+    comments = " ".join(_COMMENT.findall(text))
+    minutes = zone_offset(zone) if zone else None
+    if minutes is None and (comments or not zone):
+        minutes = zone_offset(comments)
     if minutes is None and any(sign in zone for sign in "+-"):
         return None, False  # a number that is the offset of no zone
     date = datetime.datetime(
@@ -173,9 +171,8 @@ def _year(digits: str) -> int:
 
 
 def _month(name: str) -> int:
-    if name.isdigit():
-        return int(name)
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(c))
-    if plain.startswith("jui"):  # juin and juillet
-        return 7 if plain.startswith("juil") else 6
-    return _MONTHS.get(plain[:3]) or _OTHER_MONTHS[plain[:3]]
+    digits = name.rstrip("月월")
+    if digits.isdigit():
+        return int(digits)
+    months = months_named(name)
+    return months[0] if len(months) == 1 else _MONTHS[name[:3].lower()]

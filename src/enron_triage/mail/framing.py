@@ -10,6 +10,8 @@ _MAX_PLIST = 2**16  # bytes; Apple Mail writes some hundred
 _FIRST_LINES = re.compile(
     rb"(?:\xef\xbb\xbf|[ \t]*\n|>*From (?![ \t]*:)[^\n]*\n|Microsoft Mail Internet Headers Version [^\n]*\n)+"
 )
+_DOUBLED = re.compile(rb"\n[ \t]*\n")
+_FIRST_FIELDS = re.compile(rb"(?:[!-9;-~]{1,80}:[^\n]*\n\n){2}(?:[!-9;-~]{1,80}:|[ \t])")
 _FIRST_LINE = re.compile(rb"[^\r\n]*")
 
 
@@ -34,7 +36,9 @@ def unframe(raw: bytes) -> bytes:
     b'Subject: x\n\nText\n'
     """
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):  # saved as "Unicode" by an editor
-        raw = raw.decode("utf-16", "replace").encode()
+        raw = raw.decode("utf-16", "replace").encode("utf-8", "replace")
+    elif raw[1:8:2] == bytes(4):
+        raw = raw.decode("utf-16-le", "replace").encode("utf-8", "replace")
     raw = _from_emlx(raw)
     if b"\r" in raw:
         raw = unix_lines(raw)
@@ -42,7 +46,8 @@ def unframe(raw: bytes) -> bytes:
         if first is not None and raw[first.end() : first.end() + 1] == b"\r":
             raw = raw.replace(b"\r", b"\n")
     before = _FIRST_LINES.match(raw)
-    return raw[before.end() :] if before else raw
+    raw = raw[before.end() :] if before else raw
+    return _DOUBLED.sub(b"\n", raw) if _is_doubled(raw) else raw
 
 
 def unix_lines(content: bytes) -> bytes:
@@ -65,6 +70,14 @@ def unix_lines(content: bytes) -> bytes:
     """
     content = content.replace(b"\r\n", b"\n")
     return content.replace(b"\r\n", b"\n") if b"\r" in content else content
+
+
+def _is_doubled(raw: bytes) -> bool:
+    """Whether every line end was made two, so that each header field seems to end the headers."""
+    if not _FIRST_FIELDS.match(raw):
+        return False
+    lines = raw.rstrip(b"\n").split(b"\n")
+    return not any(map(bytes.strip, lines[1::2]))
 
 
 def _from_emlx(raw: bytes) -> bytes:

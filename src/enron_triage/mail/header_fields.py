@@ -6,6 +6,7 @@ import re
 
 from enron_triage.mail.attributions import MARKS
 from enron_triage.mail.client_words import FIELDS, FieldKind
+from enron_triage.mail.letters import without_case
 
 BLOCK_LINES = 14  # a header block is not longer, nor are the blank lines inside Notes' blocks
 MAX_LINE = 1000  # characters of a line that are looked at
@@ -82,7 +83,7 @@ def field_kind(name: str) -> FieldKind | None:
         What stands before the colon.
     """
     name = name.strip(" \t>*|\u00a0")
-    return FIELDS.get(name.casefold().replace("\u0307", "")) if 0 < len(name) <= _MAX_NAME else None
+    return FIELDS.get(without_case(name)) if 0 < len(name) <= _MAX_NAME else None
 
 
 def until_field(lines: list[str]) -> list[str]:

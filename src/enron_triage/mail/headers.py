@@ -10,7 +10,7 @@ from enron_triage.mail.charsets import decode_header
 Headers = dict[str, str]  # lower-case name -> unfolded value, the first of several; see `JOINED`
 
 # Headers of which all count where there are several, and what stands between their values then.
-JOINED = {"to": ", ", "cc": ", ", "bcc": ", ", "received": "\n"}
+JOINED = {"to": ", ", "cc": ", ", "bcc": ", ", "received": "\n", "in-reply-to": " ", "references": " "}
 MAX_HEADERS = 2 * 2**20  # bytes: 50,000 recipients; more is an attack
 _LINE_END = re.compile(rb"\n(?![ \t])")  # of a field: a line that begins with white space goes on with it
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")

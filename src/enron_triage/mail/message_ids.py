@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 
+from enron_triage.mail.encoded_words import decode_words
+
 _BRACKETED = re.compile(r"<{1,4}\s{0,9}([^<>\s]{1,998})\s{0,9}>")
+_BROKEN = re.compile(r"<[^<>@]{1,500}@[^<>@]{1,500}>")  # an id that was folded in its middle
 _BARE = re.compile(r"[^<>\s\"',;()]{1,900}@[^<>\s\"',;()]{1,255}")
 _MAX_HEADER = 100_000  # characters that are looked at, the last: References ends with the nearest
 
@@ -12,7 +16,8 @@ _MAX_HEADER = 100_000  # characters that are looked at, the last: References end
 def message_ids(header: str) -> list[str]:
     """The ids in a Message-ID, In-Reply-To or References header, each between angle brackets.
 
-    Words around them are left out; a header without brackets names an id if one word of it has an ``@``.
+    Words around them are left out, and spaces inside; a header without brackets names an id if one word of it has an
+    ``@``. Some programs encode long ids as if they were text (RFC 2047).
 
     Parameters
     ----------
@@ -26,7 +31,12 @@ def message_ids(header: str) -> list[str]:
     >>> message_ids("1@x.example")
     ['<1@x.example>']
     """
-    found = _BRACKETED.findall(header[-_MAX_HEADER:]) or _BARE.findall(header[-_MAX_HEADER:])
+    header = header[-_MAX_HEADER:]
+    if "=?" in header or "&lt;" in header:  # encoded like a text, which no id should be
+        header = html.unescape(decode_words(header))
+    found = _BRACKETED.findall(header)
+    if not found:
+        found = ["".join(name.split()).strip("<>") for name in _BROKEN.findall(header)] or _BARE.findall(header)
     return [f"<{name}>" for name in found]
 
 

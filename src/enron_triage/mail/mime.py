@@ -62,7 +62,8 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     if plainest is not None:
         return plainest
     head, _, body = unix_lines(raw).partition(b"\n\n")
-    headers = _plain_headers(head)
+    is_doubtful = b"\n" not in head and b":" in body[:80]  # each line end may have been made two
+    headers = None if is_doubtful else _plain_headers(head)
     if headers is None:
         return None
     encoding = headers.get("content-transfer-encoding", "").lower()

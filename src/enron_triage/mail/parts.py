@@ -10,6 +10,7 @@ from __future__ import annotations
 import email.message
 import email.utils
 import re
+import string
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -33,15 +34,25 @@ _DELIMITER = re.compile(
 _SEARCHED = 2**16  # bytes at the beginning of a part, for such a line
 _AFTER_DELIMITER = re.compile(rb"(--)?[ \t]*(?:\n|\Z)")
 _REPORTS = frozenset({"message/delivery-status", "message/global-delivery-status", "message/disposition-notification"})
+# Other kinds of text read as plain text (RFC 2046, 4.1.4), except those that are no text to people, or a stranger's.
+_NO_TEXT = frozenset(
+    "text/rtf text/css text/javascript text/vcard text/x-vcard text/directory text/rfc822-headers text/xml".split()
+)
 _MARKED_UP = frozenset({"text/enriched", "text/richtext"})  # RFC 1896, RFC 1341
 _COMMANDS = re.compile(r"<param>[^<]*</param>|<[A-Za-z/-]{1,60}>", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_BLANK = f"{string.whitespace}\u00a0\u2007\u202f\u3000\u00ad\u034f\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _SAME_TEXT = 0.7  # of the words of two parts: that they hold both makes them two forms of one text
 
 
 class _Text(NamedTuple):
     kind: str  # "plain", "html", or "other": what is taken only where there is nothing else
     text: str
+
+
+def _says(text: _Text) -> bool:
+    """Whether a text says anything: neither blank, nor of signs without width alone."""
+    return bool(text.text.strip(_BLANK))
 
 
 class _Part(NamedTuple):
@@ -77,7 +88,7 @@ def read_text(headers: Headers, content: bytes, start: int) -> str:
     """
     texts = list(_Reader(content).texts(_part(headers, start, len(content), "text/plain"), 0))
     written = [text for text in texts if text.kind != "other"]
-    chosen = [text.text for text in written if text.text.strip()] or [text.text for text in texts if text.text.strip()]
+    chosen = [text.text for text in written if _says(text)] or [text.text for text in texts if _says(text)]
     if len(chosen) == 1:
         return chosen[0]
     if not chosen:
@@ -152,8 +163,7 @@ class _Reader:
         yield from _choose(children) if part.type == "multipart/alternative" else _join(children)
 
     def _single(self, part: _Part) -> Iterator[_Text]:
-        known = part.type in _MARKED_UP or part.type in _REPORTS
-        if not known and part.type not in ("text/plain", "text/html", "text/calendar"):
+        if part.type not in _REPORTS and (not part.type.startswith("text/") or part.type in _NO_TEXT):
             return
         encoding = transfer_encoding(part.headers.get("content-transfer-encoding", ""))
         content = decode_transfer(self._content[part.start : part.stop], encoding)
@@ -236,16 +246,18 @@ def _is_attached(part: _Part) -> bool:
     disposition = part.headers.get("content-disposition", "")
     if disposition.strip().lower().startswith("attachment"):
         return True
+    if part.type == "text/calendar":  # an invitation, to which most programs give a name; read where nothing else is
+        return False
     names = {name.partition("*")[0] for name in (*part.parameters, *_parameters(disposition))}
     return bool(names & {"name", "filename"})
 
 
 def _choose(children: list[list[_Text]]) -> list[_Text]:
     """The form of an alternative that reads best: the first that is plain, else the first that says anything."""
-    said = [texts for texts in children if any(text.text.strip() for text in texts)]
+    said = [texts for texts in children if any(map(_says, texts))]
     for kinds in ({"plain"}, {"plain", "html"}):
         for texts in said:
-            if {text.kind for text in texts if text.text.strip()} <= kinds:
+            if set() < {text.kind for text in texts if _says(text)} - {"other"} <= kinds:
                 return texts
     return [text for texts in said for text in texts]
 

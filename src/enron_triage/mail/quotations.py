@@ -226,4 +226,16 @@ def _introduction(text: str, start: int, line: str, lowest: int) -> int:
             break
         kinds.add(read[0])
         top = offset
-    return max(lowest, _with_separators(text, top)) if "from" in kinds and len(kinds) > 1 else start
+    return (
+        max(lowest, _with_separators(text, top))
+        if "from" in kinds and len(kinds) > 1
+        else _announced_start(text, start, lowest)
+    )
+
+
+def _announced_start(text: str, start: int, lowest: int) -> int:
+    """Where the line begins that says, above quoted lines, that a message follows; `start` if there is none."""
+    for offset, line in _lines_above(text, start, _MAX_BLANK + 1):
+        if line.strip(" \t\r\u00a0\ufeff"):
+            return max(lowest, offset) if is_separator(line) else start
+    return start

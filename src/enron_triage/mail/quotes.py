@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from enron_triage.mail.attributions import MARKS, read_attribution
+from enron_triage.mail.attributions import MARKS, is_between_marks, read_attribution
 from enron_triage.mail.client_words import FORWARDED, FORWARDED_BY, ORIGINAL
 from enron_triage.mail.header_fields import (
     MAX_FIELD_NAME,
@@ -26,9 +26,11 @@ from enron_triage.mail.header_fields import (
     lines_from,
     until_field,
 )
+from enron_triage.mail.letters import without_case
 from enron_triage.mail.notes_headers import FORWARDED_BY_LINE, notes_block
 from enron_triage.mail.wall_clock import wall_clock
 
+_BETWEEN_RULES = re.compile(r"-{3,} ?([^-\n]{5,60}[^-\n ]) ?-{3,}(?=\w)")
 _HINT_DATE = re.compile(r"\d/\d{1,2}/\d{2,4},?\s+\d{1,2}:\d\d")
 _BEGINS_WITH_TIME = re.compile(r"[ \t>*|]*\d{1,2}:\d\d")
 _INVISIBLE = " \t\r\u00a0*\u202c\u200e\u200f\u202b\u2069\ufeff"
@@ -101,7 +103,8 @@ def _announced(line: str) -> str:
     is_ruled = text.startswith(("--", "\u2014", "==", "__"))
     if not is_ruled and not text.endswith((":", "\uff1a")):
         return ""
-    words = text.strip("-\u2013\u2014=_:\uff1a \u00a0").casefold().replace("\u0307", "")
+    between = _BETWEEN_RULES.match(text)  # behind the second rule, some programs leave out the end of the line
+    words = without_case((between[1] if between else text).strip("-\u2013\u2014=_:\uff1a \u00a0"))
     return words if is_ruled or words in FORWARDED else ""
 
 
@@ -191,7 +194,9 @@ def _dated(text: str, start: int, line: str, *, is_time: bool) -> QuotedHeader |
 
 def _ends_in_colon(line: str) -> bool:
     ending = line.rstrip(_INVISIBLE)
-    return ending.endswith(":") or (ending.endswith(" ----") and ending.startswith("---- "))
+    if ending.endswith((" ---", " ----")) and ending.lstrip().startswith("---- "):  # Zoho
+        return True
+    return ending.endswith(":") or is_between_marks(ending)
 
 
 def _attribution(text: str, start: int, end: int, line: str) -> QuotedHeader | None:

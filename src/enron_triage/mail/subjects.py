@@ -9,21 +9,23 @@ import functools
 import re
 from typing import Literal, NamedTuple
 
+from enron_triage.mail.letters import without_case
+
 SubjectMark = Literal["reply", "forward", "either"]
 
 _REPLY = {
-    "en": "re",
+    "en": "re|reply",
     "de": "aw|antwort",
     "nl": "antw|antwoord|betr",
-    "sv": "sv|svar|ang",
+    "sv": "sv|svar|svar på|ang",
     "da, no": "sv|svar|vedr",
     "is": "sv|svar",
-    "fi": "vs|vast",
+    "fi": "vs|vast|vastaus",
     "et": "vs|vast",
-    "fr": "re|rép|rep|réf|réponse",
-    "es": "re|rta|resp|respuesta",
+    "fr": "re|rép|rep|réf|réponse|répondre",
+    "es": "re|rta|resp|respuesta|responder",
     "pt": "res|resp|resposta",
-    "it": "r|rif|risp|risposta",
+    "it": "r|rif|risp|risposta|rispondi",
     "ca, gl": "re|resp|resposta",
     "ro": "re|răsp|raspuns|răspuns",
     "pl": "odp|odpowiedź",
@@ -52,26 +54,26 @@ _REPLY = {
 }
 _FORWARD = {
     "en": "fw|fwd|forwarded",
-    "de": "wg|weitergeleitet",
-    "nl": "doorst|doorgestuurd",
-    "sv": "vb|vbf|vidarebefordrat",
-    "da, no": "vs|videresend|videresendt",
+    "de": "wg|weitergeleitet|weiterleitung|weitergel",
+    "nl": "doorst|doorgestuurd|doorsturen",
+    "sv": "vb|vbf|vidarebefordrat|vidarebefordra|vidaresänt",
+    "da, no": "vs|vb|videresend|videresendt",
     "is": "fs|áframsent",
     "fi": "vl|välitetty",
     "et": "edasi",
-    "fr": "tr|transf|transféré",
-    "es": "rv|renv|reenv|reenviado",
-    "pt": "enc|encaminhado|encaminhada|reenc",
+    "fr": "tr|transf|transféré|transférer|transfert|transmis",
+    "es": "rv|renv|reenv|reenviado|reenviar",
+    "pt": "enc|encaminhado|encaminhada|encaminhar|reenc|reencaminhado|reencaminhar",
     "it": "i|inoltro|inoltra|inol",
     "ca, gl": "rv|reenviat|reenvío",
     "ro": "redir|redirecționat|trim|fwd",
     "pl": "pd|przekaż|podaj dalej",
-    "cs, sk": "předáno|přeposlané|preposlané|přeposlat",
+    "cs, sk": "předáno|předat|přep|přeposlané|preposlané|přeposlat|přeposláno",
     "sl, hr, bs, sr": "posr|posredovano|proslj|prosl|prosljeđeno|пр|просл|прослеђено",
-    "hu": "továbbítás|továbbított",
+    "hu": "továbbítás|továbbított|továbbküldés|tov",
     "tr": "ilt|ilet|iletildi|yön",
     "el": "πρθ|προώθ|προώθηση",
-    "ru": "пересл|переслано|пер|fw",
+    "ru": "пересл|переслано|переслать|пересылка|пер|fw",
     "uk": "перес|переслано|пересл",
     "bg": "препр|препратено",
     "lt": "persiųsta",
@@ -92,16 +94,15 @@ _FORWARD = {
 _NUMBER = r"(?: ?(?:\[\d{1,4}\]|\(\d{1,4}\)|[\^*]\d{1,4})|\d{1,2})?"
 _MARK = re.compile(rf"\s?([^\W\d_][^:\uff1a\[\]()^*\d]{{0,24}}?)\.?{_NUMBER} ?[:\uff1a]\s?")
 _TAG = re.compile(r"\s?\[([^\[\]]{1,60})\]\s?")
+# elm and pine put the mark of a forward at the end; mutt names the author of what it passes on.
+_FORWARD_BEHIND = re.compile(r"(?<=\S) ?\(fwd?\)$", re.IGNORECASE)
+_FORWARD_OF = re.compile(r"\[[^\s\[\]:@]{1,64}@[^\s\[\]:@]{1,255}: (.*)\]$")
 _OF_A_TICKET = re.compile(r"#|\d{3}")  # a tag that tells conversations apart, rather than lists
 
 
-def _lower(word: str) -> str:
-    return word.casefold().replace("\u0307", "")
-
-
 def _marks() -> dict[str, SubjectMark]:
-    replies = {_lower(word) for words in _REPLY.values() for word in words.split("|")}
-    forwards = {_lower(word) for words in _FORWARD.values() for word in words.split("|")}
+    replies = {without_case(word) for words in _REPLY.values() for word in words.split("|")}
+    forwards = {without_case(word) for words in _FORWARD.values() for word in words.split("|")}
     marks: dict[str, SubjectMark] = dict.fromkeys(replies, "reply")
     marks.update(dict.fromkeys(forwards, "forward"))
     # A Finn's "VS:" is an answer, a Dane's is a forward.
@@ -148,15 +149,18 @@ def read_subject(subject: str) -> Subject:
     """
     text = " ".join(subject.split())
     first: SubjectMark | None = None
+    of_mutt = _FORWARD_OF.match(text)
+    if of_mutt or (text.endswith(")") and _FORWARD_BEHIND.search(text)):
+        first, text = "forward", of_mutt[1] if of_mutt else _FORWARD_BEHIND.sub("", text)
     kept: list[str] = []
     tags: list[str] = []
-    position, is_wrapped = 0, False
+    position, wraps = 0, 0
     while True:
         opening = position + (text[position : position + 1] == "[")
         mark = _MARK.match(text, opening)
-        kind = _MARKS.get(_lower(mark[1].strip())) if mark else None
+        kind = _MARKS.get(without_case(mark[1].strip())) if mark else None
         if mark is not None and kind is not None and (opening == position or _closes(text)):
-            is_wrapped = is_wrapped or opening > position
+            wraps += opening > position
             first, position = first or kind, mark.end()
             continue
         tag = _TAG.match(text, position)
@@ -164,7 +168,9 @@ def read_subject(subject: str) -> Subject:
             break
         (kept if _OF_A_TICKET.search(tag[1]) else tags).append(f"[{tag[1]}]")
         position = tag.end()
-    rest = text[position:].removesuffix("]") if is_wrapped else text[position:]
+    rest = text[position:]
+    for _ in range(wraps):
+        rest = rest.removesuffix("]")
     conversation = " ".join(" ".join([*kept, rest] if rest else [*kept, *tags]).lower().split())
     return Subject(first, conversation)
 

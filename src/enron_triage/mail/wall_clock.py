@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from typing import NamedTuple
 
 from enron_triage.mail.calendar_words import MONTH_WORDS, WEEKDAY_WORDS
+from enron_triage.mail.letters import without_case
 
 # CLDR up to release 46, as programs still write them.
 _FINNISH = "tammik helmik maalisk huhtik toukok kesäk heinäk elok syysk lokak marrask jouluk".split()
@@ -18,15 +20,21 @@ _FINNISH = "tammik helmik maalisk huhtik toukok kesäk heinäk elok syysk lokak 
 def _months() -> dict[str, tuple[int, ...]]:
     months: dict[str, tuple[int, ...]] = {}
     for number, words in enumerate(MONTH_WORDS, 1):
-        for word in words.split():
+        for word in without_case(words).split():
             months[word] = (*months.get(word, ()), number)
     for number, word in enumerate(_FINNISH, 1):
         months[word] = (number,)
-    return months | {"mrz": (3,), "sept": (9,), "set": (9,)}
+    return months | {"mrz": (3,), "sept": (9,), "set": (9,), "фев": (2,), "сен": (9,), "ноя": (11,)}
+
+
+def _plain(word: str) -> str:
+    """A word without accents, which some programs leave out."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
 
 
 _MONTHS = _months()
-WEEKDAYS = frozenset(word for words in WEEKDAY_WORDS for word in words.split())
+_PLAIN_MONTHS = {_plain(name): numbers for name, numbers in _MONTHS.items() if len(numbers) == 1}
+WEEKDAYS = frozenset(word for words in WEEKDAY_WORDS for word in without_case(words).split())
 # Not part of a text, but of how it is shown: marks of direction, the byte order mark. Spaces of several widths are one.
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"))
 _SHOWN = _UNSEEN | dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " ")
@@ -36,8 +44,8 @@ _YEAR = r"(?P<y>\d{4})(?!\d)"
 _OF = r"(?:de |of |d['\u2019])?"
 _WORDED = (
     re.compile(  # 14 May 2001, 14-May-2001, 14. mai 2001, 14 de mayo de 2001
-        rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|[.\u00ba\u00aa])?[ -]{{1,3}}{_OF}(?P<n>{_NAME})"
-        rf"[ ,.-]{{1,3}}(?:de |del )?{_YEAR}"
+        rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|[.\u00ba\u00aa])?[ /-]{{1,3}}{_OF}(?P<n>{_NAME})"
+        rf"[ ,./-]{{1,3}}(?:de |del )?{_YEAR}"
     ),
     # May 14, 2001; May 14th, 2001
     re.compile(rf"(?P<n>{_NAME})\s{{1,3}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? {{1,2}}{_YEAR}"),
@@ -116,7 +124,33 @@ def folded(word: str) -> str:
     >>> folded("Nov.")
     'nov'
     """
-    return word.casefold().replace("\u0307", "").strip(".,;()-\u060c")
+    return without_case(word).strip(".,;()-\u060c")
+
+
+def months_named(word: str) -> tuple[int, ...]:
+    """The numbers of the months that a word names in any language.
+
+    Parameters
+    ----------
+    word : str
+        A word, as it stands in a text.
+
+    Returns
+    -------
+    tuple of int
+        Two where it names one month here and another there; none where it names no month.
+
+    Examples
+    --------
+    >>> months_named("Sept."), months_named("listopad"), months_named("Monday")
+    ((9,), (10, 11), ())
+    """
+    name = folded(word)
+    # Hebrew: "in November" is one word.
+    for known, key in ((_MONTHS, name), (_MONTHS, name.removeprefix("ב")), (_PLAIN_MONTHS, _plain(name))):
+        if key in known:
+            return known[key]
+    return ()
 
 
 def wall_clock(text: str) -> tuple[int, ...]:
@@ -183,7 +217,7 @@ def _find_day(text: str) -> tuple[list[tuple[int, int, int]], int, int] | None:
         return None
     for pattern in _WORDED if _FOUR_DIGITS.search(text) is not None else ():
         for match in pattern.finditer(text):
-            months = _MONTHS.get(_month_name(match["n"]), ())
+            months = months_named(match["n"])
             if months:
                 days = [(_full_year(match["y"]), month, int(match["d"])) for month in months]
                 return days, match.start(), match.end()
@@ -197,11 +231,6 @@ def _find_day(text: str) -> tuple[list[tuple[int, int, int]], int, int] | None:
     year, a, b = _full_year(found["y"]), int(found["a"]), int(found["b"])
     days = [(year, a, b)] if a == b else [(year, a, b), (year, b, a)]
     return days, found.start(), found.end()
-
-
-def _month_name(word: str) -> str:
-    name = folded(word)
-    return name[1:] if name.startswith("ב") else name  # Hebrew: "in November" is one word
 
 
 def _full_year(digits: str) -> int:

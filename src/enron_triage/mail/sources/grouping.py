@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from enron_triage.mail.sources.names import is_container, is_role
+from enron_triage.mail.sources.names import is_container, is_role, server_path
 from enron_triage.mail.sources.store import Store
 from enron_triage.mail.sources.tree import Tree
 
@@ -189,9 +189,11 @@ def _folders(root: tuple[str, ...], stores: list[Store], is_marked: bool) -> Ite
 
 def _components(store: Store, place: tuple[str, ...]) -> tuple[str, ...]:
     """The components of a folder's path; those of a Maildir may be parted by dots, or begin with one."""
-    if store.layout != "maildir" or not place:
+    if not place:
         return place
+    if store.layout != "maildir":
+        return (*server_path(place[0]), *place[1:])
     first, nested = place[0], tuple(name.removeprefix(".") for name in place[1:])
-    if first.startswith((".", f"{_INBOX}.")):  # Maildir++; offlineimap keeps the server's dots
+    if first.startswith("."):  # Maildir++
         return (*first.removeprefix(".").removeprefix(f"{_INBOX}.").split("."), *nested)
-    return (first, *nested)
+    return (*server_path(first), *nested)

@@ -18,6 +18,7 @@ _LOOK = 16 * 1024  # bytes below a line that are looked at
 _BEHIND = 8  # bytes above a line that are looked at
 _MAX_LINE = 1000  # bytes of a separator
 _MAX_HEADERS = 12  # lines of a header that are looked at
+_MAX_ODD = 3  # lines above the header that some program wrote
 _ENOUGH = 4  # header lines, one of them of a kind that a message has, and no other line among them
 _MARK = b"\xef\xbb\xbf"  # of the byte order
 _TOP = re.compile(rb"(?:\xef\xbb\xbf)?\s*")
@@ -34,6 +35,7 @@ _DATED = re.compile(
 # The first line of a patch that git writes: https://git-scm.com/docs/git-format-patch
 _GIT = re.compile(rb"From [0-9a-f]{7,64} Mon Sep 17 00:00:00 2001[ \t]*")
 _HEADER = re.compile(rb"([!-9;-~]{1,80})[ \t]*:")
+_DIGIT = re.compile(rb"\d")
 _EXCHANGE = b"Microsoft Mail Internet Headers"
 # Headers that a message has, and that a text below a line with From hardly has.
 _IDENTIFYING = frozenset(
@@ -184,11 +186,11 @@ class _Header(NamedTuple):
             if not line.strip():
                 return cls(names, broken, not number and _is_empty_below(data, start, limit))
             header = _HEADER.match(line)
-            if header:
+            if header and not (header[1].lower() == b"date" and line.isascii() and not _DIGIT.search(line)):
                 names.append(header[1].lower())
                 if len(names) >= _ENOUGH and not broken and not _IDENTIFYING.isdisjoint(names):
                     break
-            elif not number and _is_odd_first_line(line):
+            elif not names and number < _MAX_ODD and _is_odd_first_line(line):
                 pass
             elif line.startswith(FROM) or not names:
                 return cls(names, broken + 1, False)
@@ -202,7 +204,9 @@ class _Header(NamedTuple):
 
 def _is_odd_first_line(line: bytes) -> bool:
     """Whether a program wrote this line above the header: a quoted separator, a second one, or Exchange's."""
-    return line.startswith((b">From ", _EXCHANGE)) or (line.startswith(FROM) and _DATED.search(line) is not None)
+    if line.startswith(_EXCHANGE) or (line.startswith(b">") and line.lstrip(b">").startswith(FROM)):
+        return True
+    return line.startswith(FROM) and _DATED.search(line) is not None
 
 
 def _is_empty_below(data: bytes, start: int, limit: int) -> bool:
