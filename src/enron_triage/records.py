@@ -85,6 +85,10 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         Whether a program answered or reported for the sender; left out of the artifacts where it is false.
     forwarded_ids : list of str
         The Message-IDs that the X-Forwarded-Message-Id header names; left out of the artifacts where there are none.
+    item : {"", "entry", "meeting"}
+        What it is if it is no message from one person to another: an entry of the mail program's own, such as one in
+        its calendar; a meeting request, which the program removes once it is answered. Left out of the artifacts where
+        it is empty.
     """
 
     path: str
@@ -109,6 +113,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     flags: list[str] = []
     automatic: bool = False
     forwarded_ids: list[str] = []
+    item: Literal["", "entry", "meeting"] = ""
 
 
 class ParseError(msgspec.Struct, kw_only=True):

@@ -485,3 +485,23 @@ def test_messages_of_one_moment_do_not_know_of_each_other():
 def test_the_records_are_in_time_order():
     labeled, _ = labels([message(NOON + at, "projects") for at in (5, 3, 9, 1)])
     assert [record.timestamp - NOON for record in labeled] == [1, 3, 5, 9]
+
+
+# What is no mail
+
+
+@pytest.mark.parametrize("folder", ["meetings", "inbox", "deleted_items"])
+def test_an_entry_of_the_calendar_is_dropped_and_counted_wherever_it_lies(folder):
+    assert dropped([message(NOON, folder, to=[], item="entry")]) == {"no_mail": 1}
+
+
+def test_a_deleted_meeting_request_is_left_out_because_the_program_may_have_deleted_it():
+    assert dropped([message(NOON, "deleted_items", item="meeting")]) == {"meeting_request": 1}
+    assert dropped([message(NOON, "inbox", item="meeting", flags=["deleted"])]) == {"meeting_request": 1}
+
+
+def test_what_the_owner_did_with_a_meeting_request_by_hand_is_labelled():
+    assert action_of(message(NOON, "projects", item="meeting")) == Action.ARCHIVE
+    assert action_of(message(NOON, "inbox", item="meeting")) is None
+    answered = action_of(message(NOON, "inbox", item="meeting"), sent(NOON + HOUR))
+    assert answered == Action.REPLY_NOW

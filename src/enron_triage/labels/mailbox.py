@@ -55,7 +55,8 @@ class Mailbox(msgspec.Struct):
     sent, received : list of MergedMessage
         What the owner sent and what reached the owner, each in time order; every message is dated.
     dropped : Counter of str
-        How many records are in neither list, by reason: ``copy``, ``undated`` or ``draft``.
+        How many records are in neither list, by reason: ``copy``, ``undated``, ``no_mail`` (an entry of a
+        calendar and the like) or ``draft``.
     """
 
     owner: Owner
@@ -96,6 +97,8 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
         mailbox.dropped["copy"] += message.copies - 1
         if not is_dated(message.email, config):
             mailbox.dropped["undated"] += 1
+        elif message.email.item == "entry":
+            mailbox.dropped["no_mail"] += 1
         elif "draft" in message.flags:
             mailbox.dropped["draft"] += 1
         elif message.email.sender in owner.addresses or "sent" in message.roles:

@@ -78,12 +78,15 @@ def label_received(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     -------
     Labeled
         The received messages in time order, one record for all copies of a message. Dropped are copies, junk, drafts,
-        undated messages and what the owner sent.
+        undated messages, what is no mail, what the owner sent, and meeting requests of which nobody knows whether the
+        owner deleted them.
     """
     mailbox = partition_mailbox(emails, config)
     links = _link(mailbox, config)
     records = _label(mailbox, links, config)
-    left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(mailbox.received) - len(records))
+    left_out = Counter(sent_by_owner=len(mailbox.sent))
+    kept = {record.fingerprint for record in records}
+    left_out.update(_why_left_out(message) for message in mailbox.received if message.email.fingerprint not in kept)
     return Labeled(
         records=records,
         dropped=mailbox.dropped + left_out,
@@ -105,7 +108,7 @@ def received_records(mailbox: Mailbox, config: LabelConfig) -> list[LabeledEmail
     Returns
     -------
     list of LabeledEmail
-        In time order, without junk; a message on which the owner did not act has the action None.
+        In time order, without junk and removed meeting requests; a message on which the owner did not act has the action None.
     """
     return _label(mailbox, _link(mailbox, config), config)
 
@@ -134,7 +137,7 @@ def _label(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig) -> list
 
 
 def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
-    """The labelled record of a received message, without its history; None if it is junk."""
+    """The labelled record of a received message, without its history; None if `_why_left_out` tells why not."""
     message = received.message
     action, rule = _filing_action(message)
     response_seconds, sent_path = None, None
@@ -147,7 +150,7 @@ def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
         sent_path = deciding.sent.path
         if deciding.link.kind == "reply":
             response_seconds = received.response_seconds(deciding)
-    elif action is None and "junk" in message.roles:
+    elif _is_removed_request(message) or (action is None and "junk" in message.roles):
         return None
     return LabeledEmail(
         **msgspec.structs.asdict(message.email),
@@ -157,6 +160,15 @@ def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
         history=None,
         scheme="received",
     )
+
+
+def _is_removed_request(message: MergedMessage) -> bool:
+    """Whether a message is a meeting request that the mail program may have deleted, because it was answered."""
+    return message.email.item == "meeting" and _filing_action(message)[0] is Action.DELETE
+
+
+def _why_left_out(message: MergedMessage) -> str:
+    return "meeting_request" if _is_removed_request(message) else "junk"
 
 
 def _filing_action(message: MergedMessage) -> tuple[Action | None, str]:
