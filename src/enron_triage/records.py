@@ -86,9 +86,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     forwarded_ids : list of str
         The Message-IDs that the X-Forwarded-Message-Id header names; left out of the artifacts where there are none.
     item : {"", "entry", "meeting"}
-        What it is if it is no message from one person to another: an entry of the mail program's own, such as one in
-        its calendar; a meeting request, which the program removes once it is answered. Left out of the artifacts where
-        it is empty.
+        An entry of the mail program's own, as in its calendar; or a meeting request. Left out where it is empty.
     """
 
     path: str

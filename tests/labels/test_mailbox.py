@@ -16,7 +16,9 @@ def test_sent_and_received_messages_are_separated_and_each_in_time_order(message
 
 
 def test_given_addresses_of_the_owner_replace_those_learned_from_sent_mail(message, sent):
-    emails = [message(NOON), sent(NOON + 1), sent(NOON + 2)]
+    emails = [message(NOON), sent(NOON + 1), sent(NOON + 2, to=["john@x.example"])]
     mailbox = partition_mailbox(emails, LabelConfig(), frozenset({"jane@x.example"}))
     assert mailbox.owner.addresses == {"jane@x.example"}
-    assert [m.email.timestamp for m in mailbox.sent] == [NOON, NOON + 1, NOON + 2]  # sent folders count in any case
+    assert [m.email.timestamp for m in mailbox.sent] == [NOON]
+    assert [m.email.timestamp for m in mailbox.received] == [NOON + 1]  # it is to Jane
+    assert mailbox.dropped["sent_by_another"] == 1

@@ -114,10 +114,17 @@ def test_mail_of_the_owner_is_never_labelled():
         sent(NOON, "gas", folder="inbox"),
         sent(NOON + 1, "gas", folder="deleted_items"),
         sent(NOON + 2, "gas", folder="projects"),
-        message(NOON + 3, "sent", JOHN),  # sent in the owner's name
     ]
     assert labels(emails) == ([], [])
-    assert dropped(emails) == {"sent_by_owner": 4}
+    assert dropped(emails) == {"sent_by_owner": 3}
+
+
+def test_what_an_assistant_sends_from_the_owners_folder_is_not_the_owners():
+    to_jane = message(NOON + HOUR, "sent", JOHN, "Re: gas", to=[JANE])
+    to_owner = message(NOON + HOUR, "sent", JOHN, "coal")
+    assert action_of(message(NOON), to_jane) is None
+    assert dropped([message(NOON), to_jane]) == {"sent_by_another": 1}
+    assert [record.sender for record in labels([to_owner])[1]] == [JOHN]
 
 
 def test_a_sent_message_may_have_its_copy_anywhere():
@@ -279,8 +286,16 @@ def test_the_links_are_counted_by_kind_and_rule():
 
 
 def test_without_enough_sent_mail_the_owner_is_unknown():
-    assert not label_received([message(NOON), sent(NOON)], LabelConfig()).owner_known
-    assert label_received([message(NOON), sent(NOON), sent(NOON + 1)], LabelConfig()).owner_known
+    mail = [message(NOON, user="x"), sent(NOON, user="x")]
+    assert label_received(mail, LabelConfig()).owner.addresses == ()
+    assert label_received([*mail, sent(NOON + 1, user="x")], LabelConfig()).owner.addresses == (OWNER,)
+
+
+def test_the_configured_owner_is_the_owner():
+    emails = [message(NOON), sent(NOON + HOUR), message(NOON + 2 * HOUR, "sent", JOHN, "Re: gas", to=[JANE])]
+    assert action_of(*emails, config=LabelConfig(owner=("JOHN@x.example",))) == Action.REPLY_LATER
+    assert action_of(*emails, config=LabelConfig(owner={"owner-a": (JOHN,)})) == Action.REPLY_LATER
+    assert action_of(*emails, config=LabelConfig(owner={"owner-b": (JOHN,)})) == Action.REPLY_NOW
 
 
 # Every record is counted, and history knows nothing that comes later.

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.labels.owner import Owner, owner_addresses
+from enron_triage.labels.owner import Owner
+from enron_triage.labels.owner_identity import OwnerDecision, identify_owner
 from enron_triage.mail.folder_names import Role
 from enron_triage.mail.folder_roles import FolderRoles
 from enron_triage.mail.modified_utf7 import decode_modified_utf7
@@ -56,13 +57,16 @@ class Mailbox(msgspec.Struct):
         What the owner sent and what reached the owner, each in time order; every message is dated.
     dropped : Counter of str
         How many records are in neither list, by reason: ``copy``, ``undated``, ``no_mail`` (an entry of a
-        calendar and the like) or ``draft``.
+        calendar and the like), ``draft`` or ``sent_by_another`` (than the owner, from the owner's sent folders).
+    decision : OwnerDecision
+        How the owner was found, and who was not taken for the owner.
     """
 
     owner: Owner
     sent: list[MergedMessage]
     received: list[MergedMessage]
     dropped: Counter[str]
+    decision: OwnerDecision
 
 
 def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: frozenset[str] = frozenset()) -> Mailbox:
@@ -77,7 +81,7 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
     config : LabelConfig
         The section ``label``: the names of folders, and the dates that count as such.
     addresses : frozenset of str
-        The owner's addresses if they are known; if empty, they are learned from the sent folders.
+        All of the owner's addresses if they are known; if empty, they are learned from the mail.
 
     Returns
     -------
@@ -89,28 +93,46 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
-    sent = [email for group in copies.values() for email, role in group if role == "sent"]
-    owner = Owner.from_mail(addresses or owner_addresses(email.sender for email in sent), sent)
-    mailbox = Mailbox(owner, [], [], Counter())
-    for group in copies.values():
-        message = merge_copies(group)
+    messages = [merge_copies(group) for group in copies.values()]
+    owner, decision = _find_owner(messages, sorted(addresses))
+    mailbox = Mailbox(owner, [], [], Counter(), decision)
+    for message in messages:
         mailbox.dropped["copy"] += message.copies - 1
-        if not is_dated(message.email, config):
-            mailbox.dropped["undated"] += 1
-        elif message.email.item == "entry":
-            mailbox.dropped["no_mail"] += 1
-        elif "draft" in message.flags:
-            mailbox.dropped["draft"] += 1
-        elif message.email.sender in owner.addresses or "sent" in message.roles:
-            if "drafts" in message.roles and message.roles <= _UNSENT:
-                mailbox.dropped["draft"] += 1
-            else:
-                mailbox.sent.append(message)
-        else:
+        place = _place(message, owner, config)
+        if place == "sent":
+            mailbox.sent.append(message)
+        elif place == "received":
             mailbox.received.append(message)
-    for messages in (mailbox.sent, mailbox.received):
-        sort_messages(messages)
+        else:
+            mailbox.dropped[place] += 1
+    for found in (mailbox.sent, mailbox.received):
+        sort_messages(found)
     return mailbox
+
+
+def _find_owner(messages: Sequence[MergedMessage], addresses: Sequence[str]) -> tuple[Owner, OwnerDecision]:
+    mail = [message for message in messages if message.email.item != "entry"]
+    sent = [message.email for message in mail if "sent" in message.roles]
+    elsewhere = [message.email for message in mail if "sent" not in message.roles]
+    decision = identify_owner(messages[0].email.user if messages else "", sent, elsewhere, addresses)
+    return Owner.from_mail(frozenset(decision.addresses), [message.email for message in mail]), decision
+
+
+def _place(message: MergedMessage, owner: Owner, config: LabelConfig) -> str:
+    """Which list of a mailbox a message belongs to, or why to none."""
+    email = message.email
+    if not is_dated(email, config):
+        return "undated"
+    if email.item == "entry":
+        return "no_mail"
+    if "draft" in message.flags:
+        return "draft"
+    is_in_sent_folder = "sent" in message.roles
+    if email.sender in owner.addresses or (is_in_sent_folder and not (email.sender and owner.addresses)):
+        return "draft" if "drafts" in message.roles and message.roles <= _UNSENT else "sent"
+    if is_in_sent_folder and "inbox" not in message.roles and owner.find_recipient(email)[0] is None:
+        return "sent_by_another"
+    return "received"
 
 
 def is_dated(email: Email, config: LabelConfig) -> bool:

@@ -19,6 +19,7 @@ from enron_triage.labels.history import MailboxHistory
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.linking import Link, ResponseKind, link_sent
 from enron_triage.labels.mailbox import Mailbox, MergedMessage, partition_mailbox, timestamp_of
+from enron_triage.labels.owner_identity import configured_owner
 from enron_triage.records import Action, Email, Evidence, LabeledEmail
 
 
@@ -81,7 +82,8 @@ def label_received(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         undated messages, what is no mail, what the owner sent, and meeting requests of which nobody knows whether the
         owner deleted them.
     """
-    mailbox = partition_mailbox(emails, config)
+    addresses = configured_owner(config.owner, emails[0].user if emails else "")
+    mailbox = partition_mailbox(emails, config, frozenset(addresses))
     links = _link(mailbox, config)
     records = _label(mailbox, links, config)
     left_out = Counter(sent_by_owner=len(mailbox.sent))
@@ -91,7 +93,7 @@ def label_received(emails: Sequence[Email], config: LabelConfig) -> Labeled:
         records=records,
         dropped=mailbox.dropped + left_out,
         links=Counter(f"{link.kind}:{link.rule}" for link in links),
-        owner_known=bool(mailbox.owner.addresses),
+        owner=mailbox.decision,
     )
 
 
@@ -108,7 +110,8 @@ def received_records(mailbox: Mailbox, config: LabelConfig) -> list[LabeledEmail
     Returns
     -------
     list of LabeledEmail
-        In time order, without junk and removed meeting requests; a message on which the owner did not act has the action None.
+        In time order, without junk and removed meeting requests; a message on which the owner did not act has the
+        action None.
     """
     return _label(mailbox, _link(mailbox, config), config)
 
