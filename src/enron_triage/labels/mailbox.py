@@ -89,7 +89,7 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
         Its owner has no addresses if there is too little sent mail to learn them.
     """
     emails = list(emails)
-    roles = FolderRoles(config.folders, {email.folder for email in emails})
+    roles = FolderRoles(config.folders)
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
