@@ -520,3 +520,16 @@ def test_what_the_owner_did_with_a_meeting_request_by_hand_is_labelled():
     assert action_of(message(NOON, "inbox", item="meeting")) is None
     answered = action_of(message(NOON, "inbox", item="meeting"), sent(NOON + HOUR))
     assert answered == Action.REPLY_NOW
+
+
+# Clocks
+
+
+@pytest.mark.parametrize(
+    ("early", "action", "taken"),
+    [(0, Action.REPLY_NOW, 0), (900, Action.REPLY_NOW, 0), (901, Action.REPLY_LATER, None)],
+)
+def test_an_answer_that_seems_to_come_long_before_its_original_tells_no_time(early, action, taken):
+    original = message(NOON, message_id="<1@x.example>")
+    (record,), _ = labels([original, sent(NOON - early, in_reply_to="<1@x.example>")])
+    assert (record.action, record.response_seconds) == (action, taken)

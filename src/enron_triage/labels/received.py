@@ -1,8 +1,8 @@
 """The label scheme ``received``: each message that reached the owner, by what the owner did with it.
 
 A reply decides, then a forward, then deletion, then filing. A reply or forward is found by linking the sent mail to the
-received mail, else by a flag that a mail program set, which tells no time; deletion and filing by the folders that hold
-a copy. A copy that is still in the inbox was not filed.
+received mail, else by a flag that a mail program set; a reply whose time is not known counts as a late one. Deletion and
+filing are found by the folders that hold a copy. A copy that is still in the inbox was not filed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from enron_triage.labels.linking import Link, ResponseKind, link_sent
 from enron_triage.labels.mailbox import Mailbox, MergedMessage, partition_mailbox, timestamp_of
 from enron_triage.labels.owner_identity import configured_owner
 from enron_triage.records import Action, Email, Evidence, LabeledEmail
+
+_MAX_CLOCK_DIFFERENCE = 900  # seconds by which clocks that are right may differ; whole hours are a wrong time zone
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -55,13 +57,16 @@ class _Received(msgspec.Struct, frozen=True):
             return Action.FORWARD
         return None
 
-    def response_seconds(self, response: Response) -> int:
-        return max(timestamp_of(response.sent) - timestamp_of(self.message.email), 0)  # clocks differ
+    def response_seconds(self, response: Response) -> int | None:
+        """None if the response seems to come long before its original: a clock was wrong, so that no time is known."""
+        difference = timestamp_of(response.sent) - timestamp_of(self.message.email)
+        return None if difference < -_MAX_CLOCK_DIFFERENCE else max(difference, 0)
 
     def action_of(self, response: Response, config: LabelConfig) -> Action:
         if response.link.kind == "forward":
             return Action.FORWARD
-        is_soon = self.response_seconds(response) <= seconds(config.reply_now_within)
+        taken = self.response_seconds(response)
+        is_soon = taken is not None and taken <= seconds(config.reply_now_within)
         return Action.REPLY_NOW if is_soon else Action.REPLY_LATER
 
 

@@ -88,7 +88,7 @@ class FolderRoles:
         index, role = next(found, (0, "filing"))
         if role != "inbox" or index == folder.count("/"):
             return role
-        below = next((role for _, role in found), "filing")
+        below: Role = next((special for _, special in found), "filing")
         return below if index == 0 or below == "filing" else role
 
     def _roles_along(self, folder: str) -> Iterator[tuple[int, Role]]:
