@@ -15,9 +15,12 @@ from enron_triage.labels.owner_identity import OwnerDecision, identify_owner
 from enron_triage.mail.folder_names import Role
 from enron_triage.mail.folder_roles import FolderRoles
 from enron_triage.mail.modified_utf7 import decode_modified_utf7
+from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
 _DEAD = frozenset({"deleted", "expunged"})  # flags of a copy that its program no longer shows
+_LEAST_TEXT = 40  # characters; "Thank you" may be said twice
+_MAX_ZONES = 14 * 3600  # seconds: from UTC to the farthest time zone
 _UNSENT: frozenset[Role] = frozenset({"drafts", "filing"})  # Gmail shows drafts in All Mail, too
 
 
@@ -93,7 +96,7 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
-    messages = [merge_copies(group) for group in copies.values()]
+    messages = [merge_copies(group) for group in _joined(copies.values())]
     owner, decision = _find_owner(messages, sorted(addresses))
     mailbox = Mailbox(owner, [], [], Counter(), decision)
     for message in messages:
@@ -108,6 +111,33 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
     for found in (mailbox.sent, mailbox.received):
         sort_messages(found)
     return mailbox
+
+
+def _joined(groups: Iterable[list[tuple[Email, Role]]]) -> list[list[tuple[Email, Role]]]:
+    """The groups of copies, with those joined that differ by whole hours alone, to the second.
+
+    One of the two was stored with a wrong time zone. What is sent again and again, as programs do, makes more than two.
+    """
+    joined: list[list[tuple[Email, Role]]] = []
+    alike: dict[tuple[str, str, int], list[list[tuple[Email, Role]]]] = defaultdict(list)
+    for group in groups:
+        email = group[0][0]
+        if email.timestamp is None:
+            joined.append(group)
+        else:
+            alike[email.sender, email.subject, email.timestamp % 3600].append(group)
+    for candidates in alike.values():
+        same: dict[bytes, list[list[tuple[Email, Role]]]] = defaultdict(list)
+        for group in candidates:
+            same[single_spaced(group[0][0].body) if len(candidates) > 1 else b""].append(group)
+        for several in same.values():
+            times = [timestamp_of(group[0][0]) for group in several]
+            is_long = len(several[0][0][0].body) >= _LEAST_TEXT
+            if is_long and len(several) == 2 and 0 < abs(times[1] - times[0]) <= _MAX_ZONES:
+                joined.append([*several[0], *several[1]])
+            else:
+                joined += several
+    return joined
 
 
 def _find_owner(messages: Sequence[MergedMessage], addresses: Sequence[str]) -> tuple[Owner, OwnerDecision]:

@@ -1,8 +1,8 @@
 """The label scheme ``received``: each message that reached the owner, by what the owner did with it.
 
 A reply decides, then a forward, then deletion, then filing. A reply or forward is found by linking the sent mail to the
-received mail, else by a flag that a mail program set; a reply whose time is not known counts as a late one. Deletion and
-filing are found by the folders that hold a copy. A copy that is still in the inbox was not filed.
+received mail, else by a flag that a mail program set; a reply whose time is not known counts as a late one. Deletion
+and filing are found by the folders that hold a copy. A copy that is still in the inbox was not filed.
 """
 
 from __future__ import annotations
