@@ -165,3 +165,18 @@ def test_the_configuration_is_shown_without_loading_torch(arguments):
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("owner", ["[jane@x.example]", "{doe-j: [jane@x.example, j@y.example]}"])
+def test_config_shows_the_owner_that_was_given(triage, tmp_path, owner):
+    status, out, _ = triage("config", "--set", f"label.owner={owner}")
+    assert status == 0
+    assert next(line for line in out.splitlines() if line.startswith("  owner: ")).endswith("# --set")
+    (tmp_path / "again.yaml").write_text(out)
+    assert load_config([tmp_path / "again.yaml"]).label.owner == load_config([], [f"label.owner={owner}"]).label.owner
+
+
+def test_an_owner_without_an_address_is_refused(triage):
+    status, _, err = triage("config", "--set", "label.owner=[jane]")
+    assert status == 2
+    assert "label.owner: must be a list of addresses" in err

@@ -85,6 +85,8 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         Whether a program answered or reported for the sender; left out of the artifacts where it is false.
     forwarded_ids : list of str
         The Message-IDs that the X-Forwarded-Message-Id header names; left out of the artifacts where there are none.
+    item : {"", "entry", "meeting"}
+        An entry of the mail program's own, as in its calendar; or a meeting request. Left out where it is empty.
     """
 
     path: str
@@ -109,6 +111,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     flags: list[str] = []
     automatic: bool = False
     forwarded_ids: list[str] = []
+    item: Literal["", "entry", "meeting"] = ""
 
 
 class ParseError(msgspec.Struct, kw_only=True):

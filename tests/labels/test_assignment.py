@@ -15,6 +15,17 @@ RATIOS = (0.75, 0.125, 0.125)
 # By mailbox
 
 
+def test_mailboxes_of_one_person_go_to_one_split_and_the_others_stay_where_they_were():
+    people = [*range(20), 3, 7]
+    for seed in range(5):
+        together = assign_mailboxes(22, RATIOS, seed, people)
+        assert (together[20], together[21]) == (together[3], together[7])
+        apart = assign_mailboxes(22, RATIOS, seed)
+        assert np.mean(together == apart) > 0.7
+    with pytest.raises(UsageError, match="found 4 of 2 people"):
+        assign_mailboxes(4, RATIOS, 0, [0, 1, 0, 1])
+
+
 @pytest.mark.parametrize(
     ("count", "ratios", "sizes"),
     [

@@ -78,6 +78,10 @@ def test_the_stage_labels_every_mailbox_and_counts_every_record(tmp_path, caplog
             "system, in 2 mailboxes": 2,
         },
         "left_out": ["cole-c"],
+        "owners": {
+            user: {"addresses": ("owner@home.example",), "basis": "leading_sender", "others": {}}
+            for user in ("allen-a", "baker-b")
+        },
     }
     labeled = json.loads((tmp_path / "emails_labeled.json").read_bytes())
     assert [(record["user"], record["action"]) for record in labeled] == [
@@ -277,3 +281,18 @@ def test_a_mailbox_that_ends_its_process_is_left_out_and_named(tmp_path, caplog,
     assert result.data["left_out"] == ["baker-b", "cole-c"]
     assert "mailbox baker-b is left out: it ended the process that labelled it" in caplog.text
     assert result.data["dropped"]["took_too_long"] == 9
+
+
+def test_a_configured_owner_of_a_mailbox_that_is_not_there_is_refused(tmp_path, corpus):
+    write_emails(tmp_path / "emails.json", corpus)
+    with pytest.raises(UsageError, match=r"mailbox that is not there: allen-x; there are allen-a, baker-b, cole-c"):
+        label.run(config_of(tmp_path, "label.owner={allen-x: [jane@x.example]}"))
+
+
+def test_who_else_writes_from_sent_folders_is_said(tmp_path, caplog, corpus, message):
+    aide = [message(NOON + n, "sent", "paul.aide@home.example", f"note {n}", to=[JOHN], user="allen-a") for n in (1, 2)]
+    write_emails(tmp_path / "emails.json", sorted([*corpus, *aide], key=lambda email: email.user))
+    with caplog.at_level(logging.WARNING):
+        result = label.run(config_of(tmp_path, "label.owner=[owner@home.example]"))
+    assert result.data["owners"]["allen-a"]["others"] == {"paul.aide@home.example": 2}
+    assert "allen-a: paul.aide@home.example 2" in caplog.text

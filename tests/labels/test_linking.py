@@ -538,3 +538,33 @@ def test_linking_takes_no_square_of_the_number_of_messages(quoting, assert_linea
         return [answer(NOON + DAY + at, body=body(at), to=["nobody@z.example"]) for at in range(size)], received
 
     assert_linear(lambda messages: link_sent(*messages, WINDOW), mailbox, 100)
+
+
+FORWARDED_BY = (
+    "\n---------------------- Forwarded by Owner A/HOU/ECT on 03/05/2001 01:00 PM ---------------------------\n"
+)
+
+
+@pytest.mark.parametrize("above", ["", "FYI - what do you think?\n"])
+def test_what_lotus_notes_passes_on_is_a_forward_whatever_mark_its_subject_bears(above):
+    original = message(NOON, "Re: gas", body=QUESTION)
+    body = above + FORWARDED_BY + notes("Jane Miller", NOON, "Re: gas")
+    found = link(answer(NOON + HOUR, "Re: gas", to=["new@y.example"], body=body), original)
+    assert (found.received, found.kind) == (0, "forward")
+
+
+def test_an_answer_is_a_reply_though_a_forward_stands_further_down():
+    original = message(NOON, "Re: gas", body=QUESTION)
+    body = "Yes." + notes("Jane Miller", NOON, "Re: gas", QUESTION + FORWARDED_BY + "From: Bob\n")
+    assert link(answer(NOON + HOUR, "Re: gas", to=["new@y.example"], body=body), original).kind == "reply"
+    body = FORWARDED_BY + notes("Jane Miller", NOON, "Re: gas")
+    assert link(answer(NOON + HOUR, "Re: gas", body=body), original).kind == "reply"  # to Jane, who asked
+
+
+def test_a_message_that_quotes_the_answer_is_not_its_original():
+    said = "The elevators are closed until Thursday noon."
+    own = answer(NOON + HOUR, "Re: gas", body=said)
+    thanks = message(NOON + HOUR - 60, "Re: gas", body=f"Thank you!{outlook('Owner', NOON + HOUR, 'Re: gas', said)}")
+    asked = message(NOON, "gas", body="When?")
+    assert linked(own, thanks) == (None, "unlinked_no_candidate")
+    assert linked(own, asked, thanks) == (0, "conversation")

@@ -16,7 +16,27 @@ def test_sent_and_received_messages_are_separated_and_each_in_time_order(message
 
 
 def test_given_addresses_of_the_owner_replace_those_learned_from_sent_mail(message, sent):
-    emails = [message(NOON), sent(NOON + 1), sent(NOON + 2)]
+    emails = [message(NOON), sent(NOON + 1), sent(NOON + 2, to=["john@x.example"])]
     mailbox = partition_mailbox(emails, LabelConfig(), frozenset({"jane@x.example"}))
     assert mailbox.owner.addresses == {"jane@x.example"}
-    assert [m.email.timestamp for m in mailbox.sent] == [NOON, NOON + 1, NOON + 2]  # sent folders count in any case
+    assert [m.email.timestamp for m in mailbox.sent] == [NOON]
+    assert [m.email.timestamp for m in mailbox.received] == [NOON + 1]  # it is to Jane
+    assert mailbox.dropped["sent_by_another"] == 1
+
+
+def test_two_copies_that_differ_by_whole_hours_alone_are_one_message(message):
+    text = {"body": "The hall is closed until Thursday, as it is painted."}
+    pair = [message(NOON, **text), message(NOON + 11 * 3600, folder="projects", **text)]
+    mailbox = partition_mailbox(pair, LabelConfig())
+    (merged,) = mailbox.received
+    assert (merged.roles, merged.copies, mailbox.dropped["copy"]) == ({"inbox", "filing"}, 2, 1)
+    others = [
+        message(NOON + 11 * 3600 + 1, **text),  # not whole hours
+        message(NOON + 15 * 3600, **text),  # no time zone is that far
+        message(NOON + 3600, body="It is open."),
+        message(NOON + 3600, sender="john@x.example", **text),
+    ]
+    for other in others:
+        assert len(partition_mailbox([pair[0], other], LabelConfig()).received) == 2
+    hourly = [message(NOON + hour * 3600, **text) for hour in range(3)]
+    assert len(partition_mailbox(hourly, LabelConfig()).received) == 3

@@ -114,10 +114,17 @@ def test_mail_of_the_owner_is_never_labelled():
         sent(NOON, "gas", folder="inbox"),
         sent(NOON + 1, "gas", folder="deleted_items"),
         sent(NOON + 2, "gas", folder="projects"),
-        message(NOON + 3, "sent", JOHN),  # sent in the owner's name
     ]
     assert labels(emails) == ([], [])
-    assert dropped(emails) == {"sent_by_owner": 4}
+    assert dropped(emails) == {"sent_by_owner": 3}
+
+
+def test_what_an_assistant_sends_from_the_owners_folder_is_not_the_owners():
+    to_jane = message(NOON + HOUR, "sent", JOHN, "Re: gas", to=[JANE])
+    to_owner = message(NOON + HOUR, "sent", JOHN, "coal")
+    assert action_of(message(NOON), to_jane) is None
+    assert dropped([message(NOON), to_jane]) == {"sent_by_another": 1}
+    assert [record.sender for record in labels([to_owner])[1]] == [JOHN]
 
 
 def test_a_sent_message_may_have_its_copy_anywhere():
@@ -279,8 +286,16 @@ def test_the_links_are_counted_by_kind_and_rule():
 
 
 def test_without_enough_sent_mail_the_owner_is_unknown():
-    assert not label_received([message(NOON), sent(NOON)], LabelConfig()).owner_known
-    assert label_received([message(NOON), sent(NOON), sent(NOON + 1)], LabelConfig()).owner_known
+    mail = [message(NOON, user="x"), sent(NOON, user="x")]
+    assert label_received(mail, LabelConfig()).owner.addresses == ()
+    assert label_received([*mail, sent(NOON + 1, user="x")], LabelConfig()).owner.addresses == (OWNER,)
+
+
+def test_the_configured_owner_is_the_owner():
+    emails = [message(NOON), sent(NOON + HOUR), message(NOON + 2 * HOUR, "sent", JOHN, "Re: gas", to=[JANE])]
+    assert action_of(*emails, config=LabelConfig(owner=("JOHN@x.example",))) == Action.REPLY_LATER
+    assert action_of(*emails, config=LabelConfig(owner={"owner-a": (JOHN,)})) == Action.REPLY_LATER
+    assert action_of(*emails, config=LabelConfig(owner={"owner-b": (JOHN,)})) == Action.REPLY_NOW
 
 
 # Every record is counted, and history knows nothing that comes later.
@@ -485,3 +500,36 @@ def test_messages_of_one_moment_do_not_know_of_each_other():
 def test_the_records_are_in_time_order():
     labeled, _ = labels([message(NOON + at, "projects") for at in (5, 3, 9, 1)])
     assert [record.timestamp - NOON for record in labeled] == [1, 3, 5, 9]
+
+
+# What is no mail
+
+
+@pytest.mark.parametrize("folder", ["meetings", "inbox", "deleted_items"])
+def test_an_entry_of_the_calendar_is_dropped_and_counted_wherever_it_lies(folder):
+    assert dropped([message(NOON, folder, to=[], item="entry")]) == {"no_mail": 1}
+
+
+def test_a_deleted_meeting_request_is_left_out_because_the_program_may_have_deleted_it():
+    assert dropped([message(NOON, "deleted_items", item="meeting")]) == {"meeting_request": 1}
+    assert dropped([message(NOON, "inbox", item="meeting", flags=["deleted"])]) == {"meeting_request": 1}
+
+
+def test_what_the_owner_did_with_a_meeting_request_by_hand_is_labelled():
+    assert action_of(message(NOON, "projects", item="meeting")) == Action.ARCHIVE
+    assert action_of(message(NOON, "inbox", item="meeting")) is None
+    answered = action_of(message(NOON, "inbox", item="meeting"), sent(NOON + HOUR))
+    assert answered == Action.REPLY_NOW
+
+
+# Clocks
+
+
+@pytest.mark.parametrize(
+    ("early", "action", "taken"),
+    [(0, Action.REPLY_NOW, 0), (900, Action.REPLY_NOW, 0), (901, Action.REPLY_LATER, None)],
+)
+def test_an_answer_that_seems_to_come_long_before_its_original_tells_no_time(early, action, taken):
+    original = message(NOON, message_id="<1@x.example>")
+    (record,), _ = labels([original, sent(NOON - early, in_reply_to="<1@x.example>")])
+    assert (record.action, record.response_seconds) == (action, taken)

@@ -74,8 +74,8 @@ def test_a_folder_has_its_role_and_any_other_is_a_filing_folder(folder, role):
     [
         ("deleted_items/sent", "deleted"),
         ("sent/deleted_items", "sent"),
-        ("inbox/projects", "inbox"),
         ("projects/deleted_items", "deleted"),
+        ("projects/inbox", "inbox"),
         ("projects/2001/inbox/junk", "inbox"),
         ("projects/gas", "filing"),
     ],
@@ -205,11 +205,49 @@ def test_names_that_people_give_are_filing_folders(folder):
     assert FolderRoles(FoldersConfig()).of_folder(folder) == "filing"
 
 
-def test_below_an_inbox_that_holds_all_folders_lie_filing_folders():
-    folders = ["INBOX", "INBOX/Sent", "INBOX/Trash", "INBOX/Garden", "INBOX/Notes"]
-    on_a_server = FolderRoles(FoldersConfig(), folders)
-    assert [on_a_server.of_folder(folder) for folder in folders] == ["inbox", "sent", "deleted", "filing", "system"]
-    assert FolderRoles(FoldersConfig(), ["INBOX", "INBOX/Garden", "Sent"]).of_folder("INBOX/Garden") == "inbox"
+@pytest.mark.parametrize(
+    ("folder", "role"),
+    [
+        ("inbox/garden", "filing"),
+        ("INBOX/Garden/2001", "filing"),
+        ("jane@x.example/Inbox/Garden", "filing"),
+        ("INBOX", "inbox"),
+        ("INBOX/Inbox", "inbox"),
+        ("INBOX/Sent", "sent"),
+        ("INBOX/Trash", "deleted"),
+        ("INBOX/Notes", "system"),
+    ],
+)
+def test_below_the_inbox_people_file(folder, role):
+    assert FolderRoles(FoldersConfig()).of_folder(folder) == role
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "e_mail_bin",
+        "2_trash",
+        "2_trash/jane",
+        "choir_deleted_documents",
+        "01 Deleted",
+        "old deleted items",
+        "Alte gelöschte Objekte",
+    ],
+)
+def test_a_trash_is_known_by_the_words_of_its_name(folder):
+    assert FolderRoles(FoldersConfig()).of_folder(folder) == "deleted"
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["storage_bin", "bin numbers", "Trash talk", "waste_management", "undeleted", "deleted_scenes", "cabin", "robin"],
+)
+def test_a_name_that_only_resembles_a_trash_is_a_filing_folder(folder):
+    assert FolderRoles(FoldersConfig()).of_folder(folder) == "filing"
+
+
+def test_the_words_of_a_trash_do_not_count_if_its_names_are_configured():
+    assert FolderRoles(FoldersConfig(deleted=("gone",))).of_folder("2_trash") == "filing"
 
 
 @pytest.mark.parametrize(

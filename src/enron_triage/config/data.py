@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from enron_triage.config.types import Choices, Dates, Duration, PositiveFloat, PositiveInt, Section, Sha256
+from enron_triage.config.types import Choices, Dates, Duration, Owner, PositiveFloat, PositiveInt, Section, Sha256
 
 StageName = Annotated[str, Choices("enron_triage.pipeline.stages:STAGES")]
 
@@ -123,6 +123,9 @@ class LabelConfig(Section, frozen=True):
     action_lag: Duration = "7d"
     # Only messages from the first date (included) to the second (excluded), in UTC, are labelled.
     dates: Dates = (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
+    # All of the owner's addresses, of every mailbox or by the name of the mailbox; without them, they are learned from
+    # who writes the sent mail, and from the mailbox's name.
+    owner: Owner = ()
     # The roles of folders and Gmail labels: names as people read them, whatever their case and accents. A role with its
     # default list has the names that programs give in other languages, too; a list of one's own replaces both.
     folders: FoldersConfig = FoldersConfig()

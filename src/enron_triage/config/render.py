@@ -71,10 +71,12 @@ def origins_of_all(config: Config, given: Mapping[str, str]) -> dict[str, str]:
     dict
         By dotted path, in the order of the schema.
     """
+    # A value that is a mapping itself, such as label.owner, is given by its parts.
+    keys = list(key_values(config))
+    of_parts = {key: where for part, where in given.items() for key in keys if part.startswith(f"{key}.")}
+    given = of_parts | dict(given)
     derived = differing_keys(config, Config()).keys() - given.keys()  # the feature groups that a label scheme allows
-    return {
-        key: given.get(key, "follows from label.scheme") for key in key_values(config) if key in given or key in derived
-    }
+    return {key: given.get(key, "follows from label.scheme") for key in keys if key in given or key in derived}
 
 
 def as_yaml(config: Config, origins: Mapping[str, str], part: str = "") -> str:

@@ -55,6 +55,11 @@ RunName = Annotated[
 SchedulerAddress = Annotated[
     str, msgspec.Meta(pattern=r"^(tcp|tls|ws|wss|ucx)://\S+$", description="an address such as tcp://host:8786")
 ]
+Address = Annotated[str, msgspec.Meta(pattern=r"^[^\s@<>,;]+@[^\s@<>,;]+$")]
+Owner = Annotated[
+    tuple[Address, ...] | dict[str, tuple[Address, ...]],
+    msgspec.Meta(description="a list of addresses, or one for each of some mailboxes: {NAME: [ADDRESS, ...]}"),
+]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
 Workers = Annotated[Literal["auto"] | PositiveInt, msgspec.Meta(description="auto, or a number of processes from 1 on")]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]

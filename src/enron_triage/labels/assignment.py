@@ -22,10 +22,10 @@ _DAY = 86400  # seconds
 _TRAIN, _VAL, _TEST = range(3)
 
 
-def assign_mailboxes(count: int, ratios: Sequence[float], seed: int) -> IntArray:
+def assign_mailboxes(count: int, ratios: Sequence[float], seed: int, people: Sequence[int] | None = None) -> IntArray:
     """Assign mailboxes to splits at random.
 
-    Train gets its ratio of the mailboxes, rounded down. The others are divided between val and test by their ratios,
+    Train gets its ratio of the people, rounded down. The others are divided between val and test by their ratios,
     the odd one to test. Every split gets at least one.
 
     Parameters
@@ -36,6 +36,8 @@ def assign_mailboxes(count: int, ratios: Sequence[float], seed: int) -> IntArray
         The shares of train, val and test; they need not sum to 1.
     seed : int
         The seed of the random order.
+    people : sequence of int, length `count`, optional
+        Whose each mailbox is: those of one person go to one split. By default each is another person's.
 
     Returns
     -------
@@ -45,19 +47,25 @@ def assign_mailboxes(count: int, ratios: Sequence[float], seed: int) -> IntArray
     Raises
     ------
     UsageError
-        If there are fewer than three mailboxes.
+        If there are fewer than three mailboxes, or people.
     """
-    if count < 3:
-        raise UsageError(f"a split by mailbox needs at least three mailboxes, found {count}; use --set split.by=time")
-    # A product that floating point puts just below a whole number must not lose a mailbox.
-    train = min(max(int(count * ratios[0] / sum(ratios) + 1e-9), 1), count - 2)
-    rest = count - train
-    val = min(max(int(rest * ratios[1] / (ratios[1] + ratios[2]) + 1e-9), 1), rest - 1)
     order = list(range(count))
     random.Random(seed).shuffle(order)
-    assigned = np.full(count, _TEST, dtype=np.int64)
-    assigned[order[:train]] = _TRAIN
-    assigned[order[train : train + val]] = _VAL
+    owners = order if people is None else [people[mailbox] for mailbox in order]
+    in_order = list(dict.fromkeys(owners))
+    if len(in_order) < 3:
+        needed, whose = "three mailboxes", ""
+        if len(in_order) < count:
+            needed, whose = "three mailboxes of different people", f" of {len(in_order)} people"
+        raise UsageError(f"a split by mailbox needs at least {needed}, found {count}{whose}; use --set split.by=time")
+    # A product that floating point puts just below a whole number must not lose a mailbox.
+    train = min(max(int(len(in_order) * ratios[0] / sum(ratios) + 1e-9), 1), len(in_order) - 2)
+    rest = len(in_order) - train
+    val = min(max(int(rest * ratios[1] / (ratios[1] + ratios[2]) + 1e-9), 1), rest - 1)
+    split_of = dict.fromkeys(in_order, _TEST)
+    split_of |= dict.fromkeys(in_order[:train], _TRAIN) | dict.fromkeys(in_order[train : train + val], _VAL)
+    assigned = np.empty(count, dtype=np.int64)
+    assigned[order] = [split_of[owner] for owner in owners]
     return assigned
 
 

@@ -71,7 +71,7 @@ class MailboxFolders(msgspec.Struct, frozen=True):
             The section ``label.folders``.
         """
         emails = list(emails)
-        roles = FolderRoles(config, {email.folder for email in emails})
+        roles = FolderRoles(config)
         senders: dict[tuple[Role, str], Counter[str]] = defaultdict(Counter)
         for email in emails:
             if email.labels:

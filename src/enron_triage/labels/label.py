@@ -20,6 +20,8 @@ from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.labels.folders import MailboxFolders, folder_rows
 from enron_triage.labels.labeled import Labeled
+from enron_triage.labels.owner_identity import OwnerDecision
+from enron_triage.labels.owner_report import check_mailboxes_of_owners, log_owners, owner_counts
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.pipeline import stage_run
 from enron_triage.records import ACTIONS, Email
@@ -51,7 +53,7 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
         How many records have each action.
     dropped, links : Counter of str
         As in `Labeled`.
-    owner_known : bool
+    owner : OwnerDecision or None
         As in `Labeled`.
     folders : MailboxFolders
         Its folders by role.
@@ -65,7 +67,7 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
     actions: Counter[str]
     dropped: Counter[str]
     links: Counter[str]
-    owner_known: bool
+    owner: OwnerDecision | None
     folders: MailboxFolders
     problem: str | None = None
 
@@ -79,8 +81,8 @@ class Totals(msgspec.Struct, kw_only=True):
         How many records were written with an action, and without.
     actions, dropped, links : Counter of str
         As in `EncodedMailbox`, added up.
-    ownerless : list of str
-        The mailboxes whose owner is not known.
+    owners : dict of str to OwnerDecision
+        Who owns each mailbox, by name, if the scheme asks.
     inboxless : list of str
         The mailboxes in which no folder counts as the inbox.
     folders : list of MailboxFolders
@@ -94,7 +96,7 @@ class Totals(msgspec.Struct, kw_only=True):
     actions: Counter[str] = msgspec.field(default_factory=Counter)
     dropped: Counter[str] = msgspec.field(default_factory=Counter)
     links: Counter[str] = msgspec.field(default_factory=Counter)
-    ownerless: list[str] = []
+    owners: dict[str, OwnerDecision] = {}
     inboxless: list[str] = []
     folders: list[MailboxFolders] = []
     left_out: dict[str, str] = {}
@@ -118,8 +120,8 @@ class Totals(msgspec.Struct, kw_only=True):
         self.folders.append(mailbox.folders)
         if "inbox" not in mailbox.folders.roles:
             self.inboxless.append(mailbox.user)
-        if not mailbox.owner_known:
-            self.ownerless.append(mailbox.user)
+        if mailbox.owner is not None:
+            self.owners[mailbox.user] = mailbox.owner
 
 
 def run(config: Config) -> Result:
@@ -133,16 +135,17 @@ def run(config: Config) -> Result:
     Returns
     -------
     Result
-        The counts of records, labels, dropped records and links.
+        The counts of records, labels, dropped records and links, and who owns which mailbox.
 
     Raises
     ------
     UsageError
-        If the input is missing or damaged, or no message could be labelled.
+        If the input is missing or damaged, no message could be labelled, or ``label.owner`` names no mailbox of it.
     """
     stage = stage_run("label", config)
     with stage.track() as counts:
         spans = artifacts.mailbox_spans(stage.inputs["emails"])
+        check_mailboxes_of_owners(config.label.owner, [span.user for span in spans])
         totals = _write_labels(stage, spans)
         counts.update(
             scheme=config.label.scheme,
@@ -154,6 +157,7 @@ def run(config: Config) -> Result:
             links=dict(sorted(totals.links.items())),
             folders=dict(folder_rows(totals.folders)),
             left_out=sorted(totals.left_out),
+            owners=owner_counts(totals.owners),
         )
     _warn(totals, uses_roles=SCHEMES[config.label.scheme].uses_roles)
     return Result(stage="label", table=_table(counts), data=counts)
@@ -194,7 +198,7 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
         actions=Counter(record.action for record in labeled.records if record.action),
         dropped=labeled.dropped,
         links=labeled.links,
-        owner_known=labeled.owner_known,
+        owner=labeled.owner,
         folders=folders,
         problem=problem,
     )
@@ -264,11 +268,13 @@ def _warn(totals: Totals, *, uses_roles: bool) -> None:
     if len(left_out) > _MAX_SHOWN:
         others = left_out[_MAX_SHOWN:]
         logger.warning("%d more mailboxes are left out, for the like: %s", len(others), ", ".join(others))
-    if totals.ownerless:
+    log_owners(totals.owners)
+    ownerless = [user for user, owner in totals.owners.items() if not owner.addresses]
+    if ownerless:
         logger.warning(
             "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
-            len(totals.ownerless),
-            ", ".join(totals.ownerless[:_MAX_SHOWN]),
+            len(ownerless),
+            ", ".join(ownerless[:_MAX_SHOWN]),
         )
     if totals.inboxless and uses_roles:
         logger.warning(

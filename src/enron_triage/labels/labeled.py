@@ -6,6 +6,7 @@ from collections import Counter
 
 import msgspec
 
+from enron_triage.labels.owner_identity import OwnerDecision
 from enron_triage.records import LabeledEmail
 
 
@@ -21,11 +22,11 @@ class Labeled(msgspec.Struct, kw_only=True):
         How many records of the mailbox the scheme does not keep, by reason.
     links : Counter of str
         How many sent messages were linked, or not, by kind and rule; empty if the scheme does not link.
-    owner_known : bool
-        Whether the owner's addresses are known. Without them, no message can count as answered.
+    owner : OwnerDecision or None
+        Who the owner is; None if the scheme does not ask. Without addresses, no message can count as answered.
     """
 
     records: list[LabeledEmail]
     dropped: Counter[str]
     links: Counter[str] = msgspec.field(default_factory=Counter)
-    owner_known: bool = True
+    owner: OwnerDecision | None = None

@@ -24,7 +24,7 @@ from enron_triage.labels.matching import (
     zone_of,
 )
 from enron_triage.labels.originals import ANYBODY, Originals, list_token
-from enron_triage.mail.quotations import answered_header, below_header
+from enron_triage.mail.quotations import answered_header, begins_with_a_forward, below_header
 from enron_triage.mail.quotes import QuotedHeader, is_forwarded
 from enron_triage.mail.subjects import conversation_subject, read_subject
 from enron_triage.records import Email
@@ -122,8 +122,8 @@ class _Linker:  # finds originals among the messages of a mailbox
 
     def links_of(self, position: int, message: Email, kind: ResponseKind) -> Iterator[Link]:
         """The links of one sent message, at least one."""
-        forwarded = [self._received.position_of_id(message_id) for message_id in message.forwarded_ids]
-        originals = sorted({original for original in forwarded if original is not None})
+        forwarded = {self._received.position_of_id(message_id) for message_id in message.forwarded_ids}
+        originals = sorted(original for original in forwarded if original is not None)
         for original in originals:
             yield Link(position, original, "forward", "threading_headers")
         if originals:
@@ -132,13 +132,14 @@ class _Linker:  # finds originals among the messages of a mailbox
         yield Link(position, found, self._kind_to(message, kind, found), rule)
 
     def _kind_to(self, message: Email, kind: ResponseKind, position: int | None) -> ResponseKind:
-        """A response whose subject leaves it open is a forward if it does not go to the sender of its original."""
+        """A response that does not go to the sender of its original is a forward if it says so, or may be one."""
         if position is None or kind == "forward" or message.forwarded_ids:
             return kind
-        mark = read_subject(message.subject).mark
-        if mark == "reply" or self._received.is_to_sender_of(position, recipients_of(message)):
+        if self._received.is_to_sender_of(position, recipients_of(message)):
             return kind
-        return "forward" if mark == "either" or is_forwarded(message.body) else kind
+        mark = read_subject(message.subject).mark  # "Re:" may be that of the message that is passed on
+        says_so = begins_with_a_forward if mark == "reply" else is_forwarded
+        return "forward" if mark == "either" or says_so(message.body) else kind
 
     def _find_original(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
         """The index of the received message that a sent one responds to, and the rule that decided."""
@@ -253,7 +254,7 @@ class _Linker:  # finds originals among the messages of a mailbox
             return None, "unlinked_no_candidate"
         tokens = {ANYBODY} if kind == "forward" else recipients_of(message)
         first = end - min(_MAX_UNQUOTED_DELAY, self._window)
-        rank = self._received.latest(conversation, tokens, first, end)
+        rank = self._received.latest_unanswering(conversation, tokens, first, end, message)
         if rank is None:
             rank = self._latest_on_list(message, conversation, first, end)
         return rank, "unlinked_no_candidate" if rank is None else "conversation"
@@ -264,7 +265,7 @@ class _Linker:  # finds originals among the messages of a mailbox
             to_list = self._received.latest_first(conversation, list_token(address), first, end)
             latest = list(itertools.islice(to_list, _MAX_TEXTS))
             senders = {(self._received[rank].sender, self._received[rank].sender_name) for rank in latest}
-            if len(senders) == 1:
+            if len(senders) == 1 and not self._received.quotes(latest[0], message):
                 return latest[0]
         return None
 
@@ -287,9 +288,7 @@ class _Linker:  # finds originals among the messages of a mailbox
 
 def _asked(message: Email, quoted: QuotedHeader) -> tuple[set[str], set[str]]:
     """The conversations in which the original of a response may be, and what names its sender."""
-    conversations = {conversation_subject(message.subject)}
-    if quoted.subject:
-        conversations.add(conversation_subject(quoted.subject))
+    conversations = {conversation_subject(subject) for subject in (message.subject, quoted.subject or message.subject)}
     return conversations, quoted_tokens(quoted.sender) if quoted.sender else {ANYBODY}
 
 

@@ -10,13 +10,17 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.labels.owner import Owner, owner_addresses
+from enron_triage.labels.owner import Owner
+from enron_triage.labels.owner_identity import OwnerDecision, identify_owner
 from enron_triage.mail.folder_names import Role
 from enron_triage.mail.folder_roles import FolderRoles
 from enron_triage.mail.modified_utf7 import decode_modified_utf7
+from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
 _DEAD = frozenset({"deleted", "expunged"})  # flags of a copy that its program no longer shows
+_LEAST_TEXT = 40  # characters; "Thank you" may be said twice
+_MAX_ZONES = 14 * 3600  # seconds: from UTC to the farthest time zone
 _UNSENT: frozenset[Role] = frozenset({"drafts", "filing"})  # Gmail shows drafts in All Mail, too
 
 
@@ -55,13 +59,17 @@ class Mailbox(msgspec.Struct):
     sent, received : list of MergedMessage
         What the owner sent and what reached the owner, each in time order; every message is dated.
     dropped : Counter of str
-        How many records are in neither list, by reason: ``copy``, ``undated`` or ``draft``.
+        How many records are in neither list, by reason: ``copy``, ``undated``, ``no_mail`` (an entry of a
+        calendar and the like), ``draft`` or ``sent_by_another`` (than the owner, from the owner's sent folders).
+    decision : OwnerDecision
+        How the owner was found, and who was not taken for the owner.
     """
 
     owner: Owner
     sent: list[MergedMessage]
     received: list[MergedMessage]
     dropped: Counter[str]
+    decision: OwnerDecision
 
 
 def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: frozenset[str] = frozenset()) -> Mailbox:
@@ -76,7 +84,7 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
     config : LabelConfig
         The section ``label``: the names of folders, and the dates that count as such.
     addresses : frozenset of str
-        The owner's addresses if they are known; if empty, they are learned from the sent folders.
+        All of the owner's addresses if they are known; if empty, they are learned from the mail.
 
     Returns
     -------
@@ -84,30 +92,77 @@ def partition_mailbox(emails: Iterable[Email], config: LabelConfig, addresses: f
         Its owner has no addresses if there is too little sent mail to learn them.
     """
     emails = list(emails)
-    roles = FolderRoles(config.folders, {email.folder for email in emails})
+    roles = FolderRoles(config.folders)
     copies: dict[str, list[tuple[Email, Role]]] = defaultdict(list)
     for email in emails:
         copies[email.fingerprint].append((email, roles.of_message(email)))
-    sent = [email for group in copies.values() for email, role in group if role == "sent"]
-    owner = Owner.from_mail(addresses or owner_addresses(email.sender for email in sent), sent)
-    mailbox = Mailbox(owner, [], [], Counter())
-    for group in copies.values():
-        message = merge_copies(group)
+    messages = [merge_copies(group) for group in _joined(copies.values())]
+    owner, decision = _find_owner(messages, sorted(addresses))
+    mailbox = Mailbox(owner, [], [], Counter(), decision)
+    for message in messages:
         mailbox.dropped["copy"] += message.copies - 1
-        if not is_dated(message.email, config):
-            mailbox.dropped["undated"] += 1
-        elif "draft" in message.flags:
-            mailbox.dropped["draft"] += 1
-        elif message.email.sender in owner.addresses or "sent" in message.roles:
-            if "drafts" in message.roles and message.roles <= _UNSENT:
-                mailbox.dropped["draft"] += 1
-            else:
-                mailbox.sent.append(message)
-        else:
+        place = _place(message, owner, config)
+        if place == "sent":
+            mailbox.sent.append(message)
+        elif place == "received":
             mailbox.received.append(message)
-    for messages in (mailbox.sent, mailbox.received):
-        sort_messages(messages)
+        else:
+            mailbox.dropped[place] += 1
+    for found in (mailbox.sent, mailbox.received):
+        sort_messages(found)
     return mailbox
+
+
+def _joined(groups: Iterable[list[tuple[Email, Role]]]) -> list[list[tuple[Email, Role]]]:
+    """The groups of copies, with those joined that differ by whole hours alone, to the second.
+
+    One of the two was stored with a wrong time zone. What is sent again and again, as programs do, makes more than two.
+    """
+    joined: list[list[tuple[Email, Role]]] = []
+    alike: dict[tuple[str, str, int], list[list[tuple[Email, Role]]]] = defaultdict(list)
+    for group in groups:
+        email = group[0][0]
+        if email.timestamp is None:
+            joined.append(group)
+        else:
+            alike[email.sender, email.subject, email.timestamp % 3600].append(group)
+    for candidates in alike.values():
+        same: dict[bytes, list[list[tuple[Email, Role]]]] = defaultdict(list)
+        for group in candidates:
+            same[single_spaced(group[0][0].body) if len(candidates) > 1 else b""].append(group)
+        for several in same.values():
+            times = [timestamp_of(group[0][0]) for group in several]
+            is_long = len(several[0][0][0].body) >= _LEAST_TEXT
+            if is_long and len(several) == 2 and 0 < abs(times[1] - times[0]) <= _MAX_ZONES:
+                joined.append([*several[0], *several[1]])
+            else:
+                joined += several
+    return joined
+
+
+def _find_owner(messages: Sequence[MergedMessage], addresses: Sequence[str]) -> tuple[Owner, OwnerDecision]:
+    mail = [message for message in messages if message.email.item != "entry"]
+    sent = [message.email for message in mail if "sent" in message.roles]
+    elsewhere = [message.email for message in mail if "sent" not in message.roles]
+    decision = identify_owner(messages[0].email.user if messages else "", sent, elsewhere, addresses)
+    return Owner.from_mail(frozenset(decision.addresses), [message.email for message in mail]), decision
+
+
+def _place(message: MergedMessage, owner: Owner, config: LabelConfig) -> str:
+    """Which list of a mailbox a message belongs to, or why to none."""
+    email = message.email
+    if not is_dated(email, config):
+        return "undated"
+    if email.item == "entry":
+        return "no_mail"
+    if "draft" in message.flags:
+        return "draft"
+    is_in_sent_folder = "sent" in message.roles
+    if email.sender in owner.addresses or (is_in_sent_folder and not (email.sender and owner.addresses)):
+        return "draft" if "drafts" in message.roles and message.roles <= _UNSENT else "sent"
+    if is_in_sent_folder and "inbox" not in message.roles and owner.find_recipient(email)[0] is None:
+        return "sent_by_another"
+    return "received"
 
 
 def is_dated(email: Email, config: LabelConfig) -> bool:

@@ -15,12 +15,13 @@ from enron_triage.labels.mailbox import timestamp_of
 from enron_triage.labels.matching import QuotedClock, normalise, sender_tokens, snippet
 from enron_triage.labels.quotable_texts import QuotableTexts
 from enron_triage.mail.message_ids import id_key
-from enron_triage.mail.quotations import own_text
+from enron_triage.mail.quotations import own_text, quotations
 from enron_triage.mail.subjects import conversation_subject
 from enron_triage.records import Email
 
 _MAX_RECIPIENTS = 20  # of a message that went to a list
 _MAX_AT_ONCE = 8  # messages of one sender in one minute that are told apart
+_MAX_ANSWERS = 5  # messages that quote the response, before its original is given up
 _FEW = 64  # candidates of which each is looked at on its own
 _MAX_OWN_TEXT = 20_000  # characters in which a message's own text is told from what it quotes
 _MIN_QUOTED = 60  # letters of a quotation that a message must hold: fewer are often a signature
@@ -133,6 +134,43 @@ class Originals:
         """
         found = [next(self.latest_first(conversation, token, first, end), -1) for token in tokens]
         return max((rank for rank in found if rank >= 0), default=None)
+
+    def latest_unanswering(
+        self, conversation: str, tokens: Iterable[str], first: int, end: int, response: Email
+    ) -> int | None:
+        """The latest message as of `latest`, of those that do not quote a response: these answer it.
+
+        Parameters
+        ----------
+        conversation : str
+            The subject without marks.
+        tokens : iterable of str
+            Addresses and words of names; `ANYBODY` stands for all.
+        first, end : int
+            Seconds UTC.
+        response : Email
+            The response; the last few messages before it are tried.
+        """
+        tokens = list(tokens)
+        for _ in range(_MAX_ANSWERS):
+            rank = self.latest(conversation, tokens, first, end)
+            if rank is None or not self.quotes(rank, response):
+                return rank
+            end = self._times[rank]
+        return None
+
+    def quotes(self, rank: int, response: Email) -> bool:
+        """Whether a message quotes the beginning of what a response says.
+
+        Parameters
+        ----------
+        rank : int
+            The message.
+        response : Email
+            The response.
+        """
+        text, body = snippet(response), self._messages[rank].body[:_MAX_OWN_TEXT]
+        return bool(text) and any(text in normalise(body[start:stop]) for start, stop in quotations(body))
 
     def latest_first(self, conversation: str, token: str, first: int, end: int) -> Iterator[int]:
         """The messages of a conversation from one sender, from `first` until before `end`, the latest first.

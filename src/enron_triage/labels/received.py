@@ -1,8 +1,8 @@
 """The label scheme ``received``: each message that reached the owner, by what the owner did with it.
 
 A reply decides, then a forward, then deletion, then filing. A reply or forward is found by linking the sent mail to the
-received mail, else by a flag that a mail program set, which tells no time; deletion and filing by the folders that hold
-a copy. A copy that is still in the inbox was not filed.
+received mail, else by a flag that a mail program set; a reply whose time is not known counts as a late one. Deletion
+and filing are found by the folders that hold a copy. A copy that is still in the inbox was not filed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from enron_triage.labels.history import MailboxHistory
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.linking import Link, ResponseKind, link_sent
 from enron_triage.labels.mailbox import Mailbox, MergedMessage, partition_mailbox, timestamp_of
+from enron_triage.labels.owner_identity import configured_owner
 from enron_triage.records import Action, Email, Evidence, LabeledEmail
+
+_MAX_CLOCK_DIFFERENCE = 900  # seconds by which clocks that are right may differ; whole hours are a wrong time zone
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -54,13 +57,16 @@ class _Received(msgspec.Struct, frozen=True):
             return Action.FORWARD
         return None
 
-    def response_seconds(self, response: Response) -> int:
-        return max(timestamp_of(response.sent) - timestamp_of(self.message.email), 0)  # clocks differ
+    def response_seconds(self, response: Response) -> int | None:
+        """None if the response seems to come long before its original: a clock was wrong, so that no time is known."""
+        difference = timestamp_of(response.sent) - timestamp_of(self.message.email)
+        return None if difference < -_MAX_CLOCK_DIFFERENCE else max(difference, 0)
 
     def action_of(self, response: Response, config: LabelConfig) -> Action:
         if response.link.kind == "forward":
             return Action.FORWARD
-        is_soon = self.response_seconds(response) <= seconds(config.reply_now_within)
+        taken = self.response_seconds(response)
+        is_soon = taken is not None and taken <= seconds(config.reply_now_within)
         return Action.REPLY_NOW if is_soon else Action.REPLY_LATER
 
 
@@ -78,17 +84,21 @@ def label_received(emails: Sequence[Email], config: LabelConfig) -> Labeled:
     -------
     Labeled
         The received messages in time order, one record for all copies of a message. Dropped are copies, junk, drafts,
-        undated messages and what the owner sent.
+        undated messages, what is no mail, what the owner sent, and meeting requests of which nobody knows whether the
+        owner deleted them.
     """
-    mailbox = partition_mailbox(emails, config)
+    addresses = configured_owner(config.owner, emails[0].user if emails else "")
+    mailbox = partition_mailbox(emails, config, frozenset(addresses))
     links = _link(mailbox, config)
     records = _label(mailbox, links, config)
-    left_out = Counter(sent_by_owner=len(mailbox.sent), junk=len(mailbox.received) - len(records))
+    left_out = Counter(sent_by_owner=len(mailbox.sent))
+    kept = {record.fingerprint for record in records}
+    left_out.update(_why_left_out(message) for message in mailbox.received if message.email.fingerprint not in kept)
     return Labeled(
         records=records,
         dropped=mailbox.dropped + left_out,
         links=Counter(f"{link.kind}:{link.rule}" for link in links),
-        owner_known=bool(mailbox.owner.addresses),
+        owner=mailbox.decision,
     )
 
 
@@ -105,7 +115,8 @@ def received_records(mailbox: Mailbox, config: LabelConfig) -> list[LabeledEmail
     Returns
     -------
     list of LabeledEmail
-        In time order, without junk; a message on which the owner did not act has the action None.
+        In time order, without junk and removed meeting requests; a message on which the owner did not act has the
+        action None.
     """
     return _label(mailbox, _link(mailbox, config), config)
 
@@ -134,7 +145,7 @@ def _label(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig) -> list
 
 
 def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
-    """The labelled record of a received message, without its history; None if it is junk."""
+    """The labelled record of a received message, without its history; None if `_why_left_out` tells why not."""
     message = received.message
     action, rule = _filing_action(message)
     response_seconds, sent_path = None, None
@@ -147,7 +158,7 @@ def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
         sent_path = deciding.sent.path
         if deciding.link.kind == "reply":
             response_seconds = received.response_seconds(deciding)
-    elif action is None and "junk" in message.roles:
+    elif _is_removed_request(message) or (action is None and "junk" in message.roles):
         return None
     return LabeledEmail(
         **msgspec.structs.asdict(message.email),
@@ -157,6 +168,15 @@ def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
         history=None,
         scheme="received",
     )
+
+
+def _is_removed_request(message: MergedMessage) -> bool:
+    """Whether a message is a meeting request that the mail program may have deleted, because it was answered."""
+    return message.email.item == "meeting" and _filing_action(message)[0] is Action.DELETE
+
+
+def _why_left_out(message: MergedMessage) -> str:
+    return "meeting_request" if _is_removed_request(message) else "junk"
 
 
 def _filing_action(message: MergedMessage) -> tuple[Action | None, str]:

@@ -2,8 +2,9 @@
 
     triage split --set split.seed=7
 
-By mailbox (the default), so that the policy is measured on people it has never seen; or by time within each mailbox,
-for one person's own mail. A message that is also in a later split is dropped from the earlier ones.
+By mailbox (the default), those of one person together, so that the policy is measured on people it has never seen; or
+by time within each mailbox, for one person's own mail. A message that is also in a later split is dropped from the
+earlier ones.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,12 +24,13 @@ from enron_triage.config.types import seconds
 from enron_triage.errors import UsageError
 from enron_triage.labels.assignment import LEFT_OUT, assign_mailboxes, cut_in_time, drop_copies
 from enron_triage.labels.columns import UNDATED, Columns, IntArray, read_columns
+from enron_triage.labels.owner_report import people_of
 from enron_triage.labels.sample_size import FEW_MESSAGES, sample_note
 from enron_triage.labels.split_metadata import SplitMetadata
 from enron_triage.labels.time_cuts import LEAST
 from enron_triage.pipeline import stage_run
 from enron_triage.records import ACTIONS
-from enron_triage.runtime import artifacts
+from enron_triage.runtime import artifacts, provenance
 from enron_triage.runtime.progress import progress
 from enron_triage.stage_run import Result
 
@@ -62,7 +65,7 @@ def run(config: Config) -> Result:
                 f"{source}: labelled with scheme {columns.scheme}, the configuration says {config.label.scheme}; "
                 f"run `triage label` again, or use --set label.scheme={columns.scheme}"
             )
-        assigned, until = _assign(columns, config)
+        assigned, until = _assign(columns, config, source)
         kept = drop_copies(columns.message, assigned)
         metadata = _metadata(config, columns, assigned, kept, until)
         for name, size in metadata.counts.items():
@@ -78,12 +81,26 @@ def run(config: Config) -> Result:
     return Result(stage="split", table=_table(metadata), data=msgspec.to_builtins(metadata))
 
 
-def _assign(columns: Columns, config: Config) -> tuple[IntArray, dict[str, list[int]] | None]:
+def _assign(columns: Columns, config: Config, source: Path) -> tuple[IntArray, dict[str, list[int]] | None]:
     """The split of each record before copies are dropped, and the cuts in time if it is a split by time."""
     if config.split.by == "time":
         return cut_in_time(columns, config.split.ratios, seconds(config.label.link_window), LEAST)
-    by_mailbox = assign_mailboxes(len(columns.mailboxes), config.split.ratios, config.split.seed)
+    people = _people(columns.mailboxes, source)
+    by_mailbox = assign_mailboxes(len(columns.mailboxes), config.split.ratios, config.split.seed, people)
     return by_mailbox[columns.mailbox], None
+
+
+def _people(mailboxes: Sequence[str], source: Path) -> list[int]:
+    """Whose each mailbox is, as the stage ``label`` found out; says which are one person's."""
+    meta = provenance.read_meta(source)
+    people = people_of(mailboxes, meta.counts.get("owners", {}) if meta else {})
+    together: dict[int, list[str]] = {}
+    for mailbox, person in zip(mailboxes, people, strict=True):
+        together.setdefault(person, []).append(mailbox)
+    several = [" and ".join(names) for names in together.values() if len(names) > 1]
+    if several:
+        logger.info("mailboxes of one person go to one split: %s", "; ".join(several))
+    return people
 
 
 def _why_empty(name: str, metadata: SplitMetadata, columns: Columns) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from enron_triage.config.data import FoldersConfig
 from enron_triage.mail.folder_names import Role, fold, is_gmail_view, special_role
+from enron_triage.mail.modified_utf7 import decode_modified_utf7
 from enron_triage.records import Email
 
 _CONFIGURED: tuple[Role, ...] = ("sent", "deleted", "junk", "inbox", "drafts", "system")
@@ -15,6 +16,8 @@ _GMAIL_PRECEDENCE: tuple[Role, ...] = ("deleted", "junk", "sent", "drafts", "inb
 _GMAIL = frozenset({"gmail", "googlemail"})  # "[Gmail]", "[Google Mail]", folded
 # What programs add to a name: "Sent Items (This computer only)", "Trash (2)"; pine and mutt keep sent mail by month.
 _ADDED = re.compile(r"(?<=\S)\s*\([^()]*\)$")
+_WORD = re.compile(r"[^\W_]+")
+_MAX_BEFORE = 2  # words before the usual name of a trash
 _LONGEST = 100  # characters of a name that is looked at for what was added
 _MONTH = re.compile(r"(?<=\w)[\s._-]*(?:[\s._-][a-z]{3}[\s._-])?(?:19|20)\d\d(?:[\s._-]?\d\d)?$", re.IGNORECASE)
 
@@ -27,19 +30,15 @@ class FolderRoles:
     folders : FoldersConfig
         The names of the folders that have each role. A role whose names are the built-in ones has the names that
         programs give in other languages, too. A folder that has no role by its name is a filing folder.
-    paths : iterable of str
-        The folders of the mailbox, as far as they are known. If one with a role lies directly in the inbox, as on
-        servers that keep every folder there, the inbox's other folders are filing folders.
     """
 
-    def __init__(self, folders: FoldersConfig, paths: Iterable[str] = ()) -> None:
+    def __init__(self, folders: FoldersConfig) -> None:
         builtin = FoldersConfig()
         self._replaced = {role for role in _CONFIGURED if getattr(folders, role) != getattr(builtin, role)}
         # Names that the configuration changes come last, so that they win where a name stands under two roles.
         by_weight = sorted(_CONFIGURED, key=self._replaced.__contains__)
         self._configured = {_key(name): role for role in by_weight for name in getattr(folders, role)}
         self._by_path: dict[str, Role] = {}  # a mailbox has many messages and few folders
-        self._is_inbox_above = any(map(self._is_special_in_inbox, set(paths)))
 
     def of_folder(self, folder: str) -> Role:
         """The role of a folder: that of its first component, from the top, that has one.
@@ -52,7 +51,8 @@ class FolderRoles:
         Returns
         -------
         str
-            The role; ``filing`` if no component has one. An inbox at the top counts only if no component below has one.
+            The role; ``filing`` if no component has one. An inbox at the top counts only for what lies directly in it:
+            people file below it, and some servers keep every folder there.
         """
         role = self._by_path.get(folder)
         if role is None:
@@ -86,9 +86,10 @@ class FolderRoles:
             return whole
         found = self._roles_along(folder)
         index, role = next(found, (0, "filing"))
-        if role != "inbox" or index or "/" not in folder:
+        if role != "inbox" or index == folder.count("/"):
             return role
-        return next((below for _, below in found), "filing" if self._is_inbox_above else role)
+        below: Role = next((special for _, special in found), "filing")
+        return below if index == 0 or below == "filing" else role
 
     def _roles_along(self, folder: str) -> Iterator[tuple[int, Role]]:
         """The components that have a role, from the top: which, and the role."""
@@ -107,7 +108,21 @@ class FolderRoles:
             role = self._role_of_plain(_ADDED.sub("", name), is_gmail=is_gmail)
         if role is None and name[-1:].isdigit() and self._role_of_plain(_MONTH.sub("", name), is_gmail=False) == "sent":
             role = "sent"
+        if role is None and not is_gmail and self._is_trash_by_words(name):
+            role = "deleted"
         return role
+
+    def _is_trash_by_words(self, name: str) -> bool:
+        """Whether a person's own name for a trash holds a usual one: "2_trash", "eesi_deleted_documents".
+
+        A number may stand before it, or a word or two if it has several words itself: "Bin" alone is many things.
+        """
+        words = _WORD.findall(decode_modified_utf7(name))
+        start = next((index for index, word in enumerate(words) if not word.isdigit()), len(words))
+        if start and self._role_of_plain(" ".join(words[start:]), is_gmail=False) == "deleted":
+            return True
+        starts = range(start + 1, min(start + _MAX_BEFORE, len(words) - 2) + 1)
+        return any(self._role_of_plain(" ".join(words[at:]), is_gmail=False) == "deleted" for at in starts)
 
     def _role_of_plain(self, name: str, *, is_gmail: bool) -> Role | None:
         role = self._configured.get(_key(name))
@@ -115,11 +130,6 @@ class FolderRoles:
             builtin = special_role(name, is_gmail=is_gmail)
             role = None if builtin in self._replaced else builtin
         return role
-
-    def _is_special_in_inbox(self, path: str) -> bool:
-        top, _, below = path.partition("/")
-        is_inbox = bool(below) and self._role_of(top, is_gmail=False) == "inbox"
-        return is_inbox and self._role_of(below, is_gmail=False) not in (None, "inbox", "system")
 
 
 def _key(name: str) -> str:

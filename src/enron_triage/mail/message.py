@@ -13,6 +13,7 @@ from enron_triage.mail.encoded_words import decode_words
 from enron_triage.mail.flags import status_flags
 from enron_triage.mail.gmail_labels import gmail_labels
 from enron_triage.mail.headers import Headers
+from enron_triage.mail.items import item_kind
 from enron_triage.mail.message_ids import message_ids
 from enron_triage.mail.parts import check_text
 from enron_triage.mail.white_space import single_spaced
@@ -56,6 +57,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     sender, sender_name = _sender(headers)
     raw_subject = headers.get("subject", "")
     subject = decode_words(raw_subject)
+    to, cc, bcc = (parse_addresses(headers.get(name, "")) for name in ("to", "cc", "bcc"))
     return Email(
         path=path,
         user=user,
@@ -66,9 +68,9 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         timestamp=timestamp,
         sender=sender,
         sender_name=sender_name,
-        to=parse_addresses(headers.get("to", "")),
-        cc=parse_addresses(headers.get("cc", "")),
-        bcc=parse_addresses(headers.get("bcc", "")),
+        to=to,
+        cc=cc,
+        bcc=bcc,
         subject=subject,
         raw_subject=None if raw_subject == subject else raw_subject,
         body=body,
@@ -79,6 +81,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         flags=status_flags(path, headers, raw),
         automatic=is_automatic(headers, subject),
         forwarded_ids=message_ids(headers.get("x-forwarded-message-id", "")),
+        item=item_kind(headers, body, raw, sender, [*to, *cc, *bcc]),
     )
 
 

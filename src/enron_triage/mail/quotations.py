@@ -6,7 +6,7 @@ import re
 
 from enron_triage.mail.attributions import quote_depth, read_attribution
 from enron_triage.mail.header_fields import BLOCK_LINES, MAX_LINE, field
-from enron_triage.mail.quotes import QuotedHeader, is_separator, quoted_header
+from enron_triage.mail.quotes import QuotedHeader, is_forwarded, is_separator, quoted_header
 
 _MARKED_LINE = re.compile("^[ \\t]*>", re.MULTILINE)
 _MAX_BLANK = 3  # blank lines between what introduces a quotation and the quotation
@@ -14,6 +14,8 @@ _MAX_HEADERS = 8  # that are looked at in one body
 _FULL_LINE = 65  # characters: what follows a quoted line this long may be the rest of it, wrapped without a mark
 
 Span = tuple[int, int]
+_MAX_TEXT = 20_000  # characters in which it is looked for what a message quotes first
+_MAX_RULE = 300  # characters of a quotation in which its first line is
 
 
 def quotations(text: str) -> list[Span]:
@@ -65,6 +67,28 @@ def answered_header(text: str) -> QuotedHeader | None:
             if 0 < quote_depth(line[:MAX_LINE]) < depth and line.strip(" \t>"):
                 return None
     return header
+
+
+def begins_with_a_forward(text: str) -> bool:
+    r"""Whether what a message quotes first is a message that it passes on, as its program says above it.
+
+    Parameters
+    ----------
+    text : str
+        The body of the message.
+
+    Examples
+    --------
+    >>> begins_with_a_forward("FYI\n---------- Forwarded message ----------\nFrom: Jane\n\nRed?\n")
+    True
+    >>> begins_with_a_forward("On Monday Jane wrote:\n> ---------- Forwarded message ----------\n> Red?\n")
+    False
+    """
+    text = text[:_MAX_TEXT]
+    spans = quotations(text)
+    start, end = spans[0] if spans else (len(text), len(text))
+    above = [line for line in text[start : min(end, start + _MAX_RULE)].split("\n") if line.strip()]
+    return is_forwarded(text[:start] + "\n" + "\n".join(above[:1]))
 
 
 def below_header(text: str, start: int) -> str:

@@ -93,8 +93,11 @@ def _add_new_messages(emails: Iterable[Email], mailbox: Mailbox, settings: Label
             dated = email if is_dated(email, settings) else msgspec.structs.replace(email, timestamp=latest + 1)
             received[email.fingerprint] = MergedMessage(dated, frozenset(), [], 1)
             mailbox.received.append(received[email.fingerprint])
-        elif email.fingerprint in received and "junk" in received[email.fingerprint].roles:
-            received[email.fingerprint].roles = frozenset()  # labelling drops junk, but this message was asked for
+        elif email.fingerprint in received:
+            message = received[email.fingerprint]
+            if "junk" in message.roles or message.email.item == "meeting":
+                # Labelling drops junk, and requests that were removed; but this message was asked for.
+                message.roles, message.flags = frozenset(), message.flags - {"deleted"}
     sort_messages(mailbox.received)
     return sent_by_owner
 

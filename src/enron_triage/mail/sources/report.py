@@ -41,7 +41,7 @@ def describe(tree: Tree, layout: str, roles: FoldersConfig, with_labels: int = 0
                 lines.append(f"mailbox {json_safe(user)}: {folders['']:,} messages, in no folder")
                 continue
             lines.append(f"mailbox {json_safe(user)}:")
-            found, by_role = FolderRoles(roles, folders), dict[str, Counter[str]]()
+            found, by_role = FolderRoles(roles), dict[str, Counter[str]]()
             for folder, count in folders.items():
                 by_role.setdefault(found.of_folder(folder), Counter())[folder] = count
             lines += [f"  {role}: {_listed(counts)}" for role, counts in sorted(by_role.items())]
