@@ -213,7 +213,7 @@ def _left_out(config: LabelConfig, span: Span) -> EncodedMailbox:
         actions=Counter(),
         dropped=Counter(took_too_long=span.count),
         links=Counter(),
-        owner_known=False,
+        owner=None,
         folders=MailboxFolders.of([], config.folders),
         problem="it ended the process that labelled it (too much time or memory); please report it",
     )

@@ -17,13 +17,15 @@ from enron_triage.labels.mailbox import timestamp_of
 from enron_triage.labels.matching import (
     VIA_LIST,
     QuotedClock,
+    list_token,
     narrowed,
     normalise,
     quoted_tokens,
+    quotes,
     recipients_of,
     zone_of,
 )
-from enron_triage.labels.originals import ANYBODY, Originals, list_token
+from enron_triage.labels.originals import ANYBODY, Originals
 from enron_triage.mail.quotations import answered_header, begins_with_a_forward, below_header
 from enron_triage.mail.quotes import QuotedHeader, is_forwarded
 from enron_triage.mail.subjects import conversation_subject, read_subject
@@ -265,7 +267,7 @@ class _Linker:  # finds originals among the messages of a mailbox
             to_list = self._received.latest_first(conversation, list_token(address), first, end)
             latest = list(itertools.islice(to_list, _MAX_TEXTS))
             senders = {(self._received[rank].sender, self._received[rank].sender_name) for rank in latest}
-            if len(senders) == 1 and not self._received.quotes(latest[0], message):
+            if len(senders) == 1 and not quotes(self._received[latest[0]], message):
                 return latest[0]
         return None
 

@@ -20,7 +20,7 @@ SNIPPET_LENGTHS = (60, 48, 36, 24, 12)
 _MIN_SNIPPET_WEIGHT = 12  # a letter of these scripts tells as much as two of an alphabet's:
 _DENSE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _MAX_BODY_LENGTH = 90_000  # characters of a body in which quoted text is looked for
-_MAX_OWN_TEXT = 20_000  # characters of a body in which its own text is told from what it quotes
+MAX_OWN_TEXT = 20_000  # characters of a body in which its own text is told from what it quotes
 VIA_LIST = "via list"  # no word of a name
 # Words that occur in nearly every quoted sender, and are not names.
 _NOT_NAMES = frozenset(
@@ -55,6 +55,17 @@ def _tokens_of_sender(sender: str, sender_name: str) -> frozenset[str]:
         return frozenset({*_name_tokens(name), VIA_LIST})
     tokens = _name_tokens(sender) | _name_tokens(name)
     return frozenset({*tokens, sender} if sender else tokens)
+
+
+def list_token(address: str) -> str:
+    """The token of the messages that went to a mailing list.
+
+    Parameters
+    ----------
+    address : str
+        The list's address.
+    """
+    return f"list {address}"
 
 
 def quoted_tokens(quoted: str) -> set[str]:
@@ -146,6 +157,18 @@ def _may_be_header(line: str) -> bool:
     return ":" in line or "--" in line or "\uff1a" in line
 
 
+def quotes(message: Email, response: Email) -> bool:
+    """Whether a message quotes the beginning of what a response says, so that it answers the response.
+
+    Parameters
+    ----------
+    message, response : Email
+        The messages.
+    """
+    text, body = snippet(response), message.body[:MAX_OWN_TEXT]
+    return bool(text) and any(text in normalise(body[start:stop]) for start, stop in quotations(body))
+
+
 def snippet(original: Email) -> str:
     """The beginning of what a message says, by which a response that quotes it is told.
 
@@ -160,11 +183,11 @@ def snippet(original: Email) -> str:
         As `normalise` returns it, of one of the lengths `SNIPPET_LENGTHS`; empty if the text is too short to be sure.
     """
     body = original.body
-    spans = quotations(body[:_MAX_OWN_TEXT])
+    spans = quotations(body[:MAX_OWN_TEXT])
     position = 0
     longest = ""
     for start, end in [*spans, (len(body), len(body))]:
-        piece = normalise(body[position : min(start, position + _MAX_OWN_TEXT)])[: SNIPPET_LENGTHS[0]]
+        piece = normalise(body[position : min(start, position + MAX_OWN_TEXT)])[: SNIPPET_LENGTHS[0]]
         longest = max(longest, piece, key=len)
         if len(longest) >= SNIPPET_LENGTHS[0]:
             break

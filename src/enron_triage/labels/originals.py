@@ -12,10 +12,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from enron_triage.labels.mailbox import timestamp_of
-from enron_triage.labels.matching import QuotedClock, normalise, sender_tokens, snippet
+from enron_triage.labels.matching import (
+    MAX_OWN_TEXT,
+    QuotedClock,
+    list_token,
+    normalise,
+    quotes,
+    sender_tokens,
+    snippet,
+)
 from enron_triage.labels.quotable_texts import QuotableTexts
 from enron_triage.mail.message_ids import id_key
-from enron_triage.mail.quotations import own_text, quotations
+from enron_triage.mail.quotations import own_text
 from enron_triage.mail.subjects import conversation_subject
 from enron_triage.records import Email
 
@@ -23,7 +31,6 @@ _MAX_RECIPIENTS = 20  # of a message that went to a list
 _MAX_AT_ONCE = 8  # messages of one sender in one minute that are told apart
 _MAX_ANSWERS = 5  # messages that quote the response, before its original is given up
 _FEW = 64  # candidates of which each is looked at on its own
-_MAX_OWN_TEXT = 20_000  # characters in which a message's own text is told from what it quotes
 _MIN_QUOTED = 60  # letters of a quotation that a message must hold: fewer are often a signature
 ANYBODY = ""  # the token of every message
 
@@ -154,23 +161,10 @@ class Originals:
         tokens = list(tokens)
         for _ in range(_MAX_ANSWERS):
             rank = self.latest(conversation, tokens, first, end)
-            if rank is None or not self.quotes(rank, response):
+            if rank is None or not quotes(self._messages[rank], response):
                 return rank
             end = self._times[rank]
         return None
-
-    def quotes(self, rank: int, response: Email) -> bool:
-        """Whether a message quotes the beginning of what a response says.
-
-        Parameters
-        ----------
-        rank : int
-            The message.
-        response : Email
-            The response.
-        """
-        text, body = snippet(response), self._messages[rank].body[:_MAX_OWN_TEXT]
-        return bool(text) and any(text in normalise(body[start:stop]) for start, stop in quotations(body))
 
     def latest_first(self, conversation: str, token: str, first: int, end: int) -> Iterator[int]:
         """The messages of a conversation from one sender, from `first` until before `end`, the latest first.
@@ -185,7 +179,7 @@ class Originals:
             Seconds UTC.
         """
         ranks = self._within(conversation).get(token, [])
-        for index in range(self._before(ranks, end) - 1, -1, -1):
+        for index in range(bisect_left(ranks, self.before(end)) - 1, -1, -1):
             if self._times[ranks[index]] < first:
                 break
             yield ranks[index]
@@ -260,7 +254,7 @@ class Originals:
         if text and quotation.startswith(text):
             return True
         start = quotation[:_MIN_QUOTED]
-        return len(start) == _MIN_QUOTED and start in normalise(own_text(self._messages[rank].body[:_MAX_OWN_TEXT]))
+        return len(start) == _MIN_QUOTED and start in normalise(own_text(self._messages[rank].body[:MAX_OWN_TEXT]))
 
     def _snippet(self, rank: int) -> str:
         if rank not in self._snippets:
@@ -290,9 +284,6 @@ class Originals:
         """
         return bisect_left(self._times, end)
 
-    def _before(self, ranks: Sequence[int], end: int) -> int:
-        return bisect_left(ranks, self.before(end))
-
     def _at(self, lists: Iterable[Sequence[int]], clock: QuotedClock, first: int, end: int) -> set[int]:
         spans = [(self.before(max(low, first)), self.before(min(high + 1, end))) for low, high in clock.spans()]
         found: set[int] = set()
@@ -309,19 +300,8 @@ class Originals:
     def _at_moments(self, ranks: Sequence[int], clock: QuotedClock, first: int, end: int) -> Iterator[int]:
         times = self._times
         for low, high in clock.moments():
-            last = self._before(ranks, min(high + 1, end))
+            last = bisect_left(ranks, self.before(min(high + 1, end)))
             for index in range(last - 1, max(last - _MAX_AT_ONCE, 0) - 1, -1):
                 if times[ranks[index]] < max(low, first):
                     break
                 yield ranks[index]
-
-
-def list_token(address: str) -> str:
-    """The token of the messages that went to a mailing list.
-
-    Parameters
-    ----------
-    address : str
-        The list's address.
-    """
-    return f"list {address}"

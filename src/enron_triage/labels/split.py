@@ -93,6 +93,8 @@ def _assign(columns: Columns, config: Config, source: Path) -> tuple[IntArray, d
 def _people(mailboxes: Sequence[str], source: Path) -> list[int]:
     """Whose each mailbox is, as the stage ``label`` found out; says which are one person's."""
     meta = provenance.read_meta(source)
+    if meta is None:
+        logger.warning("%s has no metadata beside it: whether two mailboxes are one person's is not known", source)
     people = people_of(mailboxes, meta.counts.get("owners", {}) if meta else {})
     together: dict[int, list[str]] = {}
     for mailbox, person in zip(mailboxes, people, strict=True):
