@@ -149,12 +149,8 @@ class Originals:
 
         Parameters
         ----------
-        conversation : str
-            The subject without marks.
-        tokens : iterable of str
-            Addresses and words of names; `ANYBODY` stands for all.
-        first, end : int
-            Seconds UTC.
+        conversation, tokens, first, end
+            As for `latest`.
         response : Email
             The response; the last few messages before it are tried.
         """
@@ -206,12 +202,8 @@ class Originals:
 
         Parameters
         ----------
-        tokens : iterable of str
-            Addresses and words of names; `ANYBODY` stands for all.
-        clock : QuotedClock
-            The quoted time; of one moment the latest messages count, if there are many.
-        first, end : int
-            Seconds UTC: the message was sent from one on, and before the other.
+        tokens, clock, first, end
+            As for `at`.
         """
         return self._at(map(self._from, tokens), clock, first, end)
 
