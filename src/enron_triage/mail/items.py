@@ -84,8 +84,10 @@ def _has_outlook_rule(body: str) -> bool:
     """Whether a text begins with the lines that Outlook puts above the text of a meeting request."""
     start = body[: (_MAX_ABOVE + 2) * _MAX_LINE]
     above, found, _ = start.partition(_OUTLOOK_RULE)
+    if not found:
+        return False
     lines = [line for line in above.split("\n") if line.strip()]
-    return bool(found) and 1 <= len(lines) <= _MAX_ABOVE and all(":" in line for line in lines)
+    return 1 <= len(lines) <= _MAX_ABOVE and all(":" in line for line in lines)
 
 
 def _is_request(content_type: str, raw: bytes) -> bool:
