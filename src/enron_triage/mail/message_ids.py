@@ -31,6 +31,8 @@ def message_ids(header: str) -> list[str]:
     >>> message_ids("1@x.example")
     ['<1@x.example>']
     """
+    if not header:
+        return []
     header = header[-_MAX_HEADER:]
     if "=?" in header or "&lt;" in header:  # encoded like a text, which no id should be
         header = html.unescape(decode_words(header))
