@@ -8,4 +8,4 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-pytest -n auto --dist loadfile --cov --cov-report=term "$@"
+pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term "$@"

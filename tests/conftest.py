@@ -1,6 +1,7 @@
 """Fixtures for the tests of several packages; a ``new_...`` fixture is a function that makes one with given fields."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from enron_triage.mail.demo.corpus import write_demo
 from enron_triage.records import Email, History, LabeledEmail
 
+# A shell has its background jobs ignore interrupts, and what these start would do so, too: tests send interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # An example may take any time: a loaded machine is not a failure.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold slow tests, so that no process is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
