@@ -57,7 +57,7 @@ def test_mypy_sees_the_types_of_a_program_that_uses_the_package(tmp_path):
     command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(program)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert 'Revealed type is "list[enron_triage.predict.triage.Prediction | None]"' in done.stdout
-    assert 'Revealed type is "enron_triage.stage_run.Result"' in done.stdout
+    assert 'Revealed type is "enron_triage.stage_run.stage.Result"' in done.stdout
 
 
 @pytest.mark.slow

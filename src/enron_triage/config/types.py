@@ -58,7 +58,7 @@ SchedulerAddress = Annotated[
 Address = Annotated[str, msgspec.Meta(pattern=r"^[^\s@<>,;]+@[^\s@<>,;]+$")]
 Owner = Annotated[
     tuple[Address, ...] | dict[str, tuple[Address, ...]],
-    msgspec.Meta(description="a list of addresses, or one for each of some mailboxes: {NAME: [ADDRESS, ...]}"),
+    msgspec.Meta(description="a list of addresses, or such a list for each of some mailboxes: {NAME: [ADDRESS]}"),
 ]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
 Workers = Annotated[Literal["auto"] | PositiveInt, msgspec.Meta(description="auto, or a number of processes from 1 on")]
