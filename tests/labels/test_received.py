@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.labels.received import label_received
+from enron_triage.labels.linking import Link
+from enron_triage.labels.mailbox import MergedMessage
+from enron_triage.labels.received import Response, _Received, label_received
 from enron_triage.records import Action, Email
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -527,9 +529,12 @@ def test_what_the_owner_did_with_a_meeting_request_by_hand_is_labelled():
 
 @pytest.mark.parametrize(
     ("early", "action", "taken"),
-    [(0, Action.REPLY_NOW, 0), (900, Action.REPLY_NOW, 0), (901, Action.REPLY_LATER, None)],
+    [(0, Action.REPLY_NOW, 0), (3000, Action.REPLY_NOW, 0), (3001, Action.REPLY_LATER, None)],
 )
 def test_an_answer_that_seems_to_come_long_before_its_original_tells_no_time(early, action, taken):
-    original = message(NOON, message_id="<1@x.example>")
-    (record,), _ = labels([original, sent(NOON - early, in_reply_to="<1@x.example>")])
-    assert (record.action, record.response_seconds) == (action, taken)
+    received = _Received(MergedMessage(message(NOON), frozenset(), [], 1), [])
+    quoting = Response(Link(0, 0, "reply", "quoted_header"), sent(NOON - early))
+    assert received.action_of(quoting, LabelConfig()) == action
+    assert received.response_seconds(quoting) == taken
+    proven = Response(Link(0, 0, "reply", "threading_headers"), sent(NOON - early))
+    assert received.response_seconds(proven) == 0

@@ -31,7 +31,7 @@ _MAX_RECIPIENTS = 20  # of a message that went to a list
 _MAX_AT_ONCE = 8  # messages of one sender in one minute that are told apart
 _MAX_ANSWERS = 5  # messages that quote the response, before its original is given up
 _FEW = 64  # candidates of which each is looked at on its own
-_MIN_QUOTED = 60  # letters of a quotation that a message must hold: fewer are often a signature
+_MIN_QUOTED = 40  # letters of a quotation that a message must hold: fewer are often a signature
 ANYBODY = ""  # the token of every message
 
 

@@ -22,7 +22,7 @@ from enron_triage.labels.mailbox import Mailbox, MergedMessage, partition_mailbo
 from enron_triage.labels.owner_identity import configured_owner
 from enron_triage.records import Action, Email, Evidence, LabeledEmail
 
-_MAX_CLOCK_DIFFERENCE = 900  # seconds by which clocks that are right may differ; whole hours are a wrong time zone
+_MAX_CLOCK_DIFFERENCE = 3000  # seconds by which clocks of the right zone may differ; those of another differ by hours
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -58,9 +58,13 @@ class _Received(msgspec.Struct, frozen=True):
         return None
 
     def response_seconds(self, response: Response) -> int | None:
-        """None if the response seems to come long before its original: a clock was wrong, so that no time is known."""
+        """None if the response seems to come long before its original: a clock was wrong, so that no time is known.
+
+        Where threading headers prove the link, it came after its original for sure, whose delivery was dated late.
+        """
         difference = timestamp_of(response.sent) - timestamp_of(self.message.email)
-        return None if difference < -_MAX_CLOCK_DIFFERENCE else max(difference, 0)
+        is_proven = response.link.rule == "threading_headers"
+        return None if difference < -_MAX_CLOCK_DIFFERENCE and not is_proven else max(difference, 0)
 
     def action_of(self, response: Response, config: LabelConfig) -> Action:
         if response.link.kind == "forward":
