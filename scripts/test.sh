@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run all checks: format, lint, types, layers of imports, and the tests with coverage.
+# Run all checks: format, lint, types, layers of imports, the documentation, and the tests with coverage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/install.sh test
@@ -8,4 +8,5 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
+scripts/docs.sh
 pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term "$@"
