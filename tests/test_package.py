@@ -99,6 +99,10 @@ def test_the_installed_program_knows_its_configurations_outside_of_the_checkout(
     shown = triage(installed, tmp_path, "config", "--config", "enron", "--json")
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["config"]["data_dir"] == "enron/data"
+    # The shipped sweep is found, too: what is missing is the mail.
+    swept = triage(installed, tmp_path, "sweep", "learning_rate")
+    assert swept.returncode == 2
+    assert "no configuration says where the mail comes from" in swept.stderr
 
 
 def test_the_installed_program_labels_mail_and_predicts_without_what_only_training_needs(installed, tmp_path):
