@@ -73,5 +73,6 @@ for python in "${pythons[@]}"; do
     done
     if [[ $kind == predict ]]; then done+="; SKIPPED: training (no CPU build of torch could be had)"; fi
     summary+=("Python $version: $done")
+    rm -rf "$folder/venv" # torch is large
 done
 printf '%s\n' "${summary[@]}"
