@@ -11,4 +11,5 @@ if ! "$python" -c 'import furo, myst_parser, sphinx' 2>/dev/null; then
     echo "docs.sh: Sphinx is not installed; run scripts/install.sh docs" >&2
     exit 2
 fi
-exec "$python" -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs "$@"
+# A fresh environment each time: Sphinx warns of a page only when it reads it.
+exec "$python" -m sphinx --fresh-env --fail-on-warning --keep-going --quiet -b html docs build/docs "$@"
