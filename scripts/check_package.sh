@@ -44,12 +44,12 @@ for python in "${pythons[@]}"; do
     cd "$folder/use"
     triage=$folder/venv/bin/triage
     small=(--config demo --set download.demo.mailboxes=4 --set download.demo.messages=200)
-    done="data stages"
+    did="data stages"
     "$triage" run "${small[@]}" --set 'pipeline.stages=[download, parse, label, split]' --quiet >/dev/null
     sha256sum demo/data/{emails,emails_labeled,emails_unacted,train,val,test}.json >../artifacts.txt
     if [[ $kind == all ]]; then
         "$triage" sft "${small[@]}" --set model.boosting=5 --set sft.epochs=2 --set 'model.hidden=[16]' --quiet >/dev/null
-        done+=", training"
+        did+=", training"
     elif "$triage" sft "${small[@]}" 2>error.txt || ! grep -q "torch is not installed" error.txt; then
         echo "check_package.sh: Python $version: sft without torch does not say so" >&2
         exit 1
@@ -58,7 +58,7 @@ for python in "${pythons[@]}"; do
     mailbox=$(find demo/data/maildir -mindepth 1 -maxdepth 1 | sort | head -n 1)
     if [[ -e $policy ]]; then
         "$triage" predict --checkpoint "$policy" --mailbox "$mailbox" "$mailbox" --quiet >../predictions.txt
-        done+=", $(wc -l <../predictions.txt) predictions"
+        did+=", $(wc -l <../predictions.txt) predictions"
     fi
     cd "$checkout"
     for made in artifacts predictions; do
@@ -71,8 +71,8 @@ for python in "${pythons[@]}"; do
             exit 1
         fi
     done
-    if [[ $kind == predict ]]; then done+="; SKIPPED: training (no CPU build of torch could be had)"; fi
-    summary+=("Python $version: $done")
+    if [[ $kind == predict ]]; then did+="; SKIPPED: training (no CPU build of torch could be had)"; fi
+    summary+=("Python $version: $did")
     rm -rf "$folder/venv" # torch is large
 done
 printf '%s\n' "${summary[@]}"

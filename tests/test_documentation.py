@@ -75,6 +75,17 @@ def test_the_documents_set_keys_and_name_configurations_that_there_are():
     assert wrong == []
 
 
+def test_the_architecture_names_modules_and_packages_that_there_are():
+    package = ROOT / "src" / "enron_triage"
+    known = {path.name for path in package.rglob("*.py")} | {f"{path.name}/" for path in package.rglob("*/")}
+    tree = re.search(r"(?:^    .+\n)+", text_of(ROOT / "docs" / "project" / "architecture.md"), re.MULTILINE)
+    named = set(re.findall(r"\b[a-z_]+(?:\.py|/)", tree[0]))
+    assert len(named) > 60
+    assert named - known == set()
+    packages = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert packages - named == set()
+
+
 def test_the_readme_opens_with_the_two_commands_and_is_read_in_a_few_minutes():
     readme = text_of(ROOT / "README.md")
     assert len(readme.split()) <= 900
