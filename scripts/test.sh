@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run all checks: format, lint, types, layers of imports, and the tests. Arguments are pytest's.
+# Run all checks: format, lint, types, layers of imports, the documentation, and the tests. Arguments are pytest's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/install.sh test
@@ -7,6 +7,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 ruff format --check .
 ruff check .
 lint-imports
+scripts/docs.sh
 # mypy keeps one processor busy for a minute where it has no cache, so it runs beside the tests.
 types=$(mktemp)
 trap 'rm -f "$types"' EXIT

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from enron_triage.predict import Prediction, Triage
     from enron_triage.stage_run import Result
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Config", "Prediction", "Result", "Triage", "TriageError", "__version__", "load_config", "run"]
 

@@ -178,6 +178,8 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+    except ModuleNotFoundError as error:
+        _fail(_not_installed(error), 2)
     except Exception as error:  # a bug: still one line, with the way to see more
         _fail(
             f"internal error, {type(error).__name__}: {error}; please report it with the output of --verbose",
@@ -203,6 +205,15 @@ def _exit_at_once(status: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _not_installed(error: ModuleNotFoundError) -> str:
+    """What is missing and how to get it; an installation for prediction alone has no torch, for example."""
+    package = (error.name or str(error)).partition(".")[0]
+    wanted = f"{package} is not installed, and this command needs it: pip install {package}"
+    if package == "torch":
+        return f"{wanted} (without a GPU add --index-url https://download.pytorch.org/whl/cpu, a far smaller build)"
+    return wanted
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -18,6 +18,7 @@ from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
+from enron_triage.config.shipped import find_sweep
 from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import InterruptedRun, UsageError
 from enron_triage.runtime.imports import no_collection
@@ -111,13 +112,13 @@ def _clean(
 def _sweep(
     sources: ConfigSources,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The sweep file, e.g. configs/sweeps/learning_rate.yaml.")
+        Path, typer.Argument(metavar="FILE", help="The sweep file, or a shipped one's name (learning_rate).")
     ],
 ) -> Result:
     """Train many runs that differ in some keys, and rank them on validation; a killed sweep goes on where it was."""
     from enron_triage.sweep import command
 
-    return command.run(sources, file)
+    return command.run(sources, find_sweep(file))
 
 
 def _preferences(

@@ -80,6 +80,23 @@ def find_config(name: str | Path) -> Path:
     raise UsageError(f"configuration {name}: no such file; {_alternatives(str(name), files)}")
 
 
+def find_sweep(name: Path) -> Path:
+    """The sweep file that ``triage sweep`` is given.
+
+    Parameters
+    ----------
+    name : Path
+        The path of a file, or the name of a shipped one (``learning_rate``); if both exist, the file is meant.
+
+    Returns
+    -------
+    Path
+        The shipped file if only that exists; else the path as it was given, which may not exist.
+    """
+    shipped = [folder / "sweeps" / f"{name}.yaml" for folder in _FOLDERS if name.name == str(name)]
+    return next((file for file in shipped if file.is_file() and not name.exists()), name)
+
+
 def summary(file: Path) -> str:
     """What a configuration says of itself.
 
