@@ -38,7 +38,6 @@ class XGBoost(Trees):
             colsample_bynode=0.5,
             reg_lambda=5.0,
             random_state=seed,
-            n_jobs=2,
         ).fit(self._inputs(train), train.targets)
 
     def logits(self, mail: Mail) -> FloatArray:
@@ -61,7 +60,6 @@ class CatBoost(Trees):
             rsm=0.5,
             l2_leaf_reg=5.0,
             random_seed=seed,
-            thread_count=2,
             allow_writing_files=False,
             verbose=False,
         ).fit(self._inputs(train), train.targets)
