@@ -5,8 +5,8 @@
     python scripts/sentence_vectors.py DATA/emails_labeled.json vectors.npz
 
 What is encoded is the subject and the new text, cut at some tokens. Finished parts are kept beside the output until it
-is whole, so that a run that was stopped goes on. In bfloat16 a processor with AMX is some 3 times quicker; the vectors
-then have a cosine of .9999 with those in float32.
+is whole, so that a run that was stopped goes on. In bfloat16 a processor with AMX is some 3 times quicker, and the
+vectors are as good for this: in trials, 256 of them had a cosine of .9999 and more with those in float32.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from enron_triage.cli import app
 from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
+from enron_triage.evaluation import report
 from enron_triage.evaluation.judge import load_judge, loader
 from enron_triage.features.feature_group import Reason
 from enron_triage.policy.checkpoint import load_checkpoint, save_checkpoint
@@ -74,11 +75,14 @@ def test_an_evaluation_of_it_says_which_policies_it_is_of(folder):
     assert path.exists()
     assert path.name.startswith(result["checkpoint"])
     assert any("a/best_sft.pt, b/best_sft.pt" in note for note in result["notes"])
+    assert result["source"]["members"] == ["a/best_sft", "b/best_sft"]
     single = pipeline.run_stage("evaluate", small("evaluate.checkpoint=a/best_sft")).data
     assert result["count"] == single["count"]
     assert result["reply_auc"] != single["reply_auc"]
     assert evaluation_file(small("evaluate.checkpoint=[b/best_sft, a/best_sft]")) == path
     assert evaluation_file(small("evaluate.checkpoint=[a/best_sft]")) == Path("data/eval/a/best_sft.test.json")
+    report.run(small())
+    assert result["checkpoint"] in Path("data/eval/report.md").read_text()
     assert pipeline.stage_run("evaluate", small(BOTH)).is_up_to_date()
     changed = load_checkpoint(Path("checkpoints/b/best_sft.pt"))
     save_checkpoint(Path("checkpoints/b/best_sft.pt"), msgspec.structs.replace(changed, seed=5))

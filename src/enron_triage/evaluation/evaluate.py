@@ -145,6 +145,7 @@ def _source(config: Config, judge: Judge, records: Path) -> EvaluationSource:
         settings=stage_run("evaluate", config).settings,
         training=origin.settings() if origin.stage else {},
         extended_from=origin.extended_from,
+        members=list(config.evaluate.checkpoint) if judge.is_ensemble else [],
     )
 
 
