@@ -46,11 +46,12 @@ FOLDS = 4
 
 
 class Mail(msgspec.Struct):
-    """The messages of a split, as every peer may want them."""
+    """The messages of a split, as every peer may want them; `vectors` by a sentence encoder, where they are given."""
 
     records: list[LabeledEmail]
     dataset: Dataset
     texts: list[str]
+    vectors: FloatArray | None = None
 
     @property
     def targets(self) -> IntArray:

@@ -417,7 +417,7 @@ def test_several_processes_predict_the_same_lines(trained, test_records, monkeyp
 def test_a_checkpoint_that_changes_meanwhile_is_not_mixed_with_what_it_was(trained, tmp_path):
     path = tmp_path / "best_sft.pt"
     path.write_bytes((trained[0] / "checkpoints" / "best_sft.pt").read_bytes())
-    predictor = parallel.Predictor.of(path, "cpu", None, 0)
+    predictor = parallel.Predictor.of([path], "cpu", None, 0)
     assert predictor.triage().scheme == "received"
     os.utime(path, ns=(1, 1))
     with pytest.raises(UsageError, match=r"best_sft\.pt: was written while it was used; run the same command again"):

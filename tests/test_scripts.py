@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 
 from enron_triage import pipeline
 from enron_triage.config.load import load_config
+from enron_triage.policy import probability_metrics
 
 pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
 
@@ -61,6 +62,52 @@ def test_what_is_missing_is_one_line(tmp_path):
     assert done.returncode == 2
     assert "emails_labeled.json" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_everybody_is_tested_once_and_what_is_stored_is_not_trained_again(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    overrides = [word for setting in SMALL for word in ("--set", setting)]
+    found = tmp_path / "all.json"
+
+    def cross_validate(*models):
+        options = ["--data-dir", str(data), "--folds", "3", "--json", str(found), "--models", *models]
+        monkeypatch.setattr(sys, "argv", ["cross_validate.py", *overrides, *options])
+        importlib.import_module("cross_validate").main()
+        return json.loads(found.read_text())
+
+    results = cross_validate("policy", "majority", "sender habit")
+    assert results["majority"]["Macro-F1"] < results["sender habit"]["Macro-F1"]
+    difference = results["majority"]["difference"]["Log loss"]
+    low, high = difference["interval"]
+    assert low < difference["value"] < high
+    assert difference["value"] == pytest.approx(results["policy"]["Log loss"] - results["majority"]["Log loss"])
+    assert f"{difference['value']:+.4f} [{low:+.4f}, {high:+.4f}]" in capsys.readouterr().out
+    stored = {path: path.stat().st_mtime_ns for path in (data / "cross_validation").rglob("*.npz")}
+    assert len(stored) == 3 * len(results)
+    assert cross_validate("policy", "majority", "calendar")["policy"] == results["policy"]
+    assert {path: path.stat().st_mtime_ns for path in stored} == stored
+
+
+def test_in_every_fold_train_val_and_test_are_different_people(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    assign = importlib.import_module("cross_validate").assign
+    folds = [assign(11, 4, fold, seed=3) for fold in range(4)]
+    assert sum((split == 2).astype(int) for split in folds).tolist() == [1] * 11
+    assert all(set(split.tolist()) == {0, 1, 2} for split in folds)
+    assert (folds[0] != assign(11, 4, 0, seed=4)).any()
+
+
+def test_weighted_average_precision_counts_a_message_as_often_as_its_weight_says(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    weighted = importlib.import_module("cross_validate").weighted_average_precision
+    generator = np.random.default_rng(0)
+    positive, score = generator.random(60) < 0.3, generator.integers(0, 9, 60) / 9
+    weights = generator.integers(0, 4, (3, 60))
+    expected = [
+        probability_metrics.average_precision(np.repeat(positive, weight), np.repeat(score, weight))
+        for weight in weights
+    ]
+    np.testing.assert_allclose(weighted(positive, score, weights), expected)
 
 
 def test_the_learning_curve_has_a_row_for_each_number_of_mailboxes(data):

@@ -121,6 +121,12 @@ def test_the_command_names_what_was_evaluated(lines_of, new_evaluation):
     ]
 
 
+def test_the_command_names_every_policy_of_an_ensemble(lines_of, new_evaluation):
+    source = msgspec.structs.replace(new_evaluation().source, members=["a/best_sft", "b/best_sft"])
+    text = "\n".join(lines_of(source=source, checkpoint="ensemble-01234567"))
+    assert "--set 'evaluate.checkpoint=[a/best_sft, b/best_sft]'" in text
+
+
 def test_a_policy_that_decides_by_the_cheapest_rule_is_told_so(lines_of, new_evaluation):
     own = {"argmax": new_evaluation().decisions["argmax"]}
     text = costs_of(lines_of(decisions=own))

@@ -187,10 +187,10 @@ def _predict(
     config: Config,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
     checkpoint: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A name below --checkpoint-dir, or a path ending in .pt; best_sft.",
+            help="A name below --checkpoint-dir, or a path ending in .pt; best_sft. Repeated: an ensemble.",
             autocompletion=complete_checkpoint,
         ),
     ] = None,
@@ -211,7 +211,7 @@ def _predict(
         from enron_triage.predict import command
 
     if checkpoint:
-        evaluated = msgspec.structs.replace(config.evaluate, checkpoint=checkpoint)
+        evaluated = msgspec.structs.replace(config.evaluate, checkpoint=tuple(checkpoint))
         config = msgspec.structs.replace(config, evaluate=evaluated)
     try:
         command.run(config, paths, mailbox=mailbox, owner=owner or [], reasons=reasons, output=sys.stdout.buffer)

@@ -11,14 +11,16 @@ import msgspec
 
 from enron_triage.config.paths import (
     SPLITS,
-    evaluated_checkpoint,
     evaluated_records,
     evaluated_split,
     in_folder,
+    named_checkpoint,
     relative,
 )
 from enron_triage.config.schema import Config
 from enron_triage.config.training import EvaluateConfig
+from enron_triage.config.types import CheckpointNames
+from enron_triage.errors import UsageError
 
 _OF_A_RUN = re.compile(r"best_\w+|stage_\d+|\w+_epoch_\d+")  # the names that stages give to checkpoints
 
@@ -40,7 +42,9 @@ def of_run(config: Config, policies: Sequence[str]) -> list[Config]:
         and the run makes no such checkpoint. If the run makes no policy, it is the only one.
     """
     named = (config.evaluate.checkpoint, config.evaluate.split)
-    wanted = [(checkpoint, split) for checkpoint in policies for split in ("val", "test")]
+    wanted: list[tuple[CheckpointNames, str]] = [
+        (checkpoint, split) for checkpoint in policies for split in ("val", "test")
+    ]
     if not policies or named[0] in policies or named[0] != EvaluateConfig().checkpoint:
         wanted = [*(each for each in wanted if each != named), named]
     replace = msgspec.structs.replace
@@ -48,6 +52,46 @@ def of_run(config: Config, policies: Sequence[str]) -> list[Config]:
         replace(config, evaluate=replace(config.evaluate, checkpoint=checkpoint, split=split))
         for checkpoint, split in wanted
     ]
+
+
+def evaluated_checkpoints(config: Config) -> list[Path]:
+    """The checkpoints that ``evaluate.checkpoint`` names: one, or those of an ensemble.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+
+    Returns
+    -------
+    list of Path
+        In the order in which they are named, whether or not they exist.
+
+    Raises
+    ------
+    UsageError
+        If none is named, or one twice.
+    """
+    names = config.evaluate.checkpoint
+    found = [named_checkpoint(config, name) for name in ([names] if isinstance(names, str) else names)]
+    if not found:
+        raise UsageError("evaluate.checkpoint: an empty list; name a checkpoint")
+    places = [path.resolve() for path in found]
+    for index, path in enumerate(found):
+        if places.index(path.resolve()) < index:
+            raise UsageError(f"evaluate.checkpoint: names {path} twice; an ensemble needs different checkpoints")
+    return found
+
+
+def is_ensemble(config: Config) -> bool:
+    """Whether ``evaluate.checkpoint`` names several checkpoints.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    """
+    return not isinstance(config.evaluate.checkpoint, str) and len(config.evaluate.checkpoint) > 1
 
 
 def evaluation_file(config: Config) -> Path:
@@ -64,10 +108,12 @@ def evaluation_file(config: Config) -> Path:
         ``<data_dir>/eval/[<run>/]<checkpoint>.<split>.json``, where the run is that which trained the checkpoint; if
         nothing tells it, the checkpoint's folder below ``checkpoint_dir``. A checkpoint from elsewhere that is named as
         those of a run, other records of the name of a split, and a place that another checkpoint or other records have
-        taken get a name with a digest of their paths.
+        taken get a name with a digest of their paths. That of an ensemble is ``ensemble-<digest>.<split>.json``.
     """
-    checkpoint, records = evaluated_checkpoint(config), evaluated_records(config)
+    (checkpoint, *others_of_ensemble), records = evaluated_checkpoints(config), evaluated_records(config)
     split = evaluated_split(config)
+    if others_of_ensemble:
+        return _ensemble_file(config, [checkpoint, *others_of_ensemble])
     inside = in_folder(checkpoint, Path(config.checkpoint_dir))
     run = _run_of(checkpoint)
     place = Path(run, checkpoint.name) if run else inside or Path(checkpoint.name)
@@ -83,6 +129,14 @@ def evaluation_file(config: Config) -> Path:
         return usual
     digest = hashlib.sha256(f"{identity.checkpoint}\0{identity.records}".encode()).hexdigest()[:8]
     return folder / f"{name}-{digest}.{split or records.stem}.json"
+
+
+def _ensemble_file(config: Config, checkpoints: Sequence[Path]) -> Path:
+    """Where the evaluation of an ensemble is written to."""
+    split, records = evaluated_split(config), evaluated_records(config)
+    names = sorted(relative(path, config.data) for path in checkpoints)
+    digest = hashlib.sha256("\0".join([*names, "" if split else relative(records, config.data)]).encode()).hexdigest()
+    return config.data / "eval" / f"ensemble-{digest[:8]}.{split or records.stem}.json"
 
 
 class _EvaluatedPaths(msgspec.Struct, frozen=True):

@@ -205,22 +205,6 @@ def reward_model(config: Config) -> Path | None:
     return None if config.grpo.reward == "costs" else named_checkpoint(config, config.grpo.reward)
 
 
-def evaluated_checkpoint(config: Config) -> Path:
-    """The checkpoint that ``evaluate.checkpoint`` names.
-
-    Parameters
-    ----------
-    config : Config
-        The whole configuration.
-
-    Returns
-    -------
-    Path
-        The checkpoint, whether or not it exists.
-    """
-    return named_checkpoint(config, config.evaluate.checkpoint)
-
-
 def evaluated_split(config: Config) -> str | None:
     """The name of the split to evaluate on.
 

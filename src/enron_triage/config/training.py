@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from enron_triage.config.types import (
+    CheckpointNames,
     Choices,
     Costs,
     DecisionStages,
@@ -235,8 +236,9 @@ class DecisionConfig(Section, frozen=True):
 class EvaluateConfig(Section, frozen=True):
     """Section ``evaluate``: which checkpoint is evaluated on which records."""
 
-    # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt.
-    checkpoint: str = "best_sft"
+    # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt; a list of several judges as
+    # one, by the mean of their probabilities, which is calibrated on val.json.
+    checkpoint: CheckpointNames = "best_sft"
     # The name of a split, or the path of labelled records.
     split: str = "test"
     # The seed of the baseline that draws at random; a training's `seed` does not touch it.

@@ -60,6 +60,7 @@ Owner = Annotated[
     tuple[Address, ...] | dict[str, tuple[Address, ...]],
     msgspec.Meta(description="a list of addresses, or such a list for each of some mailboxes: {NAME: [ADDRESS]}"),
 ]
+CheckpointNames = Annotated[str | tuple[str, ...], msgspec.Meta(description="a name, or a list of names")]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
 Workers = Annotated[Literal["auto"] | PositiveInt, msgspec.Meta(description="auto, or a number of processes from 1 on")]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]

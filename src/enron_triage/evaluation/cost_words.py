@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from enron_triage.config.keys import yaml_text
 from enron_triage.config.training import EvaluateConfig
 from enron_triage.evaluation.result import BayesBaseline, Evaluation, Interval
 
@@ -131,6 +132,8 @@ def _command(evaluation: Evaluation, rule: str) -> list[str]:
     """The command that evaluates the same policy on the same records by another rule, an option a line."""
     defaults, run = EvaluateConfig(), evaluation.source.run
     name = f"{run}/{evaluation.checkpoint}" if run else evaluation.checkpoint
+    if evaluation.source.members:
+        name = yaml_text(evaluation.source.members)
     options = [f"evaluate.checkpoint={name}"] if name != defaults.checkpoint else []
     options += [f"evaluate.split={evaluation.split}"] if evaluation.split != defaults.split else []
     options += [f"decision.rule={rule}"]

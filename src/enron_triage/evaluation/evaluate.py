@@ -10,34 +10,34 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
 from torch import Tensor
 
 from enron_triage.config import paths
+from enron_triage.config.evaluations import evaluated_checkpoints, evaluation_file
 from enron_triage.config.schema import Config
 from enron_triage.config.training import EvaluateConfig
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
 from enron_triage.evaluation.bayes_baseline import compare_with_bayes_baseline
+from enron_triage.evaluation.judge import Judge, load_judge, loader
 from enron_triage.evaluation.other_split import other_split_notes
 from enron_triage.evaluation.plots import draw_confusion
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation, EvaluationSource
 from enron_triage.evaluation.score import LogitArray, decision_metrics, score
 from enron_triage.evaluation.stored import result
-from enron_triage.features.dataset import UNACTED, Dataset, load_dataset
-from enron_triage.features.transform import FeatureTransform
+from enron_triage.features.dataset import UNACTED, Dataset
 from enron_triage.labels.sample_size import sample_note
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.labels.split_metadata import belongs_to, read_metadata
 from enron_triage.pipeline import stage_run
-from enron_triage.policy.checkpoint import Checkpoint, check_fit, load_checkpoint
-from enron_triage.policy.inference import choose_device, predict_logits
-from enron_triage.policy.network import Policy, new_policy
+from enron_triage.policy.checkpoint import Checkpoint
+from enron_triage.policy.inference import predict_logits
+from enron_triage.policy.network import new_policy
+from enron_triage.policy.origin import Origin
 from enron_triage.records import ACTION_NAMES, LabeledEmail
 from enron_triage.runtime import artifacts, provenance
 from enron_triage.stage_run import Result
@@ -86,32 +86,34 @@ def evaluate(config: Config) -> Evaluation:
     UsageError
         As `run`.
     """
-    path, source = paths.evaluated_checkpoint(config), paths.evaluated_records(config)
-    device = choose_device(config.device)
-    checkpoint = load_checkpoint(path)
-    transform = checkpoint.features
-    dataset = _load_dataset(config, transform, source)
+    source = paths.evaluated_records(config)
+    judge = load_judge(config)
+    checkpoint, load = judge.checkpoint, loader(config, source)
+    dataset = load(checkpoint.features.settings)
     acted = dataset.targets.numpy() != UNACTED
     if not acted.any():
         raise UsageError(f"{source}: holds no labelled message; run `triage split` with other ratios")
-    check_fit(path, checkpoint, dataset.scheme, len(transform.columns), source)
-    policy = checkpoint.policy(device)
-    features = transform.transform(dataset).to(device)
+    judge.check_fit(load, source)
+    inputs = judge.inputs(load)
     started = time.perf_counter()
-    logits = predict_logits(policy, features).numpy()
+    logits = judge.logits(inputs)
     seconds = time.perf_counter() - started
-    unacted_logits = np.concatenate([logits[~acted], _unacted_logits(config, policy, transform, device)])
+    unacted_logits = np.concatenate([logits[~acted], _unacted_logits(config, judge)])
     split = paths.evaluated_split(config) or str(source)
-    scores = score(checkpoint, dataset, logits, unacted_logits, config, name=path.stem, split=split)
+    name = evaluation_file(config).name.partition(".")[0] if judge.is_ensemble else judge.paths[0].stem
+    scores = score(checkpoint, dataset, logits, unacted_logits, config, name=name, split=split)
     note = sample_note(scores.count, scores.mailboxes)
     return Evaluation(
         **msgspec.structs.asdict(scores),
-        source=_source(config, path, source, checkpoint),
-        bayes_baseline=compare_with_bayes_baseline(config, path, checkpoint, dataset, features, logits),
-        baselines=_baselines(config, checkpoint, dataset, features, source),
+        source=_source(config, judge, source),
+        bayes_baseline=None
+        if judge.is_ensemble
+        else compare_with_bayes_baseline(config, judge.paths[0], checkpoint, dataset, inputs[0], logits),
+        baselines=_baselines(config, checkpoint, dataset, inputs[0], source),
         messages_per_second=round(len(dataset) / seconds),
         notes=[
             *([note] if note else []),
+            *_members(config, judge),
             *_extended(checkpoint),
             *other_split_notes(checkpoint.origin, source, provenance.input_states([source])[str(source)]),
         ],
@@ -124,25 +126,32 @@ def _extended(checkpoint: Checkpoint) -> list[str]:
     return [f"the training was extended, from {before} epochs"] if before else []
 
 
-def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -> EvaluationSource:
+def _members(config: Config, judge: Judge) -> list[str]:
+    """Which policies an ensemble is of."""
+    names = ", ".join(paths.relative(path, Path(config.checkpoint_dir)) for path in judge.paths)
+    return [f"an ensemble, by the mean of the probabilities, of {names}"] if judge.is_ensemble else []
+
+
+def _source(config: Config, judge: Judge, records: Path) -> EvaluationSource:
     """Of which files and settings the evaluation is."""
-    states = provenance.input_states([path, records])
-    inside = paths.in_folder(path, Path(config.checkpoint_dir))
+    inside = None if judge.is_ensemble else paths.in_folder(judge.paths[0], Path(config.checkpoint_dir))
+    origin = Origin() if judge.is_ensemble else judge.checkpoint.origin
     return EvaluationSource(
-        checkpoint=paths.relative(path, config.data),
-        checkpoint_sha256=states[str(path)].sha256,
+        checkpoint=" + ".join(paths.relative(path, config.data) for path in judge.paths),
+        checkpoint_sha256=judge.digest,
         run=inside.parent.as_posix() if inside is not None and len(inside.parts) > 1 else None,
         records=paths.relative(records, config.data),
-        records_sha256=states[str(records)].sha256,
+        records_sha256=provenance.input_states([records])[str(records)].sha256,
         settings=stage_run("evaluate", config).settings,
-        training=checkpoint.origin.settings() if checkpoint.origin.stage else {},
-        extended_from=checkpoint.origin.extended_from,
+        training=origin.settings() if origin.stage else {},
+        extended_from=origin.extended_from,
+        members=list(config.evaluate.checkpoint) if judge.is_ensemble else [],
     )
 
 
 def _name_newer_policy(config: Config) -> None:
     """Say it if the policy to evaluate is the one of no run, and a run has been trained since."""
-    path = paths.evaluated_checkpoint(config)
+    path = evaluated_checkpoints(config)[0]
     if config.evaluate.checkpoint != EvaluateConfig().checkpoint or config.run or not path.exists():
         return
     newer = [found for found in path.parent.glob(f"*/{path.name}") if found.stat().st_mtime > path.stat().st_mtime]
@@ -151,42 +160,17 @@ def _name_newer_policy(config: Config) -> None:
         logger.info("evaluating %s; that of the run %s is newer: --set run=%s", path, latest, latest)
 
 
-def _load_dataset(
-    config: Config,
-    transform: FeatureTransform,
-    path: Path,
-    keep: Callable[[str, int | None], bool] | None = None,
-    keep_key: str = "",
-) -> Dataset:
-    """Labelled records with the features that the checkpoint was trained on."""
-    return load_dataset(
-        path,
-        transform.settings,
-        cache=config.data / "features",
-        workers=config.pool,
-        keep=keep,
-        keep_key=keep_key,
-    )
-
-
-def _unacted_logits(config: Config, policy: Policy, transform: FeatureTransform, device: torch.device) -> LogitArray:
+def _unacted_logits(config: Config, judge: Judge) -> LogitArray:
     """Logits of the received messages of this split's mailboxes that got no action."""
     none = np.empty((0, len(ACTION_NAMES)), dtype=np.float32)
     split = paths.evaluated_split(config)
     if split is None:
         return none
     metadata_path = config.data / "split_metadata.json"
-    dataset = _load_dataset(
-        config,
-        transform,
-        config.data / "emails_unacted.json",
-        keep=functools.partial(belongs_to, read_metadata(metadata_path), split),
-        keep_key=f"{split} {provenance.file_state(metadata_path).sha256}",
-    )
-    if not len(dataset):
-        return none
-    logits: LogitArray = predict_logits(policy, transform.transform(dataset).to(device)).numpy()
-    return logits
+    keep = functools.partial(belongs_to, read_metadata(metadata_path), split)
+    key = f"{split} {provenance.file_state(metadata_path).sha256}"
+    inputs = judge.inputs(loader(config, config.data / "emails_unacted.json", keep, key))
+    return judge.logits(inputs) if len(inputs[0]) else none
 
 
 def _baselines(

@@ -232,6 +232,9 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
         The settings by which the policy was trained, as nested plain values; empty if they are not known.
     extended_from : list of int
         For how many epochs the training was before it was extended, in order; empty if it was not.
+    members : list of str
+        The policies of an ensemble, as ``evaluate.checkpoint`` names them; empty for a single policy. The paths in
+        `checkpoint` are then joined by ``+``, and `checkpoint_sha256` is of the digests of all.
     """
 
     checkpoint: str
@@ -242,6 +245,7 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
     settings: dict[str, Any]
     training: dict[str, Any]
     extended_from: list[int] = []
+    members: list[str] = []
 
     @property
     def costs(self) -> list[list[float]] | None:

@@ -120,7 +120,8 @@ STAGES: dict[str, Stage] = {
         run="enron_triage.evaluation.evaluate:run",
         stored="enron_triage.evaluation.stored:stored",
         inputs={
-            "checkpoint": paths.evaluated_checkpoint,
+            "checkpoint": evaluations.evaluated_checkpoints,
+            "val": lambda config: config.data / "val.json" if evaluations.is_ensemble(config) else None,
             "records": paths.evaluated_records,
             "metadata": lambda config: config.data / "split_metadata.json" if paths.evaluated_split(config) else None,
             "unacted": lambda config: config.data / "emails_unacted.json" if paths.evaluated_split(config) else None,
@@ -129,7 +130,10 @@ STAGES: dict[str, Stage] = {
             "evaluation": evaluations.evaluation_file,
             "plot": lambda config: evaluations.evaluation_file(config).with_suffix(".png"),
         },
-        settings=(*("evaluate.seed", "decision.rule", "rewards.costs", "label.scheme", "device"),),
+        settings=(
+            *("evaluate.seed", "decision.rule", "rewards.costs", "label.scheme", "device"),
+            lambda config: "decision" if evaluations.is_ensemble(config) else None,
+        ),
         lock=lambda config: paths.lock_of(evaluations.evaluation_file(config)),
     ),
 }

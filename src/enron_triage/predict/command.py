@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from enron_triage.config.data import FoldersConfig
-from enron_triage.config.paths import evaluated_checkpoint, other_checkpoints
+from enron_triage.config.evaluations import evaluated_checkpoints
+from enron_triage.config.paths import other_checkpoints
 from enron_triage.config.schema import Config
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.labels.schemes import SCHEMES
@@ -59,11 +61,7 @@ def run(
     TriageError
         If no message could be read.
     """
-    checkpoint = evaluated_checkpoint(config)
-    others = "" if checkpoint.exists() else other_checkpoints(checkpoint, Path(config.checkpoint_dir))
-    if others:
-        raise UsageError(f"{checkpoint}: no such file; {others}")
-    predictor = Predictor.of(checkpoint, config.device, config.decision.rule, reasons)
+    predictor = _predictor(config, reasons)
     folders = config.label.folders
     triage = predictor.triage(folders if folders != FoldersConfig() else None)
     if SCHEMES[triage.scheme].leak_note is not None:
@@ -81,6 +79,21 @@ def run(
     if not counts["predicted"]:
         raise TriageError(f"{', '.join(paths)}: no message to predict ({_listed(counts)})")
     logger.info("%s", _listed(counts))
+
+
+def _predictor(config: Config, reasons: int) -> Predictor:
+    """What predicts: a checkpoint, or several, whose ensemble is fitted first."""
+    checkpoints = evaluated_checkpoints(config)
+    for checkpoint in checkpoints:
+        others = "" if checkpoint.exists() else other_checkpoints(checkpoint, Path(config.checkpoint_dir))
+        if others:
+            raise UsageError(f"{checkpoint}: no such file; {others}")
+    if len(checkpoints) == 1:
+        return Predictor.of(checkpoints, config.device, config.decision.rule, reasons)
+    from enron_triage.evaluation.judge import fit_ensemble  # imports torch, which a single policy does without
+
+    fit = functools.partial(fit_ensemble, config)
+    return Predictor.of(checkpoints, config.device, config.decision.rule, reasons, fit)
 
 
 def _records(

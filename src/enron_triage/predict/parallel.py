@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from enron_triage.config.data import FoldersConfig
 from enron_triage.config.training import RuleName
 from enron_triage.config.types import DeviceName
 from enron_triage.errors import UsageError
-from enron_triage.predict.triage import Triage
+from enron_triage.policy.ensemble import FittedEnsemble
+from enron_triage.predict.triage import EnsembleTriage, Triage
 from enron_triage.records import LabeledEmail
 from enron_triage.runtime.workers import map_ordered
 
@@ -26,36 +27,50 @@ class Predictor(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    checkpoint : str
-        The checkpoint's file.
+    checkpoints : tuple of str
+        The checkpoint's file; several are an ensemble.
     device : str
         Where the policy computes: see `Triage.load`.
     rule : str or None
         The decision rule, if not the checkpoint's own.
     reasons : int
         How many reasons to give for each prediction.
-    state : tuple of int
-        Tells whether the file is the one that the first process read.
+    state : tuple of tuple of int
+        Tells whether the files are those that the first process read.
+    fitted : bytes
+        What is fitted for an ensemble, as JSON; empty for a single policy.
     """
 
-    checkpoint: str
+    checkpoints: tuple[str, ...]
     device: DeviceName
     rule: RuleName | None
     reasons: int
-    state: tuple[int, ...]
+    state: tuple[tuple[int, ...], ...]
+    fitted: bytes = b""
 
     @classmethod
-    def of(cls, checkpoint: Path, device: DeviceName, rule: RuleName | None, reasons: int) -> Predictor:
-        """What is needed to predict with a checkpoint as it is now.
+    def of(
+        cls,
+        checkpoints: Sequence[Path],
+        device: DeviceName,
+        rule: RuleName | None,
+        reasons: int,
+        fit: Callable[[], FittedEnsemble] | None = None,
+    ) -> Predictor:
+        """What is needed to predict with checkpoints as they are now.
 
         Parameters
         ----------
-        checkpoint : Path
-            Its file.
+        checkpoints : sequence of Path
+            Their files.
         device, rule, reasons
             As above.
+        fit : callable, optional
+            Gives what is fitted for an ensemble; for a single policy there is nothing.
         """
-        return cls(str(checkpoint), device, rule, reasons, _state(checkpoint))
+        state = tuple(map(_state, checkpoints))
+        fitted = msgspec.json.encode(fit()) if fit else b""
+        return cls(tuple(map(str, checkpoints)), device, rule, reasons, state, fitted)
 
     def triage(self, folders: FoldersConfig | None = None) -> Triage:
         """The policy.
@@ -68,12 +83,16 @@ class Predictor(msgspec.Struct, frozen=True):
         Raises
         ------
         UsageError
-            If the checkpoint is missing or damaged, or has changed.
+            If a checkpoint is missing or damaged, or has changed.
         """
-        triage = Triage.load(self.checkpoint, self.device, self.rule, folders)
-        if _state(Path(self.checkpoint)) != self.state:
-            raise UsageError(f"{self.checkpoint}: was written while it was used; run the same command again")
-        return triage
+        rule = None if self.fitted else self.rule  # of an ensemble, the members decide nothing
+        members = [Triage.load(path, self.device, rule, folders) for path in self.checkpoints]
+        for path, state in zip(self.checkpoints, self.state, strict=True):
+            if _state(Path(path)) != state:
+                raise UsageError(f"{path}: was written while it was used; run the same command again")
+        if not self.fitted:
+            return members[0]
+        return EnsembleTriage(members, msgspec.json.decode(self.fitted, type=FittedEnsemble), self.rule)
 
 
 def predicted_lines(

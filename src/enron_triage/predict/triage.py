@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,17 +12,20 @@ from enron_triage.config.data import FoldersConfig
 from enron_triage.config.training import RuleName
 from enron_triage.config.types import DeviceName
 from enron_triage.features.extract import extract_records
-from enron_triage.features.feature_group import FloatArray as FloatInputs
-from enron_triage.features.feature_group import Reason, TokenArrays
+from enron_triage.features.feature_group import Reason
 from enron_triage.features.groups import configured_groups
 from enron_triage.mail.message import parse_message
 from enron_triage.policy import probability_metrics
 from enron_triage.policy.attribution import explain
-from enron_triage.policy.metrics import FloatArray
+from enron_triage.policy.ensemble import FittedEnsemble, joined_reasons, mean_log_probabilities
+from enron_triage.policy.metrics import FloatArray, IntArray
 from enron_triage.policy.trained import TrainedPolicy, check_features
 from enron_triage.predict.engines import Engine, load_policy
 from enron_triage.predict.new_mail import record_without_mailbox, records_in_mailbox
 from enron_triage.records import ACTION_NAMES, Email, LabeledEmail
+
+# Takes the decisions, as class indices, and how many reasons to give for each; gives the reasons.
+Explain = Callable[[IntArray, int], list[list[Reason]]]
 
 
 class Prediction(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -189,16 +192,19 @@ class Triage:
         array of float, shape (records, actions)
             In class order.
         """
-        return self._log_probabilities(self._inputs(records)[1])
+        return self._judge(records)[0]
 
-    def _inputs(self, records: Sequence[LabeledEmail]) -> tuple[dict[str, FloatInputs | TokenArrays], FloatInputs]:
-        """The raw features of messages, and what the policy sees of them."""
+    def _judge(self, records: Sequence[LabeledEmail]) -> tuple[FloatArray, Explain]:
+        """Calibrated log-probabilities of the actions, and what explains decisions on these messages."""
         settings = self._features.settings
         raw = extract_records(records, tuple(configured_groups(settings)), settings).raw
-        return raw, self._features.transform(raw)
+        inputs = self._features.transform(raw)
 
-    def _log_probabilities(self, inputs: FloatInputs) -> FloatArray:
-        return self._calibration.log_probabilities(self._engine.logits(inputs))
+        def explain_decisions(actions: IntArray, count: int) -> list[list[Reason]]:
+            gradients = self._engine.integrated_gradients(inputs, actions)
+            return explain(self._features, records, raw, *gradients, count)
+
+        return self._calibration.log_probabilities(self._engine.logits(inputs)), explain_decisions
 
     def predict_records(self, records: Sequence[LabeledEmail], reasons: int = 0) -> list[Prediction]:
         """Predict for messages whose history is known: the second half of `predict`.
@@ -217,14 +223,11 @@ class Triage:
         """
         if not records:
             return []
-        raw, inputs = self._inputs(records)
-        log_p = self._log_probabilities(inputs)
+        log_p, explain_decisions = self._judge(records)
         probabilities = np.exp(log_p)
         actions = self._decision.decide(log_p)
         reply = probability_metrics.reply_probability(probabilities)
-        why: list[list[Reason]] = [[] for _ in records]
-        if reasons:
-            why = explain(self._features, records, raw, *self._engine.integrated_gradients(inputs, actions), reasons)
+        why = explain_decisions(actions, reasons) if reasons else [[] for _ in records]
         return [
             Prediction(
                 path=record.path,
@@ -236,6 +239,38 @@ class Triage:
             )
             for record, action, needs, row, reason in zip(records, actions, reply, probabilities, why, strict=True)
         ]
+
+
+class EnsembleTriage(Triage):
+    """Several trained policies that predict as one: see `policy.ensemble`.
+
+    Parameters
+    ----------
+    members : sequence of Triage
+        The policies, trained on the same labels. The first says how mail is read.
+    fitted : FittedEnsemble
+        The calibration and the decision rules of all together.
+    rule : str, optional
+        The decision rule, by default that of `fitted`.
+    """
+
+    def __init__(self, members: Sequence[Triage], fitted: FittedEnsemble, rule: RuleName | None = None) -> None:
+        self.scheme, self._label = members[0].scheme, members[0]._label
+        self._members = members
+        self._calibration, self._decision = fitted.calibration, fitted.decision.with_rule(rule)
+
+    def _judge(self, records: Sequence[LabeledEmail]) -> tuple[FloatArray, Explain]:
+        judged = [member._judge(records) for member in self._members]
+        members = np.stack([log_p for log_p, _ in judged])
+
+        def explain_decisions(actions: IntArray, count: int) -> list[list[Reason]]:
+            chosen = np.exp(members[:, np.arange(len(actions)), actions])
+            shares = (chosen / chosen.sum(axis=0)).T.tolist()
+            # Each member names more than are asked for, since what is strong in all may be second in each.
+            reasons = [explain_members(actions, 2 * count) for _, explain_members in judged]
+            return [joined_reasons(of_one, share, count) for *of_one, share in zip(*reasons, shares, strict=True)]
+
+        return self._calibration.log_probabilities(mean_log_probabilities(members)), explain_decisions
 
 
 def _parsed(raw: bytes, number: int) -> Email:

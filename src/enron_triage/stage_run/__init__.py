@@ -53,8 +53,10 @@ class StageRun:
     @property
     def title(self) -> str:
         """The name of the stage; of an evaluation, also what is evaluated on what."""
-        evaluated = self.config.evaluate
-        return f"evaluate {evaluated.checkpoint} on {evaluated.split}" if self.name == "evaluate" else self.name
+        if self.name != "evaluate":
+            return self.name
+        named, split = self.config.evaluate.checkpoint, self.config.evaluate.split
+        return f"evaluate {named if isinstance(named, str) else ' + '.join(named)} on {split}"
 
     @property
     def code(self) -> dict[str, str]:
@@ -240,9 +242,11 @@ def advised(error: ArtifactError, stages: Mapping[str, Stage], but: str = "") ->
 
 
 def _places(places: dict[str, Place], config: Config) -> dict[str, Path]:
-    """The paths of a row's inputs or outputs, by name, without those that do not apply."""
+    """The paths of a row's inputs or outputs, by name, without those that do not apply; several of one are numbered."""
     folders = {"data": config.data, "checkpoints": config.checkpoints}
-    found = {
-        name: place(config) if callable(place) else Path(place.format_map(folders)) for name, place in places.items()
-    }
-    return {name: path for name, path in found.items() if path is not None}
+    found: dict[str, Path] = {}
+    for name, place in places.items():
+        paths = place(config) if callable(place) else Path(place.format_map(folders))
+        several = [paths] if isinstance(paths, Path) else paths or []
+        found |= {f"{name}_{number}" if number > 1 else name: path for number, path in enumerate(several, 1)}
+    return found

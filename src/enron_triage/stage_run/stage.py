@@ -10,8 +10,8 @@ import msgspec
 
 from enron_triage.config.schema import Config
 
-# A file or folder: a pattern over the folders of the configuration, or a function that gives None where there is none.
-Place = str | Callable[[Config], Path | None]
+# Files or folders: a pattern over the folders of the configuration, or a function that gives None where there is none.
+Place = str | Callable[[Config], Path | list[Path] | None]
 # A setting: a key of the configuration, or a function that gives None where it does not decide anything.
 Setting = str | Callable[[Config], str | None]
 
