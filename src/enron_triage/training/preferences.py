@@ -28,6 +28,7 @@ from enron_triage.training.setup import PostTrainingSetup
 logger = logging.getLogger(__name__)
 
 _MIN_PROBABILITY = 1e-6
+_FEW_STEPS = 20
 
 
 class Pairs(msgspec.Struct):
@@ -115,9 +116,21 @@ def preference_pairs(config: Config, settings: PairsConfig, setup: PostTrainingS
             found, counts = from_annotations(judgements, _rows_by_fingerprint(config.data / f"{name}.json"))
             pairs.append(found)
             logger.info("%s: on %s %s", path, name, ", ".join(f"{key} {value}" for key, value in counts.items()))
+        _warn_of_few_steps(path, len(pairs[0]), settings)
     if not len(pairs[0]):
         raise UsageError(f"{settings.preferences}: no pair of actions on a message of train")
     return pairs[0], pairs[1]
+
+
+def _warn_of_few_steps(path: Path, pairs: int, settings: PairsConfig) -> None:
+    """Say that a training on judgements will do next to nothing, which its result does not show."""
+    steps = -(-pairs // settings.batch_size) * settings.epochs
+    if pairs and steps < _FEW_STEPS:
+        logger.warning(
+            "%s: %d pairs make %d steps of training in all, which hardly move the policy: give --config "
+            "dpo_judgements, or a smaller batch_size and more epochs",
+            *(path, pairs, steps),
+        )
 
 
 def synthetic(targets: Tensor, actions: Literal["present", "all"]) -> Pairs:
