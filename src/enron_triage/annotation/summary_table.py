@@ -8,7 +8,8 @@ from enron_triage.annotation.summary import AnnotatorSummary, Share, Summary
 from enron_triage.evaluation.formatting import wrapped
 
 _NAME = 20  # columns of a name
-_SHOWN = 10  # contradictions
+_PEOPLE = 20
+_SHOWN = 10  # contradictions, pairs of people
 
 
 def summary_table(summary: Summary) -> str:
@@ -56,12 +57,14 @@ def _annotators(summary: Summary) -> list[str]:
     if not summary.judged:
         return []
     people = list(summary.annotators.items())
-    rows = [(_name(name), row) for name, row in people]
+    rows = [(_name(name), row) for name, row in people[:_PEOPLE]]
     if len(people) > 1:
         rows.append(("all", summary.everybody))
     head = f"{'annotator':<{_NAME}}{'judged':>8}{'seconds':>9}{'per hour':>10}"
     head += f"{'as label':>11}{'as policy':>11}{'first':>11}"
     lines = [head, *(_person(name, row) for name, row in rows)]
+    if len(people) > _PEOPLE:
+        lines.insert(-1, f"... and {len(people) - _PEOPLE:,} more: --json")
     labels = summary.everybody.with_labels
     if labels.interval:
         low, high = labels.interval
@@ -104,8 +107,10 @@ def _agreement(agreement: Agreement | None) -> list[str]:
         lines += [
             f"    {_name(pair.annotators[0]):<{_NAME}} {_name(pair.annotators[1]):<{_NAME}}"
             f"{pair.questions:>9,}{pair.same / pair.questions:>8.1%}{_number(pair.cohens_kappa)}"
-            for pair in agreement.by_pair
+            for pair in agreement.by_pair[:_SHOWN]
         ]
+    if len(agreement.by_pair) > _SHOWN:
+        lines.append(f"    ... and {len(agreement.by_pair) - _SHOWN:,} more: --json")
     return [*lines, *wrapped(agreement.note and f"Note: {agreement.note}")]
 
 
@@ -121,7 +126,7 @@ def _contradictions(found: list[Contradiction]) -> list[str]:
         lines += wrapped(f"{each.kind}: {sides}: {actions}", "  ")
         lines.append(f"    {each.user} {each.fingerprint}")
     if len(found) > _SHOWN:
-        lines.append(f"  ... and {len(found) - _SHOWN:,} more: --json")
+        lines.append(f"    ... and {len(found) - _SHOWN:,} more: --json")
     return lines
 
 
