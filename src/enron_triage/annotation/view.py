@@ -99,7 +99,7 @@ def message_view(email: Email) -> MessageView:
         recipients={
             name: _addresses(addresses)
             for name, addresses in (("to", email.to), ("cc", email.cc), ("bcc", email.bcc))
-            if addresses
+            if addresses and not (name == "bcc" and addresses == email.cc)  # as the Enron archive has it
         },
         date=_date(email.date),
         subject=_line(email.subject),
@@ -163,7 +163,7 @@ def _about_sender(history: History | None) -> list[str]:
     if history.response_to_sender is not None:
         lines.append(f"Answers to this sender took {in_words(history.response_to_sender)} (geometric mean).")
     if history.last_sender_action is not None:
-        lines.append(f"The last one whose end is known was {ACTION_WORDS[history.last_sender_action]}.")
+        lines.append(f"The latest whose end is known was {ACTION_WORDS[history.last_sender_action]}.")
     lines += filter(None, [_actions("In this conversation", history.conversation)])
     return lines
 

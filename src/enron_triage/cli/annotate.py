@@ -127,12 +127,12 @@ def _checked(annotator: str) -> str:
 
 def _policies(config: Config, names: Sequence[str], needed: bool) -> list[Triage]:
     """The committee; none where there is no policy and none is needed."""
-    from enron_triage.predict.triage import Triage
-
     found = [paths.named_checkpoint(config, name) for name in names or [config.dpo.init]]
     if not names and not needed and not found[0].exists():
         logger.info("%s: no such file; pairs are drawn at random", found[0])
         return []
+    from enron_triage.predict.triage import Triage
+
     return [Triage.load(path, config.device) for path in found]
 
 

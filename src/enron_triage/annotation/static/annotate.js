@@ -4,7 +4,7 @@
 const ACTIONS = ["reply_now", "reply_later", "forward", "archive", "delete"];
 const NAMES = { reply_now: "Reply now", reply_later: "Reply later", forward: "Forward", archive: "Archive", delete: "Delete" };
 const HEADERS = { to: "To", cc: "Cc", bcc: "Bcc" };
-const RECIPIENTS_SHOWN = 8;
+const RECIPIENTS_SHOWN = window.innerWidth < 550 ? 3 : 8;
 
 const $ = (id) => document.getElementById(id);
 const page = { annotator: "", kind: "pair", item: null, neither: false, busy: false, keys: {} };
@@ -69,7 +69,7 @@ function show(state) {
   $("notice").textContent = state.notice;
   $("login").hidden = true;
   $("tools").hidden = $("progress").hidden = false;
-  $("who").textContent = state.annotator;
+  $("who").textContent = `as ${state.annotator}`;
   $("work").hidden = $("answers").hidden = !state.item;
   $("done").hidden = Boolean(state.item);
   showProgress(state.progress);
@@ -82,7 +82,7 @@ function show(state) {
   showMessage(state.item.message);
   showContext(state.item);
   $("note").value = "";
-  $("note-box").open = false;
+  showNote(false);
   clock.seen = 0;
   clock.since = document.visibilityState === "visible" ? performance.now() : null;
   window.scrollTo(0, 0);
@@ -90,7 +90,7 @@ function show(state) {
 }
 
 function inWords(seconds) {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 90) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }
@@ -118,11 +118,17 @@ function addRow(list, name, value) {
 }
 
 function addressList(addresses) {
-  const shown = make("span", addresses.slice(0, RECIPIENTS_SHOWN).join(", "), { dir: "auto" });
-  if (addresses.length <= RECIPIENTS_SHOWN) return shown;
+  const parts = addresses.map((address, index) => {
+    const comma = index < addresses.length - 1 ? "," : "";
+    return make("span", address + comma, { class: "address", dir: "auto" });
+  });
+  const shown = make("div", undefined, { class: "addresses" });
+  shown.append(...parts.slice(0, RECIPIENTS_SHOWN));
+  if (parts.length <= RECIPIENTS_SHOWN) return shown;
   const more = make("details");
-  more.append(make("summary", `and ${addresses.length - RECIPIENTS_SHOWN} more`));
-  more.append(make("span", addresses.slice(RECIPIENTS_SHOWN).join(", "), { dir: "auto" }));
+  const rest = make("div", undefined, { class: "addresses" });
+  rest.append(...parts.slice(RECIPIENTS_SHOWN));
+  more.append(make("summary", `and ${parts.length - RECIPIENTS_SHOWN} more`), rest);
   return [shown, more];
 }
 
@@ -135,7 +141,7 @@ function showMessage(message) {
   for (const [name, addresses] of Object.entries(message.recipients)) addRow(head, HEADERS[name], addressList(addresses));
   addRow(head, "Date", message.date);
   if (message.mailbox) addRow(head, "Mailbox", message.mailbox);
-  addRow(head, "Attachments", make("span", "not in the records, so not known here", { class: "quiet" }));
+  addRow(head, "Attachments", make("span", "not kept in the records", { class: "quiet" }));
   for (const note of message.notes) addRow(head, "Note", note);
   $("text").textContent = message.text || "(no text of its own)";
   $("text").classList.toggle("quiet", !message.text);
@@ -173,7 +179,7 @@ async function showContext(item) {
     return details;
   });
   if (context.unknown) earlier.push(make("p", `Not known: ${context.unknown}.`, { class: "quiet" }));
-  else if (!earlier.length) earlier.push(make("p", "Nothing: this message begins it.", { class: "quiet" }));
+  else if (!earlier.length) earlier.push(make("p", "Nothing in this mailbox.", { class: "quiet" }));
   else if (context.count > earlier.length) {
     earlier.push(make("p", `and ${context.count - earlier.length} before these.`, { class: "quiet" }));
   }
@@ -202,7 +208,7 @@ function showAnswers() {
     if (page.neither) addChoice("Back", ["Escape", "n"], () => chooseNeither(false), false, "Esc");
   }
   addChoice("Skip", ["s"], () => answer({ skipped: true }));
-  $("mode").firstElementChild.textContent = page.kind === "pair" ? "Ask for actions" : "Ask for pairs";
+  $("mode").firstElementChild.textContent = page.kind === "pair" ? "All five" : "Pairs";
   const policy = page.item.policy;
   $("policy").hidden = !policy;
   if (policy) {
@@ -247,14 +253,15 @@ const ALWAYS = {
   u: () => { if (!$("undo").disabled) undo(); },
   m: switchKind,
   q: () => { $("quoted").open = !$("quoted").open; },
-  o: writeNote,
+  o: () => showNote(true),
 };
 
 const undo = () => change("/api/undo", { annotator: page.annotator });
 
-function writeNote() {
-  $("note-box").open = true;
-  $("note").focus();
+function showNote(open) {
+  $("note").hidden = !open;
+  $("note-button").setAttribute("aria-expanded", String(open));
+  if (open) $("note").focus();
 }
 
 function pressed(event) {
@@ -322,6 +329,7 @@ async function start() {
   document.addEventListener("keydown", pressed);
   document.addEventListener("visibilitychange", watchVisibility);
   $("undo").addEventListener("click", undo);
+  $("note-button").addEventListener("click", () => showNote($("note").hidden));
   $("mode").addEventListener("click", switchKind);
   $("help").addEventListener("click", () => $("keys").showModal());
   $("who").addEventListener("click", askForName);
