@@ -21,7 +21,7 @@ from enron_triage.policy.attribution import explain
 from enron_triage.policy.metrics import FloatArray
 from enron_triage.policy.trained import TrainedPolicy, check_features
 from enron_triage.predict.engines import Engine, load_policy
-from enron_triage.predict.new_mail import record_without_mailbox, records_in_mailbox
+from enron_triage.predict.new_mail import new_records
 from enron_triage.records import ACTION_NAMES, Email, LabeledEmail
 
 
@@ -70,6 +70,8 @@ class Triage:
     ----------
     scheme : str
         The label scheme that the policy was trained on.
+    label : LabelConfig
+        The settings of its labels, with the folders.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Triage:
         folders: FoldersConfig | None = None,
     ) -> None:
         self.scheme = trained.scheme
-        self._label = msgspec.structs.replace(trained.label, folders=folders or trained.label.folders)
+        self.label = msgspec.structs.replace(trained.label, folders=folders or trained.label.folders)
         self._features = trained.features
         self._calibration = trained.calibration
         self._decision = trained.decision.with_rule(rule)
@@ -166,15 +168,7 @@ class Triage:
         """
         parsed = [_parsed(email, number) if isinstance(email, bytes) else email for number, email in enumerate(emails)]
         addresses = frozenset(address.lower() for address in owner)
-        known = list(mailbox)
-        if not known:
-            return [record_without_mailbox(email, addresses) for email in parsed]
-        records = records_in_mailbox(parsed, known, addresses, self._label)
-        return [
-            # The record may be a copy from the mailbox; the prediction names the message that was asked about.
-            record and msgspec.structs.replace(record, path=email.path, message_id=email.message_id)
-            for email, record in zip(parsed, records, strict=True)
-        ]
+        return new_records(parsed, list(mailbox), addresses, self.label)
 
     def log_probabilities(self, records: Sequence[LabeledEmail]) -> FloatArray:
         """Calibrated log-probabilities of the actions.
@@ -190,6 +184,21 @@ class Triage:
             In class order.
         """
         return self._log_probabilities(self._inputs(records)[1])
+
+    def inputs(self, records: Sequence[LabeledEmail]) -> FloatInputs:
+        """What the policy sees of messages.
+
+        Parameters
+        ----------
+        records : sequence of LabeledEmail
+            As for `log_probabilities`.
+
+        Returns
+        -------
+        array of float32, shape (records, inputs)
+            The normalised features.
+        """
+        return self._inputs(records)[1]
 
     def _inputs(self, records: Sequence[LabeledEmail]) -> tuple[dict[str, FloatInputs | TokenArrays], FloatInputs]:
         """The raw features of messages, and what the policy sees of them."""
