@@ -6,8 +6,8 @@ import pytest
 
 from enron_triage.annotation import agreement as module
 from enron_triage.annotation.agreement import agreement, answers_by_question
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import ACTIONS
-from enron_triage.training.judgements import Judgement
 
 PAIR = ("archive", "delete")
 

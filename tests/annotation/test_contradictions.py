@@ -3,7 +3,7 @@
 import itertools
 
 from enron_triage.annotation.contradictions import contradictions
-from enron_triage.training.judgements import Judgement
+from enron_triage.labels.judgements import Judgement
 
 
 def said(who, chosen, rejected, message="m", **fields):

@@ -8,7 +8,7 @@ from enron_triage.annotation import interchange
 from enron_triage.annotation.argilla import annotator_id
 from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
-from enron_triage.training.judgements import judgements_in_force, read_judgements
+from enron_triage.labels.judgements import judgements_in_force, read_judgements
 
 SCRIPT = "Hello <script>alert(1)</script>\x00 ünïcode"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import builders
 import pytest
 
-from enron_triage.training.judgements import judgements_in_force
+from enron_triage.labels.judgements import judgements_in_force
 
 pytestmark = pytest.mark.slow  # starts the program and a browser
 

@@ -8,7 +8,7 @@ import torch
 
 from enron_triage.config.training import RewardsConfig
 from enron_triage.errors import UsageError
-from enron_triage.training.judgements import Judgement, PreferenceRecord, judgements_in_force, read_judgements
+from enron_triage.labels.judgements import Judgement, PreferenceRecord, judgements_in_force, read_judgements
 from enron_triage.training.preferences import from_annotations, from_labels, synthetic
 
 TARGETS = torch.tensor([3, 4, 1, 3])  # nothing was answered at once or forwarded

@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import ACTION_NAMES
-from enron_triage.training.judgements import Judgement
 
 TIE = "tie"
 CATEGORIES = (*ACTION_NAMES, TIE)

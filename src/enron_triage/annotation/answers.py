@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from enron_triage.errors import UsageError
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import ACTION_NAMES, Action
-from enron_triage.training.judgements import Judgement
 
 BETTER = ("first", "second", "tie", "neither")
 

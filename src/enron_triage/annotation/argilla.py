@@ -16,8 +16,8 @@ import msgspec
 from enron_triage.annotation.answers import Answers, Unclear, answered
 from enron_triage.annotation.tasks import Task
 from enron_triage.errors import UsageError
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import Action
-from enron_triage.training.judgements import Judgement
 
 _QUESTIONS = ("better", "action", "note")
 
@@ -166,7 +166,12 @@ def _judgement(record: _Record, user_id: str, where: str) -> Judgement:
             if response.user_id == user_id and response.value is not None:
                 values[question] = response.value
     return answered(
-        Answers(annotator=names.get(user_id, user_id), **values),
+        Answers(
+            better=values["better"],
+            action=values["action"],
+            note=values["note"],
+            annotator=names.get(user_id, user_id),
+        ),
         Judgement(
             fingerprint=metadata.fingerprint,
             user=metadata.user,

@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import ACTION_INDEX, Action
-from enron_triage.training.judgements import Judgement
 
 Message = tuple[str, str]  # mailbox and fingerprint
 ActionPair = tuple[Action, Action]  # in class order

@@ -17,10 +17,10 @@ from enron_triage.annotation import argilla, label_studio
 from enron_triage.annotation.tasks import Merged, Task, merge, tasks_of
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
+from enron_triage.labels.judgements import Judgement, breaks_off, decode_judgements, in_force, judgements_in_force
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.locks import locked
 from enron_triage.stage_run import Result
-from enron_triage.training.judgements import Judgement, breaks_off, decode_judgements, in_force, judgements_in_force
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +76,11 @@ def export_file(config: Config, judgements: Path, name: str, target: Path) -> Re
     artifacts.write_json(target, form.encode(tasks))
     answers = sum(len(task.judgements) for task in tasks)
     without_text = sum(task.message is None for task in tasks)
-    notes = [f"{len(tasks):,} tasks with {answers:,} answers -> {target}; it holds the text of the messages"]
+    notes = [f"tasks {len(tasks):,}, answers {answers:,} -> {target}; it holds the text of the messages"]
     if without_text:
-        notes.append(f"{without_text:,} of the messages are in no split, and have no text there")
+        notes.append(f"in no split, and therefore without text: {without_text:,}")
     if left_out:
-        notes.append(f"{left_out:,} lines do not tell what was asked, and are left out")
+        notes.append(f"left out, as they do not tell what was asked: {left_out:,} lines")
     data = {"tasks": len(tasks), "answers": answers, "without_text": without_text, "left_out": left_out}
     return Result(stage="annotate", table="\n".join(notes), data={**data, "path": str(target)})
 
@@ -115,8 +115,8 @@ def import_file(judgements: Path, name: str, source: Path) -> Result:
     with locked(judgements.with_name(f".{judgements.name}.lock"), judgements, "end that first"):
         merged = _append(judgements, found)
     table = (
-        f"{merged.added:,} judgements added, {merged.changed:,} changed, {merged.known:,} known already, "
-        f"{len(unclear):,} unclear and left out -> {judgements}"
+        f"judgements added {merged.added:,}, changed {merged.changed:,}, known already {merged.known:,}, "
+        f"unclear and left out {len(unclear):,} -> {judgements}"
     )
     data = {"added": merged.added, "changed": merged.changed, "known": merged.known, "unclear": unclear}
     return Result(stage="annotate", table=table, data={**data, "path": str(judgements)})

@@ -14,8 +14,8 @@ import msgspec
 from enron_triage.annotation.answers import Answers, Unclear, answered
 from enron_triage.annotation.tasks import Task
 from enron_triage.errors import UsageError
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import Action
-from enron_triage.training.judgements import Judgement
 
 _CHOICES = ("better", "action")
 _TEXTS = ("note", "annotator")

@@ -14,8 +14,8 @@ from enron_triage.annotation.selection import Candidate, Queue
 from enron_triage.annotation.store import JudgementFile
 from enron_triage.annotation.view import ContextView, context_view, message_view
 from enron_triage.annotation.visible import visible_line
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import ACTIONS, Action
-from enron_triage.training.judgements import Judgement
 
 _PACE_OF = 20  # judgements
 _MOST_IN_NAME = 60

@@ -14,9 +14,9 @@ import msgspec
 
 from enron_triage.annotation.messages import Key
 from enron_triage.errors import UsageError
+from enron_triage.labels.judgements import Judgement, breaks_off, decode_judgements, in_force
 from enron_triage.runtime.atomic import not_written
 from enron_triage.runtime.locks import locked
-from enron_triage.training.judgements import Judgement, breaks_off, decode_judgements, in_force
 
 _MODE = 0o600  # for its owner alone: the notes are about people's mail
 

@@ -17,9 +17,9 @@ from enron_triage.annotation.contradictions import Contradiction, contradictions
 from enron_triage.config.paths import SPLITS
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
+from enron_triage.labels.judgements import Judgement, PreferenceRecord, decode_judgements, in_force
 from enron_triage.records import Action
 from enron_triage.runtime import artifacts
-from enron_triage.training.judgements import Judgement, PreferenceRecord, decode_judgements, in_force
 
 
 class Share(msgspec.Struct, kw_only=True):

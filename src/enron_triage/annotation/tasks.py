@@ -11,9 +11,9 @@ import msgspec
 from enron_triage.annotation.agreement import Question, question_of
 from enron_triage.config.paths import SPLITS
 from enron_triage.config.schema import Config
+from enron_triage.labels.judgements import Judgement
 from enron_triage.records import Action
 from enron_triage.runtime import artifacts
-from enron_triage.training.judgements import Judgement
 
 
 class MessageText(msgspec.Struct, kw_only=True, gc=False):

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ import typer
 
 from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
+from enron_triage.cli.judgement_files import ExportOption, ImportOption, SummaryOption, without_page
 from enron_triage.config import paths
 from enron_triage.config.data import FoldersConfig
 from enron_triage.config.schema import Config
@@ -95,25 +97,35 @@ def _annotate(
     output: OutputOption = None,
     port: PortOption = 0,
     browser: BrowserOption = False,
+    summary: SummaryOption = False,
+    export: ExportOption = None,
+    take: ImportOption = None,
 ) -> Result:
     """Judge messages on a page in the browser, on this machine: preferences for dpo. Ctrl-C ends it.
 
     Every judgement is on the disk before the next message shows. docs/annotate.md describes the page and its file.
     """
+    path = output or config.data / "judgements.jsonl"
+    if done := without_page(config, path, summary, export, take):
+        return done
     if (mailbox or owner) and not new_mail:
         raise UsageError("--mailbox and --owner belong to --input; a split knows its owners")
+    page = _page()
+    settings = page.Settings(kind=mode, target=target, annotator=_checked(annotator), show_policy=show_policy)
+    chosen = page.Selection(strategy=strategy, pool=pool, overlap=overlap, seed=config.seed, costs=config.rewards.costs)
+    policies = _policies(config, checkpoint or [], needed=strategy not in page.WITHOUT_POLICY)
+    shown = _new_mail(config, policies, new_mail, mailbox, owner or []) if new_mail else _split(config, split)
+    judged = page.run(path, shown, policies, chosen, settings, port, lambda url: _announce(url, path, browser))
+    return _result(path, judged)
+
+
+def _page() -> ModuleType:
     with no_collection():
         try:
             from enron_triage.annotation import page
         except ImportError:
             raise UsageError("annotate: needs the extra; pip install 'enron-triage[annotate]'") from None
-    settings = page.Settings(kind=mode, target=target, annotator=_checked(annotator), show_policy=show_policy)
-    chosen = page.Selection(strategy=strategy, pool=pool, overlap=overlap, seed=config.seed, costs=config.rewards.costs)
-    policies = _policies(config, checkpoint or [], needed=strategy not in page.WITHOUT_POLICY)
-    shown = _new_mail(config, policies, new_mail, mailbox, owner or []) if new_mail else _split(config, split)
-    path = output or config.data / "judgements.jsonl"
-    judged = page.run(path, shown, policies, chosen, settings, port, lambda url: _announce(url, path, browser))
-    return _result(path, judged)
+    return page
 
 
 def _checked(annotator: str) -> str:
@@ -189,7 +201,7 @@ def _result(path: Path, judged: Counter[str]) -> Result:
 
 
 def _next(path: Path) -> str:
-    return f"`triage dpo --set dpo.preferences={path}`"
+    return f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`"
 
 
 ANNOTATE = Command(

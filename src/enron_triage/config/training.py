@@ -243,5 +243,7 @@ class EvaluateConfig(Section, frozen=True):
     checkpoint: str = "best_sft"
     # The name of a split, or the path of labelled records.
     split: str = "test"
+    # A file of judgements by people, of `triage annotate`: how often the policy agrees with them is measured, too.
+    judgements: str | None = None
     # The seed of the baseline that draws at random; a training's `seed` does not touch it.
     seed: int = 42
