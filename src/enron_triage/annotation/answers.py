@@ -50,7 +50,7 @@ class Answers(msgspec.Struct, kw_only=True):
         better = ""
         if judgement.tie:
             better = "tie"
-        elif judgement.kind == "pair" and judgement.action is not None:
+        elif judgement.action is not None:  # of no pair, too: Argilla wants an answer to some question in any case
             better = "neither"
         elif judgement.chosen is not None:
             better = "first" if judgement.chosen == first else "second"
