@@ -19,6 +19,8 @@ from enron_triage.annotation.server import application
 from enron_triage.annotation.session import RefusedError, Session
 from enron_triage.annotation.view import context_view, message_view
 from enron_triage.annotation.visible import visible, visible_line
+from enron_triage.cli.annotate import ANNOTATE
+from enron_triage.config.load import load_config
 from enron_triage.config.training import RewardsConfig
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.records import ACTIONS, Action
@@ -316,7 +318,7 @@ def test_what_the_owner_did_with_this_sender_is_told_in_words():
     lines = context_view(builders.new_record(history=history), Conversation()).sender
     assert lines == [
         "7 messages from this sender before, the last 2 hours earlier.",
-        "What became of them: 1 replied at once, 2 replied later, 3 deleted.",
+        "What became of them: 1 answered at once, 2 answered later, 3 deleted.",
         "The latest whose end is known was deleted.",
     ]
     assert "not known" in context_view(builders.new_record(history=None), Conversation()).sender[0]
@@ -356,6 +358,43 @@ def test_a_split_is_read_message_by_message_and_outlives_its_replacement(tmp_pat
     builders.write_records(path, [])
     with pytest.raises(UsageError, match=r"train\.json: holds no message to judge"):
         SplitMessages(path)
+
+
+def test_new_mail_is_judged_with_the_history_that_its_mailbox_gives_it(tmp_path, monkeypatch):
+    def write(name, sender, to, subject, hour):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        date = f"Mon, 14 May 2018 {hour}:00:00 +0000"
+        path.write_text(f"From: {sender}\nTo: {to}\nSubject: {subject}\nDate: {date}\n\nhello from {hour}\n")
+
+    owner, jane = "me@x.example", "jane@x.example"
+    write("box/inbox/1.eml", jane, owner, "Gas", 10)
+    write("box/sent/2.eml", owner, jane, "Re: Gas", 11)
+    write("new/3.eml", jane, owner, "Re: Gas", 12)
+    write("new/4.eml", owner, jane, "Re: Gas", 13)  # the owner's own: nothing to judge
+    given = []
+    monkeypatch.setattr("enron_triage.annotation.page.run", lambda *arguments: given.append(arguments) or Counter(A=2))
+    config = load_config([], [], data_dir=str(tmp_path), checkpoint_dir=str(tmp_path / "none"), device="cpu")
+    options = {"strategy": "random", "new_mail": [str(tmp_path / "new")], "owner": [owner]}
+    result = ANNOTATE.run(config, **options, mailbox=tmp_path / "box")
+    path, shown, policies, *_ = given[0]
+    record = shown.messages.read(0)
+    assert (len(shown.messages.keys), record.body.strip(), policies) == (1, "hello from 12", [])
+    assert (record.history.received_from_sender, record.history.sent_to_sender) == (1, 1)
+    assert [email.body.strip() for email in shown.conversations().before(record).earlier] == [
+        "hello from 11",
+        "hello from 10",
+    ]
+    assert result.table == f"2 judged in this run (A 2) -> {path}"
+    assert path == tmp_path / "judgements.jsonl"
+    for wrong, message in (
+        ({"mailbox": tmp_path}, "--mailbox and --owner belong to --input"),
+        ({"strategy": "cost"}, r"best_sft\.pt: no such file"),
+        ({"annotator": "a\u202eb", "strategy": "random"}, "--annotator"),
+        ({"split": "tset", "strategy": "random"}, "--split tset: no such file; give train, val, test or"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            ANNOTATE.run(config, **wrong)
 
 
 def request(app, method, path, headers=None, body=b"", query=b""):
