@@ -153,11 +153,11 @@ def test_thirty_judgements_by_keyboard_outlive_a_reload_and_a_kill(browser, tmp_
         process.kill()
         process.wait()
         page.keyboard.press("1")  # which nobody takes any more
-        page.get_by_text("The program does not answer").wait_for()
+        page.locator("#problem", has_text="The program does not answer").wait_for()
     with (tmp_path / "judgements.jsonl").open("a") as file:
         file.write('{"fingerprint": "f')  # what a kill in the middle of a line leaves
     with running(tmp_path, "--target", "30") as (address, _):
-        page = open_page(browser, address)
+        page.goto(address)
         page.get_by_role("button", name="Anna").click()
         wait_for_progress(page, "20 of 30")
         for number in range(20, 30):
@@ -258,18 +258,19 @@ def test_the_page_can_be_used_by_touch_on_a_phone(browser, hostile):
 def test_only_the_address_that_was_printed_opens_the_page(browser, hostile):
     folder, address = hostile
     origin = address.partition("/?")[0]
+    page = browser.new_context().new_page()
     for path in ("/", "/?token=wrong", "/api/setup"):
-        page = browser.new_context().new_page()
         assert page.goto(origin + path).status == 403
         assert "Refused" in page.inner_text("body")
-    page = open_page(browser, address, "Olga")
-    before = lines_of(folder)
+    page.goto(address)
+    page.get_by_label("Your name").wait_for()
+    before = (folder / "judgements.jsonl").read_bytes()
     page.context.route("http://evil.example/**", lambda route: route.fulfill(body="<p>", content_type="text/html"))
     other = page.context.new_page()  # another site, in the browser that holds the cookie
     other.goto("http://evil.example/")
     answer = other.evaluate(
         """async (url) => {
-            const body = JSON.stringify({annotator: "Olga"});
+            const body = JSON.stringify({annotator: "Anna"});
             const sent = [fetch(url, {method: "POST", mode: "no-cors", credentials: "include", body}),
                           fetch(url, {method: "POST", credentials: "include", body,
                                       headers: {"Content-Type": "application/json"}})];
@@ -279,4 +280,4 @@ def test_only_the_address_that_was_printed_opens_the_page(browser, hostile):
     )
     assert answer[1] is False  # not readable
     assert answer[0] in (False, "opaque")
-    assert lines_of(folder) == before
+    assert (folder / "judgements.jsonl").read_bytes() == before

@@ -6,6 +6,7 @@ Of a split only the places of the records are held; a record is read when it is 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -89,6 +90,7 @@ class SplitMessages:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = artifacts.open_input(path)
+        weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         decode_key = msgspec.json.Decoder(Fingerprinted).decode
         self._decode = msgspec.json.Decoder(LabeledEmail).decode

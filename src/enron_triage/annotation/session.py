@@ -252,7 +252,7 @@ def person_name(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     if not name or len(name) > _MOST_IN_NAME or visible_line(name) != name:
-        raise RefusedError(f"Give a name of at most {_MOST_IN_NAME} letters.")
+        raise RefusedError(f"Give a name of at most {_MOST_IN_NAME} letters, each of which can be seen.")
     return name
 
 

@@ -16,8 +16,8 @@ _MOST_IN_LINE = 1_000
 _MOST_RECIPIENTS = 60  # of a header
 _UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 ACTION_WORDS = {  # as the owner did them
-    Action.REPLY_NOW: "replied at once",
-    Action.REPLY_LATER: "replied later",
+    Action.REPLY_NOW: "answered at once",
+    Action.REPLY_LATER: "answered later",
     Action.FORWARD: "forwarded",
     Action.ARCHIVE: "archived",
     Action.DELETE: "deleted",
@@ -156,10 +156,8 @@ def _about_sender(history: History | None) -> list[str]:
         lines = [f"{received}, the last {in_words(history.since_received_from_sender or 0)} earlier."]
         lines.append(_actions("What became of them", history.sender) or "What became of them is not known.")
     if history.sent_to_sender:
-        since = in_words(history.since_sent_to_sender or 0)
-        lines.append(
-            f"The owner had written to the sender {_counted(history.sent_to_sender, 'time')}, {since} earlier."
-        )
+        sent = f"The owner had sent {_counted(history.sent_to_sender, 'message')} to this sender"
+        lines.append(f"{sent}, the last {in_words(history.since_sent_to_sender or 0)} earlier.")
     if history.response_to_sender is not None:
         lines.append(f"Answers to this sender took {in_words(history.response_to_sender)} (geometric mean).")
     if history.last_sender_action is not None:

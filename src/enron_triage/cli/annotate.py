@@ -116,7 +116,7 @@ def _annotate(
     policies = _policies(config, checkpoint or [], needed=strategy not in page.WITHOUT_POLICY)
     shown = _new_mail(config, policies, new_mail, mailbox, owner or []) if new_mail else _split(config, split)
     judged = page.run(path, shown, policies, chosen, settings, port, lambda url: _announce(url, path, browser))
-    return _result(path, judged)
+    return _result(path, judged, for_training=not new_mail and split in ("train", "val"))
 
 
 def _page() -> ModuleType:
@@ -154,6 +154,8 @@ def _split(config: Config, split: str) -> Shown:
     from enron_triage.annotation.page import Shown
 
     path = config.data / f"{split}.json" if split in _SPLITS else Path(split)
+    if split not in _SPLITS and not path.exists():
+        raise UsageError(f"--split {split}: no such file; give train, val, test or a file of labelled records")
     return Shown(SplitMessages(path), lambda: ParsedConversations(config.data / "emails.json"))
 
 
@@ -193,15 +195,12 @@ def _announce(address: str, path: Path, browser: bool) -> None:
         webbrowser.open(address)
 
 
-def _result(path: Path, judged: Counter[str]) -> Result:
-    total = sum(judged.values())
+def _result(path: Path, judged: Counter[str], for_training: bool) -> Result:
     by_person = ", ".join(f"{name} {count:,}" for name, count in sorted(judged.items()))
-    table = f"{total:,} judged in this run{f' ({by_person})' if by_person else ''} -> {path}; then {_next(path)}"
+    table = f"{judged.total():,} judged in this run{f' ({by_person})' if by_person else ''} -> {path}"
+    if for_training:
+        table += f"; then `triage dpo --config dpo_judgements --set dpo.preferences={path}`"
     return Result(stage="annotate", table=table, data={"judged": dict(judged), "path": str(path)})
-
-
-def _next(path: Path) -> str:
-    return f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`"
 
 
 ANNOTATE = Command(

@@ -89,8 +89,8 @@ function show(state) {
   $("message").focus({ preventScroll: true });
 }
 
-function inWords(seconds) {
-  if (seconds < 90) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+function inWords(seconds, digits = seconds < 10 ? 1 : 0) {
+  if (seconds < 90) return `${seconds.toFixed(digits)} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }
@@ -101,7 +101,7 @@ function showProgress(progress) {
   if (left <= 0) parts.push("target reached, go on if you like");
   if (progress.pace !== null) {
     parts.push(`${inWords(progress.pace)} each`);
-    if (left > 0) parts.push(`about ${inWords(progress.pace * left)} left`);
+    if (left > 0) parts.push(`about ${inWords(Math.ceil(progress.pace * left), 0)} left`);
   }
   if (progress.skipped) parts.push(`${progress.skipped} skipped`);
   $("pace").textContent = parts.join(" · ");
