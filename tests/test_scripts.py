@@ -152,6 +152,27 @@ def test_a_few_preferences_are_set_against_none_and_against_labels(data, tmp_pat
     assert len({row[5] for row in rows}) == 3  # each has a log loss of its own
 
 
+def test_a_simulated_wish_is_followed_the_more_the_more_it_was_judged(data, tmp_path):
+    config = load_config([], SMALL, data_dir=str(data), checkpoint_dir=str(tmp_path))
+    pipeline.run_stage("sft", config)
+    done = run(
+        *("simulate_annotator.py", "--config", "dpo_judgements", "--data-dir", str(data)),
+        *("--checkpoint-dir", str(tmp_path), "--judgements", "10", "200", "--seeds", "2", "--error", "0"),
+        *("--set", "dpo.learning_rate=0.01"),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [
+        ["none", "0"],
+        *(["uncertain", "10"], ["uncertain", "200"]),
+        *(["random", "10"], ["random", "200"]),
+    ]
+    deleted = [float(row[2].split()[0]) for row in rows]
+    assert deleted[0] > deleted[2]
+    assert deleted[0] > deleted[4]
+    assert float(rows[0][7]) == 1.0
+
+
 def test_the_benchmark_sets_every_stage_against_the_floor(tiny_corpus, tmp_path):
     archive = tmp_path / "mail.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:

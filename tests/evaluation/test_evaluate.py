@@ -529,3 +529,24 @@ def test_an_evaluation_is_up_to_date_until_its_inputs_change(folder):
 def test_a_stored_evaluation_is_shown_without_torch_and_matplotlib():
     code = "import sys, enron_triage.evaluation.stored; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_judgements_by_people_are_a_part_of_the_evaluation(folder, tmp_path):
+    records = json.loads((folder / "data" / "val.json").read_text())
+    path = tmp_path / "judgements.jsonl"
+    lines = [{"fingerprint": each["fingerprint"], "chosen": "archive", "rejected": "delete"} for each in records]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    without = evaluate.run(config_of(folder, "evaluate.split=val")).data
+    config = config_of(folder, "evaluate.split=val", f"evaluate.judgements={path}")
+    assert not stage_run("evaluate", config).is_up_to_date()
+    result = evaluate.run(config)
+    found = result.data.pop("judgements")
+    assert found["pairs"]["count"] >= len(records)
+    assert f"{found['pairs']['accuracy']:.4f}" in result.table
+    stored = json.loads((folder / "data" / "eval" / "best_sft.val.json").read_text())
+    assert stored["judgements"] == found
+    assert "judgements" not in without
+    assert stage_run("evaluate", config).is_up_to_date()
+    path.unlink()
+    with pytest.raises(UsageError, match=r"judgements\.jsonl"):
+        evaluate.run(config)

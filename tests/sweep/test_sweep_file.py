@@ -90,6 +90,10 @@ def refusal(text, name="s.yaml", **given):
             "grid: {sft.select_by: [loss, macro_f1]}",
             "metric: is needed where select_by is tried; one of loss, macro_f1",
         ),
+        (
+            f"set: {{sft: {{select_by: last}}}}\n{GRID}",
+            "metric: is needed with sft.select_by last; one of loss, macro_f1",
+        ),
         ("random: {space: {sft.epochs: [1, 2]}}", "sweep s.yaml: random: Object missing required field trials"),
         ("random: {trials: 3, spec: {}}", "sweep s.yaml: random: spec: unknown key; did you mean space?"),
         ("random: {trials: 3, space: {sft.epochs: [1, 2]}}", "random.trials: 3 is more than the 2 combinations"),

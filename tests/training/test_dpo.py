@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,3 +164,53 @@ def test_pairs_judged_by_people_are_found_by_their_fingerprint(folder, tmp_path)
 def test_a_missing_policy_is_answered_with_those_there_are(folder):
     with pytest.raises(UsageError, match=r"nowhere\.pt: no such file; there are best_dpo, best_sft"):
         dpo.run(config_of(folder, "dpo.init=nowhere"))
+
+
+def judged(folder, tmp_path, count):
+    """A file in which somebody prefers forwarding to what was done with some messages of train."""
+    records = json.loads((folder / "data" / "train.json").read_text())
+    lines = [
+        {"fingerprint": record["fingerprint"], "user": record["user"], "chosen": "forward", "rejected": "delete"}
+        for record in records
+        if record["action"] == "delete"
+    ]
+    path = tmp_path / "judged.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines[:count]))
+    return path
+
+
+def test_without_a_reference_the_loss_is_that_of_the_policys_own_odds(folder):
+    config = config_of(folder, "dpo.reference_free=true", "dpo.beta=1", "dpo.hard_negatives=0")
+    setup = load_setup(config, folder / "checkpoints" / "best_sft.pt", torch.device("cpu"))
+    pairs, val_pairs = preference_pairs(config, config.dpo, setup)
+    objective = dpo.DpoObjective(config, setup, pairs, val_pairs)
+    (loss,) = objective.losses(torch.arange(50))
+    odds = pairs.take(torch.arange(50)).margins(setup.reference[pairs.message[:50]]).double()
+    weights = pairs.weight[:50].double()
+    expected = (weights * torch.log1p(torch.exp(-odds))).sum() / weights.sum()
+    assert loss.item() == pytest.approx(float(expected), rel=1e-4)
+    right = val_pairs.margins(setup.val_reference[val_pairs.message]) > 0
+    assert objective.validate().extra["preference_accuracy"] == pytest.approx(float(right.float().mean()))
+
+
+def test_few_judgements_move_the_policy_by_the_settings_that_are_made_for_them(folder, tmp_path, caplog):
+    judgements = f"dpo.preferences={judged(folder, tmp_path, 60)}"
+    init = f"dpo.init={folder / 'checkpoints' / 'best_sft.pt'}"
+    dpo.run(config_of(folder, judgements, init, "run=few"))
+    assert "60 pairs make 2 steps of training in all, which hardly move the policy" in caplog.text
+    caplog.clear()
+    shipped = load_config(
+        [Path("dpo_judgements")],
+        [judgements, init, "workers=1", "run=shipped", "dpo.learning_rate=0.01"],
+        data_dir=str(folder / "data"),
+        checkpoint_dir=str(folder / "checkpoints"),
+        device="cpu",
+        overwrite=True,
+    )
+    result = dpo.run(shipped).data
+    assert "hardly move" not in caplog.text
+    assert "no epoch is better" not in caplog.text  # by the labels, which the judgements contradict
+    assert result["improved"] is None
+    assert result["best_epoch"] == result["epochs"] == 25
+    before, after = (result[key]["predicted_share"]["delete"] for key in ("before", "validation"))
+    assert after < before

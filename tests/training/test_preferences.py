@@ -1,11 +1,14 @@
 """Where preference pairs come from, and what becomes of ties and contradictions."""
 
+import logging
+
+import msgspec
 import pytest
 import torch
 
 from enron_triage.config.training import RewardsConfig
 from enron_triage.errors import UsageError
-from enron_triage.training.judgements import PreferenceRecord, read_judgements
+from enron_triage.labels.judgements import Judgement, PreferenceRecord, judgements_in_force, read_judgements
 from enron_triage.training.preferences import from_annotations, from_labels, synthetic
 
 TARGETS = torch.tensor([3, 4, 1, 3])  # nothing was answered at once or forwarded
@@ -79,4 +82,83 @@ def test_a_file_of_judgements_is_read_line_by_line(tmp_path):
         read_judgements(tmp_path / "none.jsonl")
     path.write_bytes('{"fingerprint": "a", "annotator": "Jürgen"}\n'.encode("latin-1"))
     with pytest.raises(UsageError, match=r"pairs\.jsonl, line 1: not a judgement"):
+        read_judgements(path)
+
+
+def written(path, *judgements):
+    path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in judgements))
+    return path
+
+
+def test_what_should_be_done_is_better_than_each_other_action(tmp_path):
+    def said(fingerprint, **fields):
+        return Judgement(fingerprint=fingerprint, user="owner-a", annotator="x", **fields)
+
+    pair = ("forward", "delete")
+    path = written(
+        tmp_path / "judgements.jsonl",
+        said("a", kind="action", action="archive"),
+        said("b", candidates=pair, action="reply_now"),  # neither: it is ...
+        said("c", candidates=pair, chosen="delete", rejected="forward"),
+        said("d", candidates=pair, tie=True),
+        said("e", candidates=pair, skipped=True),
+    )
+    records = read_judgements(path)
+    assert [(each.fingerprint, each.chosen, each.rejected) for each in records] == [
+        *[("a", "archive", other) for other in ("reply_now", "reply_later", "forward", "delete")],
+        *[("b", "reply_now", other) for other in ("reply_later", "forward", "archive", "delete")],
+        ("c", "delete", "forward"),
+        *[("d", None, None), ("e", None, None)],
+    ]
+    assert {(each.user, each.annotator) for each in records} == {("owner-a", "x")}
+    pairs, counts = from_annotations(records, {f"owner-a {name}": [row] for row, name in enumerate("abcde")})
+    assert len(pairs) == counts["judged"] == 9
+    assert (counts["ties"], counts["not_judged"]) == (1, 1)
+
+
+def test_what_was_taken_back_is_not_read_wherever_its_line_stands(tmp_path, caplog):
+    lines = [
+        Judgement(fingerprint="a", chosen="archive", rejected="delete", id="1"),
+        Judgement(fingerprint="b", chosen="archive", rejected="delete", id="2"),
+        Judgement(fingerprint="a", undoes="1", id="3"),
+        Judgement(fingerprint="a", chosen="delete", rejected="archive", id="4"),
+    ]
+    for order in (lines, lines[::-1], [*lines, *lines]):
+        found = judgements_in_force(written(tmp_path / "judgements.jsonl", *order))
+        assert sorted((each.fingerprint, each.chosen) for each in found) == [("a", "delete"), ("b", "archive")]
+    assert not caplog.records
+    written(tmp_path / "judgements.jsonl", *lines, Judgement(fingerprint="a", undoes="77", id="5"))
+    assert len(judgements_in_force(tmp_path / "judgements.jsonl")) == 2
+    assert "1 undone that are no judgements here, such as '77'" in caplog.text
+    written(tmp_path / "judgements.jsonl", *lines, Judgement(fingerprint="c", tie=True, id="2"))
+    with pytest.raises(UsageError, match="two different judgements have the id '2'"):
+        read_judgements(tmp_path / "judgements.jsonl")
+
+
+def test_a_line_with_two_answers_is_refused(tmp_path):
+    path = tmp_path / "judgements.jsonl"
+    whole = b'{"fingerprint": "a", "chosen": "archive", "rejected": "delete", '
+    for answer in (b'"action": "delete"}', b'"skipped": true}', b'"undoes": "1"}'):
+        path.write_bytes(whole + answer)
+        with pytest.raises(UsageError, match=r"judgements\.jsonl, line 1: not a judgement"):
+            read_judgements(path)
+    path.write_bytes(b'{"fingerprint": "a", "action": "delete", "tie": true}')
+    with pytest.raises(UsageError, match="two answers in one line: action and tie"):
+        read_judgements(path)
+
+
+def test_the_line_that_a_killed_program_began_is_left_out_at_any_length(tmp_path, caplog):
+    path = tmp_path / "judgements.jsonl"
+    policy = {"reply_now": 0.25, "delete": 0.75}
+    last = Judgement(fingerprint="b", note="für später", seconds=1.5, policy=policy, tie=True)
+    whole = msgspec.json.encode(Judgement(fingerprint="a", tie=True)) + b"\n"
+    line = msgspec.json.encode(last)
+    with caplog.at_level(logging.CRITICAL):
+        for length in range(1, len(line)):
+            path.write_bytes(whole + line[:length])
+            assert [each.fingerprint for each in read_judgements(path)] == ["a"], line[:length]
+    path.write_bytes(whole + line)
+    assert len(read_judgements(path)) == 2
+    path.write_bytes(whole + line[:-5] + b"\n")  # a whole line that is damaged is another matter
+    with pytest.raises(UsageError, match="line 2: not a judgement"):
         read_judgements(path)

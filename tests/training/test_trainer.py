@@ -177,6 +177,12 @@ def test_the_best_by_loss_is_the_lowest(tmp_path):
     assert history[-1]["best_epoch"] == 2
 
 
+def test_the_last_epoch_is_selected_whatever_validation_says(tmp_path):
+    scores = [0.9, 0.8, 0.1]
+    history, files = run(tmp_path, Sign(map(new_validation, scores)), epochs=3, select_by="last", patience=1)
+    assert load_checkpoint(files.best).epoch == history[-1]["best_epoch"] == 3
+
+
 @pytest.mark.parametrize("name", ["macro_f1", "accuracy", "balanced_accuracy", "mean_reward"])
 def test_the_best_is_selected_by_the_named_metric(tmp_path, name):
     validations = [new_validation(0.5, **{name: value}) for value in (0.6, 0.8, 0.7)]

@@ -18,11 +18,11 @@ from torch import Tensor
 from enron_triage.config import paths
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
+from enron_triage.labels.judgements import PreferenceRecord
 from enron_triage.policy.inference import choose_device
 from enron_triage.records import ACTION_NAMES, LabeledEmail
 from enron_triage.runtime import artifacts
 from enron_triage.stage_run import Result
-from enron_triage.training.judgements import PreferenceRecord
 from enron_triage.training.setup import load_setup
 
 
@@ -76,7 +76,8 @@ def run(config: Config, sample_uncertain: int, output: Path | None = None) -> Re
     with artifacts.atomic_open(path) as file:
         for row, candidates in pairs.items():
             file.write(msgspec.json.encode(_candidate(wanted[row], candidates)) + b"\n")
-    table = f"{len(pairs):,} messages to judge -> {path}; then `triage dpo --set dpo.preferences={path}`"
+    then = f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`"
+    table = f"{len(pairs):,} messages to judge -> {path}; then {then}"
     return Result(stage="preferences", table=table, data={"messages": len(pairs), "path": str(path)})
 
 

@@ -14,6 +14,7 @@ import typer
 
 from enron_triage import pipeline
 from enron_triage.cli import clean, config_commands
+from enron_triage.cli.annotate import ANNOTATE
 from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.config.merging import Sources
@@ -259,6 +260,7 @@ COMMANDS: dict[str, Command] = {
         outputs={"data/preferences.jsonl": "a line for each message, to be filled in"},
         settings=("dpo.init",),
     ),
+    "annotate": ANNOTATE,
     "report": Command(
         run=_report,
         example="triage report --log",

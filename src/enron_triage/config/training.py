@@ -87,7 +87,8 @@ class TrainingConfig(Section, frozen=True):
     gradient_clip: PositiveFloat = 1.0
     # Training stops after this many epochs without an improvement.
     patience: PositiveInt = 6
-    # The validation metric that selects the best epoch: the lowest "loss", or the highest value of any other.
+    # The validation metric that selects the best epoch: the lowest "loss", or the highest value of any other. "last"
+    # takes the last epoch: for preferences that contradict the labels of validation.
     select_by: SelectionMetric = "loss"
     # How many of the latest epoch checkpoints are kept; the best one is kept in any case.
     keep_checkpoints: PositiveInt = 3
@@ -191,6 +192,9 @@ class DpoConfig(PairsConfig, frozen=True):
     loss: Annotated[str, Choices("enron_triage.training.preference_losses:PREFERENCE_LOSSES")] = "sigmoid"
     # How strongly the policy is held to the reference policy; larger values hold it closer.
     beta: PositiveFloat = 0.1
+    # Whether the loss is of the policy's own log odds of the two actions, not of what it has gained on the reference:
+    # what the policy gets right already then asks for no change. Better for few judgements.
+    reference_free: bool = False
     # The weight of an added cross-entropy on the chosen actions (RPO).
     sft_weight: NonNegativeFloat = 0.0
 
@@ -241,5 +245,7 @@ class EvaluateConfig(Section, frozen=True):
     checkpoint: CheckpointNames = "best_sft"
     # The name of a split, or the path of labelled records.
     split: str = "test"
+    # A file of judgements by people, of `triage annotate`: how often the policy agrees with them is measured, too.
+    judgements: str | None = None
     # The seed of the baseline that draws at random; a training's `seed` does not touch it.
     seed: int = 42

@@ -81,7 +81,7 @@ DeviceName = Annotated[
     ),
 ]
 DecisionStages = Literal["one", "two"]
-SelectionMetric = Literal["macro_f1", "accuracy", "balanced_accuracy", "loss", "mean_reward"]
+SelectionMetric = Literal["macro_f1", "accuracy", "balanced_accuracy", "loss", "mean_reward", "last"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

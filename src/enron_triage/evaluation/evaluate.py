@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from torch import Tensor
 
 from enron_triage.config import paths
@@ -24,10 +25,12 @@ from enron_triage.errors import UsageError
 from enron_triage.evaluation import baselines
 from enron_triage.evaluation.bayes_baseline import compare_with_bayes_baseline
 from enron_triage.evaluation.judge import Judge, load_judge, loader
+from enron_triage.evaluation.judged import judged_metrics, judged_notes
+from enron_triage.evaluation.judged_result import JudgedMetrics
 from enron_triage.evaluation.other_split import other_split_notes
 from enron_triage.evaluation.plots import draw_confusion
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation, EvaluationSource
-from enron_triage.evaluation.score import LogitArray, decision_metrics, score
+from enron_triage.evaluation.score import LogitArray, decision_metrics, decision_of, score
 from enron_triage.evaluation.stored import result
 from enron_triage.features.dataset import UNACTED, Dataset
 from enron_triage.labels.sample_size import sample_note
@@ -103,6 +106,7 @@ def evaluate(config: Config) -> Evaluation:
     name = evaluation_file(config).name.partition(".")[0] if judge.is_ensemble else judge.paths[0].stem
     scores = score(checkpoint, dataset, logits, unacted_logits, config, name=name, split=split)
     note = sample_note(scores.count, scores.mailboxes)
+    judged = _judged(config, checkpoint, dataset, logits, source)
     return Evaluation(
         **msgspec.structs.asdict(scores),
         source=_source(config, judge, source),
@@ -116,8 +120,21 @@ def evaluate(config: Config) -> Evaluation:
             *_members(config, judge),
             *_extended(checkpoint),
             *other_split_notes(checkpoint.origin, source, provenance.input_states([source])[str(source)]),
+            *(judged_notes(checkpoint.origin, Path(judged.path), judged) if judged else []),
         ],
+        judgements=judged,
     )
+
+
+def _judged(
+    config: Config, checkpoint: Checkpoint, dataset: Dataset, logits: LogitArray, records: Path
+) -> JudgedMetrics | UnsetType:
+    """The comparison with judgements by people, if it is asked for."""
+    if not config.evaluate.judgements:
+        return UNSET
+    log_p = checkpoint.calibration.log_probabilities(logits)
+    decided = decision_of(checkpoint, config).decide(log_p)
+    return judged_metrics(Path(config.evaluate.judgements), records, log_p, decided, dataset.mailbox.numpy())
 
 
 def _extended(checkpoint: Checkpoint) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import UnsetType
 
 from enron_triage.evaluation.cost_words import cost_paragraphs
+from enron_triage.evaluation.judged_result import JudgedMetrics
 from enron_triage.evaluation.result import DecisionMetrics, Evaluation
 from enron_triage.labels.schemes import SCHEMES
 
@@ -35,6 +36,7 @@ def evaluation_table(evaluation: Evaluation) -> str:
         _decisions(evaluation),
         _actions(evaluation),
         wrapped("\n".join(cost_paragraphs(evaluation))),
+        _judged(evaluation.judgements),
         _probabilities(evaluation),
         _history_bins(evaluation),
         wrapped(SCHEMES[evaluation.scheme].leak_note or ""),
@@ -136,6 +138,26 @@ def _actions(evaluation: Evaluation) -> list[str]:
         cells = "".join(map(_cell, (row.precision, row.recall, row.f1, row.auc)))
         lines.append(f"{name:<14}{cells}{row.support:>10,}{evaluation.predicted_share[name]:>11.1%}")
     return lines
+
+
+def _judged(judged: JudgedMetrics | UnsetType) -> list[str]:
+    """How often the policy agrees with judgements by people; nothing where none were given."""
+    if isinstance(judged, UnsetType):
+        return []
+    lines = [f"judgements by people{'judgements':>22}{'as policy':>12}{'95% interval':>18}"]
+    methods = []
+    for name, share in (("the better of two actions", judged.pairs), ("what should be done", judged.actions)):
+        if share.interval is not None:
+            low, high = share.interval
+            lines.append(f"  {name:<30}{share.count:>10,}{number(share.accuracy):>12}{low:>11.4f} {high:.4f}")
+            methods.append(share.interval_method or "")
+    people = "person" if judged.annotators == 1 else "people"
+    about = (
+        f"of {judged.annotators:,} {people}, on {judged.messages:,} of these messages in {judged.mailboxes:,} "
+        f"mailbox{'' if judged.mailboxes == 1 else 'es'}; ties {judged.ties:,}; of other messages "
+        f"{judged.elsewhere:,}; interval: {' and '.join(dict.fromkeys(methods))}"
+    )
+    return [*lines, *wrapped(about, "  ")]
 
 
 def _probabilities(evaluation: Evaluation) -> list[str]:

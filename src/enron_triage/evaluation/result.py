@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from enron_triage.evaluation.judged_result import JudgedMetrics
 from enron_triage.policy.metrics import Classification, ClassMetrics
 from enron_triage.policy.probability_metrics import ReliabilityBin
 
@@ -270,6 +271,8 @@ class Evaluation(PolicyScores, kw_only=True):
         How many messages the policy decides in a second, once their features are extracted.
     notes : list of str
         What to keep in mind of the figures, such as that they are from few messages; empty if nothing.
+    judgements : JudgedMetrics or UNSET
+        The comparison with judgements by people, if ``evaluate.judgements`` names some.
     """
 
     source: EvaluationSource
@@ -277,3 +280,4 @@ class Evaluation(PolicyScores, kw_only=True):
     baselines: dict[str, DecisionMetrics]
     messages_per_second: int
     notes: list[str] = []
+    judgements: JudgedMetrics | UnsetType = UNSET

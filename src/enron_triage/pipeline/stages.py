@@ -10,6 +10,8 @@ module and add its row; the command line, ``triage run``, ``triage status`` and 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from enron_triage.config import evaluations, paths
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError
@@ -123,6 +125,7 @@ STAGES: dict[str, Stage] = {
             "checkpoint": evaluations.evaluated_checkpoints,
             "val": lambda config: config.data / "val.json" if evaluations.is_ensemble(config) else None,
             "records": paths.evaluated_records,
+            "judgements": lambda config: Path(config.evaluate.judgements) if config.evaluate.judgements else None,
             "metadata": lambda config: config.data / "split_metadata.json" if paths.evaluated_split(config) else None,
             "unacted": lambda config: config.data / "emails_unacted.json" if paths.evaluated_split(config) else None,
         },

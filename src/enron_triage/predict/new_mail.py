@@ -20,6 +20,31 @@ logger = logging.getLogger(__name__)
 _ANY_DATE = (datetime.date(1970, 1, 2), datetime.date(2200, 1, 1))
 
 
+def new_records(
+    emails: Sequence[Email], known: Sequence[Email], owner: Collection[str], settings: LabelConfig
+) -> list[LabeledEmail | None]:
+    """New messages as records, with the history that the owner's mailbox gives them, if there is one.
+
+    Parameters
+    ----------
+    emails, known, owner, settings
+        As for `records_in_mailbox`; `known` may be empty.
+
+    Returns
+    -------
+    list of LabeledEmail or None
+        In the order of `emails`, without actions; None for what the owner sent.
+    """
+    if not known:
+        return [record_without_mailbox(email, owner) for email in emails]
+    records = records_in_mailbox(emails, known, owner, settings)
+    return [
+        # The record may be a copy from the mailbox; it names the message that was asked about.
+        record and msgspec.structs.replace(record, path=email.path, message_id=email.message_id)
+        for email, record in zip(emails, records, strict=True)
+    ]
+
+
 def records_in_mailbox(
     emails: Sequence[Email], known: Sequence[Email], owner: Collection[str], settings: LabelConfig
 ) -> list[LabeledEmail | None]:

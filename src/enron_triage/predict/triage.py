@@ -21,7 +21,7 @@ from enron_triage.policy.ensemble import FittedEnsemble, joined_reasons, mean_lo
 from enron_triage.policy.metrics import FloatArray, IntArray
 from enron_triage.policy.trained import TrainedPolicy, check_features
 from enron_triage.predict.engines import Engine, load_policy
-from enron_triage.predict.new_mail import record_without_mailbox, records_in_mailbox
+from enron_triage.predict.new_mail import new_records
 from enron_triage.records import ACTION_NAMES, Email, LabeledEmail
 
 # Takes the decisions, as class indices, and how many reasons to give for each; gives the reasons.
@@ -73,6 +73,8 @@ class Triage:
     ----------
     scheme : str
         The label scheme that the policy was trained on.
+    label : LabelConfig
+        The settings of its labels, with the folders.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Triage:
         folders: FoldersConfig | None = None,
     ) -> None:
         self.scheme = trained.scheme
-        self._label = msgspec.structs.replace(trained.label, folders=folders or trained.label.folders)
+        self.label = msgspec.structs.replace(trained.label, folders=folders or trained.label.folders)
         self._features = trained.features
         self._calibration = trained.calibration
         self._decision = trained.decision.with_rule(rule)
@@ -169,15 +171,7 @@ class Triage:
         """
         parsed = [_parsed(email, number) if isinstance(email, bytes) else email for number, email in enumerate(emails)]
         addresses = frozenset(address.lower() for address in owner)
-        known = list(mailbox)
-        if not known:
-            return [record_without_mailbox(email, addresses) for email in parsed]
-        records = records_in_mailbox(parsed, known, addresses, self._label)
-        return [
-            # The record may be a copy from the mailbox; the prediction names the message that was asked about.
-            record and msgspec.structs.replace(record, path=email.path, message_id=email.message_id)
-            for email, record in zip(parsed, records, strict=True)
-        ]
+        return new_records(parsed, list(mailbox), addresses, self.label)
 
     def log_probabilities(self, records: Sequence[LabeledEmail]) -> FloatArray:
         """Calibrated log-probabilities of the actions.
@@ -194,11 +188,30 @@ class Triage:
         """
         return self._judge(records)[0]
 
-    def _judge(self, records: Sequence[LabeledEmail]) -> tuple[FloatArray, Explain]:
-        """Calibrated log-probabilities of the actions, and what explains decisions on these messages."""
+    def inputs(self, records: Sequence[LabeledEmail]) -> FloatInputs:
+        """What the policy sees of messages.
+
+        Parameters
+        ----------
+        records : sequence of LabeledEmail
+            As for `log_probabilities`.
+
+        Returns
+        -------
+        array of float32, shape (records, inputs)
+            The normalised features.
+        """
+        return self._inputs(records)[1]
+
+    def _inputs(self, records: Sequence[LabeledEmail]) -> tuple[dict[str, FloatInputs | TokenArrays], FloatInputs]:
+        """The raw features of messages, and what the policy sees of them."""
         settings = self._features.settings
         raw = extract_records(records, tuple(configured_groups(settings)), settings).raw
-        inputs = self._features.transform(raw)
+        return raw, self._features.transform(raw)
+
+    def _judge(self, records: Sequence[LabeledEmail]) -> tuple[FloatArray, Explain]:
+        """Calibrated log-probabilities of the actions, and what explains decisions on these messages."""
+        raw, inputs = self._inputs(records)
 
         def explain_decisions(actions: IntArray, count: int) -> list[list[Reason]]:
             gradients = self._engine.integrated_gradients(inputs, actions)

@@ -215,6 +215,10 @@ def _metric(file: SweepFile, base: Config) -> str:
     if file.metric is None and f"{section}.select_by" in file.search.space:
         raise UsageError(f"sweep {file.path}: metric: is needed where select_by is tried; one of {', '.join(METRICS)}")
     selected: str = getattr(base, section).select_by
+    if file.metric is None and selected == "last":
+        raise UsageError(
+            f"sweep {file.path}: metric: is needed with {section}.select_by last; one of {', '.join(METRICS)}"
+        )
     return file.metric or selected
 
 

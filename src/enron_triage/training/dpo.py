@@ -6,7 +6,11 @@ Reads ``train.json``, ``val.json`` and the checkpoint ``dpo.init``; writes ``sta
 ``dpo_epoch_N.pt`` and ``stage_4_metrics.jsonl``.
 
 With the margin m = log pi(chosen) - log pi(rejected), less the same of the reference policy, the loss of a pair is
--log sigmoid(beta m) (Rafailov et al. 2023, eq. 7), or another of `preference_losses.PREFERENCE_LOSSES`.
+-log sigmoid(beta m) (Rafailov et al. 2023, eq. 7), or another of `preference_losses.PREFERENCE_LOSSES`. With
+``dpo.reference_free`` the margin is the policy's own; with beta 1 the loss is then that of the logistic model in which
+the policy's log odds of two actions are those of a person's choice between them (Bradley and Terry 1952), and is least
+where the policy is as sure of each pair as people are. DPO asks for a gain on the reference even where that already
+agrees: with pairs of which most are right before, it makes the policy surer than it should be.
 
 Preference accuracy is relative to the reference: it counts the pairs whose chosen action has gained on the rejected
 one, however little. 100% of it says nothing about how well the policy classifies; selection and the check for collapse
@@ -74,7 +78,9 @@ class DpoObjective(PairsObjective):
         """The loss of the pairs, and the supervised term -sft_weight x log pi(chosen), if it is asked for."""
         pairs, settings = self.pairs.take(batch.to(self.device)), self.settings
         log_p = torch.log_softmax(self.setup.logits(pairs.message), dim=1)
-        margin = pairs.margins(log_p) - pairs.margins(self.setup.reference[pairs.message])
+        margin = pairs.margins(log_p)
+        if not settings.reference_free:
+            margin = margin - pairs.margins(self.setup.reference[pairs.message])
         loss = preference_loss(
             margin, pairs.weight, settings.loss, beta=settings.beta, label_smoothing=settings.label_smoothing
         )
@@ -84,9 +90,15 @@ class DpoObjective(PairsObjective):
         yield loss
 
     def validate(self) -> ValidationMetrics:
-        """Of the policy's own probabilities, with the implicit rewards beta x (log pi - log reference) of the pairs."""
+        """Of the policy's own probabilities, with the implicit rewards of the pairs.
+
+        They are beta x (log pi - log reference), or beta x log pi without a reference.
+        """
         logits = self.setup.val_logits()
-        rewards = self.settings.beta * (torch.log_softmax(logits, dim=1) - self.setup.val_reference.cpu())
+        gained = torch.log_softmax(logits, dim=1)
+        if not self.settings.reference_free:
+            gained = gained - self.setup.val_reference.cpu()
+        rewards = self.settings.beta * gained
         metrics = self.validation_of(logits)
         extra = {**metrics.extra, **preference_metrics(rewards, self.val_pairs)}
         return msgspec.structs.replace(metrics, extra=extra)

@@ -20,14 +20,15 @@ from enron_triage.config.schema import Config
 from enron_triage.config.training import PairsConfig
 from enron_triage.config.types import Costs
 from enron_triage.errors import UsageError
-from enron_triage.records import ACTION_INDEX, ACTIONS, Fingerprinted
-from enron_triage.runtime import artifacts
-from enron_triage.training.judgements import PreferenceRecord, read_judgements
+from enron_triage.labels.judged_messages import rows_by_fingerprint
+from enron_triage.labels.judgements import PreferenceRecord, read_judgements
+from enron_triage.records import ACTION_INDEX, ACTIONS
 from enron_triage.training.setup import PostTrainingSetup
 
 logger = logging.getLogger(__name__)
 
 _MIN_PROBABILITY = 1e-6
+_FEW_STEPS = 20
 
 
 class Pairs(msgspec.Struct):
@@ -112,12 +113,24 @@ def preference_pairs(config: Config, settings: PairsConfig, setup: PostTrainingS
         path = Path(settings.preferences)
         judgements = read_judgements(path)
         for name in data:
-            found, counts = from_annotations(judgements, _rows_by_fingerprint(config.data / f"{name}.json"))
+            found, counts = from_annotations(judgements, rows_by_fingerprint(config.data / f"{name}.json"))
             pairs.append(found)
             logger.info("%s: on %s %s", path, name, ", ".join(f"{key} {value}" for key, value in counts.items()))
+        _warn_of_few_steps(path, len(pairs[0]), settings)
     if not len(pairs[0]):
         raise UsageError(f"{settings.preferences}: no pair of actions on a message of train")
     return pairs[0], pairs[1]
+
+
+def _warn_of_few_steps(path: Path, pairs: int, settings: PairsConfig) -> None:
+    """Say that a training on judgements will do next to nothing, which its result does not show."""
+    steps = -(-pairs // settings.batch_size) * settings.epochs
+    if pairs and steps < _FEW_STEPS:
+        logger.warning(
+            "%s: %d pairs make %d steps of training in all, which hardly move the policy: give --config "
+            "dpo_judgements, or a smaller batch_size and more epochs",
+            *(path, pairs, steps),
+        )
 
 
 def synthetic(targets: Tensor, actions: Literal["present", "all"]) -> Pairs:
@@ -244,15 +257,6 @@ def from_annotations(
         decided.append((row, first, second, abs(for_low - for_high)))
     columns = torch.tensor(decided, dtype=torch.int64).reshape(-1, 4)
     return Pairs(columns[:, 0], columns[:, 1], columns[:, 2], _mean_one(columns[:, 3].float())), dict(counts)
-
-
-def _rows_by_fingerprint(path: Path) -> dict[str, list[int]]:
-    """The indices of the messages of a split, by fingerprint, and by user and fingerprint."""
-    rows: dict[str, list[int]] = {}
-    for row, record in enumerate(artifacts.read_records(path, Fingerprinted)):
-        for key in (record.fingerprint, f"{record.user} {record.fingerprint}"):
-            rows.setdefault(key, []).append(row)
-    return rows
 
 
 def _mean_one(weight: Tensor) -> Tensor:

@@ -191,7 +191,7 @@ class Trainer:
         _check_finite(loss, self.state.epoch)
         validation = distributed.broadcast_from_rank0(self.objective.validate)
         _check_finite(validation.val_loss, self.state.epoch)
-        self.state.select(selection_score(validation, self.settings.select_by))
+        self.state.select(selection_score(validation, self.settings.select_by, self.state.epoch))
         metrics = EpochMetrics(
             epoch=self.state.epoch,
             train_loss=loss,
@@ -254,17 +254,16 @@ class Trainer:
             self.state.extend(self.settings.epochs, self.settings.patience)
 
 
-def selection_score(metrics: ValidationMetrics, select_by: SelectionMetric) -> float:
+def selection_score(metrics: ValidationMetrics, select_by: SelectionMetric, epoch: int = 0) -> float:
     """What an epoch is selected by: the more, the better.
 
     Parameters
     ----------
-    metrics : ValidationMetrics
-        The metrics after the epoch.
-    select_by : str
-        ``loss``, or the name of a metric.
+    metrics, select_by, epoch
+        The metrics after the epoch; ``loss``, a metric's name or ``last``; the number of the epoch, for ``last``.
     """
-    return -metrics.val_loss if select_by == "loss" else float(getattr(metrics, select_by))
+    values = {"loss": -metrics.val_loss, "last": float(epoch)}
+    return values[select_by] if select_by in values else float(getattr(metrics, select_by))
 
 
 def learning_rate_factor(step: int, total: int, warmup: float) -> float:

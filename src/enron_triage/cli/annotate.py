@@ -1,0 +1,216 @@
+"""The command ``triage annotate``: its options, and what it needs from the packages above `annotation`."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import typer
+
+from enron_triage.cli.command import Command
+from enron_triage.cli.completion import complete_checkpoint
+from enron_triage.cli.judgement_files import ExportOption, ImportOption, SummaryOption, without_page
+from enron_triage.config import paths
+from enron_triage.config.data import FoldersConfig
+from enron_triage.config.schema import Config
+from enron_triage.errors import TriageError, UsageError
+from enron_triage.runtime.imports import no_collection
+from enron_triage.stage_run import Result
+
+if TYPE_CHECKING:
+    from enron_triage.annotation.page import Shown
+    from enron_triage.predict.triage import Triage
+
+logger = logging.getLogger(__name__)
+
+_SPLITS = ("train", "val", "test")
+
+
+ModeOption = Annotated[
+    Literal["pair", "action"],
+    typer.Option(help="What is asked first: which of two actions is better, or what should be done."),
+]
+StrategyOption = Annotated[
+    Literal["uncertain", "random", "disagreement", "cost", "coverage"],
+    typer.Option(help="Which messages come first; docs/annotate.md says what each is."),
+]
+SplitOption = Annotated[str, typer.Option(metavar="NAME", help="train, val, test, or a file of labelled records.")]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="PATH", help="Judge this mail instead, as predict reads it; repeatable."),
+]
+MailboxOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="With --input: the owner's earlier mail, as for predict.")
+]
+OwnerOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ADDRESS", help="With --input: the owner's address, as for predict; repeatable."),
+]
+AnnotatorOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Who judges; the page asks, if it is not given.", show_default=False)
+]
+TargetOption = Annotated[int, typer.Option(metavar="N", min=1, help="How many messages each person is to judge.")]
+OverlapOption = Annotated[
+    float, typer.Option(metavar="SHARE", min=0, max=1, help="The share of the messages that everybody gets.")
+]
+ShowPolicyOption = Annotated[
+    bool, typer.Option("--show-policy", help="Show the policy's probabilities, which draws answers to them.")
+]
+CheckpointsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="NAME",
+        help="The policy, dpo.init if not given; repeatable: a committee.",
+        autocompletion=complete_checkpoint,
+    ),
+]
+PoolOption = Annotated[
+    int, typer.Option(metavar="N", min=1, max=10_000, help="Compare so many messages at a time, drawn at random.")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="What to append to; judgements.jsonl in the data folder.")
+]
+PortOption = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Where to listen; 0 is any free port.")]
+BrowserOption = Annotated[bool, typer.Option("--browser", help="Open the page in this machine's browser.")]
+
+
+def _annotate(
+    config: Config,
+    mode: ModeOption = "pair",
+    strategy: StrategyOption = "uncertain",
+    split: SplitOption = "train",
+    new_mail: InputOption = None,
+    mailbox: MailboxOption = None,
+    owner: OwnerOption = None,
+    annotator: AnnotatorOption = "",
+    target: TargetOption = 100,
+    overlap: OverlapOption = 0.2,
+    show_policy: ShowPolicyOption = False,
+    checkpoint: CheckpointsOption = None,
+    pool: PoolOption = 1000,
+    output: OutputOption = None,
+    port: PortOption = 0,
+    browser: BrowserOption = False,
+    summary: SummaryOption = False,
+    export: ExportOption = None,
+    take: ImportOption = None,
+) -> Result:
+    """Judge messages on a page in the browser, on this machine: preferences for dpo. Ctrl-C ends it.
+
+    Every judgement is on the disk before the next message shows. docs/annotate.md describes the page and its file.
+    """
+    path = output or config.data / "judgements.jsonl"
+    if done := without_page(config, path, summary, export, take):
+        return done
+    if (mailbox or owner) and not new_mail:
+        raise UsageError("--mailbox and --owner belong to --input; a split knows its owners")
+    page = _page()
+    settings = page.Settings(kind=mode, target=target, annotator=_checked(annotator), show_policy=show_policy)
+    chosen = page.Selection(strategy=strategy, pool=pool, overlap=overlap, seed=config.seed, costs=config.rewards.costs)
+    policies = _policies(config, checkpoint or [], needed=strategy not in page.WITHOUT_POLICY)
+    shown = _new_mail(config, policies, new_mail, mailbox, owner or []) if new_mail else _split(config, split)
+    judged = page.run(path, shown, policies, chosen, settings, port, lambda url: _announce(url, path, browser))
+    return _result(path, judged, for_training=not new_mail and split in ("train", "val"))
+
+
+def _page() -> ModuleType:
+    with no_collection():
+        try:
+            from enron_triage.annotation import page
+        except ImportError:
+            raise UsageError("annotate: needs the extra; pip install 'enron-triage[annotate]'") from None
+    return page
+
+
+def _checked(annotator: str) -> str:
+    from enron_triage.annotation.session import RefusedError, person_name
+
+    try:
+        return person_name(annotator) if annotator else ""
+    except RefusedError as error:
+        raise UsageError(f"--annotator {annotator}: {error}") from None
+
+
+def _policies(config: Config, names: Sequence[str], needed: bool) -> list[Triage]:
+    """The committee; none where there is no policy and none is needed."""
+    found = [paths.named_checkpoint(config, name) for name in names or [config.dpo.init]]
+    if not names and not needed and not found[0].exists():
+        logger.info("%s: no such file; pairs are drawn at random", found[0])
+        return []
+    from enron_triage.predict.triage import Triage
+
+    return [Triage.load(path, config.device) for path in found]
+
+
+def _split(config: Config, split: str) -> Shown:
+    from enron_triage.annotation.conversations import ParsedConversations
+    from enron_triage.annotation.messages import SplitMessages
+    from enron_triage.annotation.page import Shown
+
+    path = config.data / f"{split}.json" if split in _SPLITS else Path(split)
+    if split not in _SPLITS and not path.exists():
+        raise UsageError(f"--split {split}: no such file; give train, val, test or a file of labelled records")
+    return Shown(SplitMessages(path), lambda: ParsedConversations(config.data / "emails.json"))
+
+
+def _new_mail(
+    config: Config, policies: Sequence[Triage], new: Sequence[str], mailbox: Path | None, owner: Sequence[str]
+) -> Shown:
+    """New mail with the history that the owner's mailbox gives it, as `triage predict` reads both."""
+    from enron_triage.annotation.conversations import ListedConversations
+    from enron_triage.annotation.messages import ListedMessages
+    from enron_triage.annotation.page import Shown
+    from enron_triage.mail.reading import read_mailbox, read_messages
+    from enron_triage.predict.new_mail import new_records
+    from enron_triage.records import ParseError
+
+    read = list(read_messages(new))
+    errors = [each for each in read if isinstance(each, ParseError)]
+    for error in errors:
+        logger.warning("%s: %s", error.path, error.error)
+    emails = [each for each in read if not isinstance(each, ParseError)]
+    known = read_mailbox(mailbox, config.pool) if mailbox else []
+    addresses = frozenset(address.lower() for address in owner)
+    settings = policies[0].label if policies else config.label
+    if config.label.folders != FoldersConfig():
+        settings = msgspec.structs.replace(settings, folders=config.label.folders)
+    records = [record for record in new_records(emails, known, addresses, settings) if record is not None]
+    if not records:
+        raise TriageError(f"{', '.join(new)}: no message to judge; {len(read):,} read, {len(errors):,} unreadable")
+    return Shown(ListedMessages(records), lambda: ListedConversations(known))
+
+
+def _announce(address: str, path: Path, browser: bool) -> None:
+    """Say where the page is; on stderr, also with --quiet, as without the address there is nothing."""
+    typer.echo(f"Judge at {address}\nJudgements go to {path}; Ctrl-C ends.", err=True)
+    if browser:
+        import webbrowser
+
+        webbrowser.open(address)
+
+
+def _result(path: Path, judged: Counter[str], for_training: bool) -> Result:
+    by_person = ", ".join(f"{name} {count:,}" for name, count in sorted(judged.items()))
+    table = f"{judged.total():,} judged in this run{f' ({by_person})' if by_person else ''} -> {path}"
+    if for_training:
+        table += f"; then `triage dpo --config dpo_judgements --set dpo.preferences={path}`"
+    return Result(stage="annotate", table=table, data={"judged": dict(judged), "path": str(path)})
+
+
+ANNOTATE = Command(
+    run=_annotate,
+    example="triage annotate --strategy cost --target 200",
+    inputs={
+        "data/train.json": "the messages",
+        "data/emails.json": "their conversations",
+        "checkpoints/best_sft.pt": "the policy",
+    },
+    outputs={"data/judgements.jsonl": "a line for each judgement"},
+    settings=("dpo.init",),
+)
