@@ -137,6 +137,8 @@ def _source(config: Config, path: Path, records: Path, checkpoint: Checkpoint) -
         settings=stage_run("evaluate", config).settings,
         training=checkpoint.origin.settings() if checkpoint.origin.stage else {},
         extended_from=checkpoint.origin.extended_from,
+        command=checkpoint.origin.command,
+        versions=checkpoint.origin.software,
     )
 
 

@@ -232,6 +232,10 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
         The settings by which the policy was trained, as nested plain values; empty if they are not known.
     extended_from : list of int
         For how many epochs the training was before it was extended, in order; empty if it was not.
+    command : str
+        The command that trained the policy; empty if it is not known.
+    versions : dict of str to str
+        The versions of the program and its libraries that trained the policy; empty if they are not known.
     """
 
     checkpoint: str
@@ -242,6 +246,8 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
     settings: dict[str, Any]
     training: dict[str, Any]
     extended_from: list[int] = []
+    command: str = ""
+    versions: dict[str, str] = {}
 
     @property
     def costs(self) -> list[list[float]] | None:
