@@ -100,7 +100,7 @@ def _set(ranking: Ranking, number: int) -> dict[str, Any]:
             {
                 "name": name,
                 "collapsed": evaluation.collapsed,
-                "actions": tables.action_table(evaluation),
+                "actions": tables.action_table(name, evaluation),
                 "confusion": tables.confusion_rows(evaluation),
                 "reliability": pictures.reliability_picture(name, evaluation),
                 "first": name == best,

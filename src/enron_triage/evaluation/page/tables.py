@@ -177,11 +177,13 @@ def unknown_training(ranking: Ranking) -> list[str]:
     return [name for name, each in ranking.records.policies.items() if not each.source.training]
 
 
-def action_table(evaluation: Evaluation) -> Table:
+def action_table(name: str, evaluation: Evaluation) -> Table:
     """The result for each action.
 
     Parameters
     ----------
+    name : str
+        The policy's name.
     evaluation : Evaluation
         Of a policy.
     """
@@ -190,7 +192,7 @@ def action_table(evaluation: Evaluation) -> Table:
         figures = map(number, (row.precision, row.recall, row.f1, row.auc))
         rows.append([action, *figures, f"{row.support:,}", f"{evaluation.predicted_share[action]:.1%}"])
     head = ["Action", "Precision", "Recall", "F1", "AUC", "Support", "Predicted"]
-    return Table(caption="The result for each action", head=head, rows=rows)
+    return Table(caption=f"The result of {name} for each action", head=head, rows=rows)
 
 
 class ConfusionCell(msgspec.Struct, frozen=True, kw_only=True):
