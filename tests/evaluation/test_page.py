@@ -154,6 +154,11 @@ def test_the_page_stands_alone_has_headings_in_order_and_is_the_same_for_the_sam
     assert page_of() == text
 
 
+def test_no_owner_is_named(page_of, new_evaluation):
+    assert "owner-a" in new_evaluation().per_mailbox
+    assert "owner-a" not in page_of()
+
+
 def test_names_are_escaped(page_of, compared, new_evaluation):
     name = "<script>alert(1)</script>/a&b"
     hostile = EvaluatedCheckpoint(name=name, evaluations=compared[0].evaluations)
@@ -170,6 +175,7 @@ def test_the_pictures_show_every_action_mailbox_and_bin_of_earlier_actions(ranki
     assert [row[0] for row in costs.table.rows] == ["a", "b"]
     assert [row[1] for row in costs.table.rows] == ["0.1000", "0.4000"]
     assert mailboxes.table.head == ["Mailbox", "Messages", "a", "b"]
+    assert [row[:2] for row in mailboxes.table.rows] == [["mailbox 1", "240"]]
     assert [drawing.marks[0].text for drawing in earlier.drawings] == ["1-49 earlier actions (12 messages)"]
     assert "a 0.900" not in earlier.drawings[0].alt  # its own accuracy, not that of all messages
     assert "a 0.500, b 0.500" in earlier.drawings[0].alt

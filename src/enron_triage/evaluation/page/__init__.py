@@ -16,8 +16,9 @@ from enron_triage.evaluation.page import pictures, tables
 from enron_triage.evaluation.page.lead import lead_of, set_name
 from enron_triage.evaluation.page.making import making_of
 from enron_triage.evaluation.page.terms import terms, terms_of
+from enron_triage.evaluation.page.training_pictures import training_picture
 from enron_triage.evaluation.ranking import METRICS, Ranking
-from enron_triage.evaluation.ranking_words import several_sets
+from enron_triage.evaluation.ranking_words import rule_notes, several_sets
 from enron_triage.evaluation.reading import LEAKING, EvaluatedCheckpoint, TrainingHistory, training_of
 from enron_triage.labels.schemes import SCHEMES
 from enron_triage.records import ACTION_NAMES
@@ -56,7 +57,7 @@ def html_page(
     """
     best = rankings[0].policies[0].name if rankings else ""
     first = next((training_of(each) for each in checkpoints if each.name == best), "")
-    drawn = {name: pictures.training_picture(name, history) for name, history in histories.items()}
+    drawn = {name: training_picture(name, history) for name, history in histories.items()}
     return (
         _environment()
         .get_template("report.html")
@@ -100,6 +101,7 @@ def _set(ranking: Ranking, number: int) -> dict[str, Any]:
             {
                 "name": name,
                 "collapsed": evaluation.collapsed,
+                "notes": rule_notes(evaluation),
                 "actions": tables.action_table(name, evaluation),
                 "confusion": tables.confusion_rows(evaluation),
                 "reliability": pictures.reliability_picture(name, evaluation),

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from enron_triage.evaluation.formatting import number
 from enron_triage.evaluation.page.bars import Bar, Strip, bar_drawing, strip_drawing
-from enron_triage.evaluation.page.curves import curve_drawing, reliability_drawing, share_drawing
+from enron_triage.evaluation.page.curves import reliability_drawing
 from enron_triage.evaluation.page.drawing import Drawing
 from enron_triage.evaluation.page.lead import signed, span
 from enron_triage.evaluation.page.tables import KINDS, Table
 from enron_triage.evaluation.page.terms import terms
 from enron_triage.evaluation.ranking import Ranking, Row
-from enron_triage.evaluation.reading import EpochRecord, TrainingHistory
 from enron_triage.evaluation.result import Evaluation, HistoryBin
 from enron_triage.records import ACTION_NAMES
 
 MOST_RUNS = 12  # in one drawing
-_PANELS = {  # the panels of the learning curves: the name of each metric, and the terms to explain
-    "Loss": ({"train_loss": "train", "val_loss": "validation"}, ()),
-    "On validation": (
-        {"accuracy": "accuracy", "macro_f1": "macro-F1", "preference_accuracy": "preferences"},
-        ("accuracy", "macro-F1"),
-    ),
-    "Mean reward": ({"mean_reward": "validation", "train_reward": "train"}, ("mean reward",)),
-    "KL and entropy": ({"kl": "KL", "entropy": "entropy"}, ("KL", "entropy")),
-}
 
 
 class Picture(msgspec.Struct, kw_only=True):
@@ -86,7 +76,7 @@ def _f1(ranking: Ranking) -> Picture:
             Bar(name=name, value=(f1 := each.per_class[action].f1), shown=_short(f1), style=_style(ranking, name))
             for name, each in _first(evaluations).items()
         ]
-        alt = f"F1 of {action}: {_said({bar.name: bar.shown for bar in bars})}"
+        alt = f"F1 of {action}: {said({bar.name: bar.shown for bar in bars})}"
         drawings.append(bar_drawing(f"{action} ({ranking.records.shown.per_class[action].support:,})", alt, bars))
     rows = [[name, *(number(each.per_class[a].f1) for a in ACTION_NAMES)] for name, each in evaluations.items()]
     return Picture(
@@ -112,7 +102,7 @@ def _costs(ranking: Ranking) -> Picture | None:
     bars = {(row.kind, row.name): _cost_bar(row, ranking) for row in rows}
     shown = [bar for (_, name), bar in bars.items() if name in kept]
     cells = [[bar.name, bar.shown, span(bar.interval, 4) if bar.interval else "-"] for bar in bars.values()]
-    alt = f"Mean cost of a decision, the cheapest first: {_said({bar.name: bar.shown for bar in shown})}"
+    alt = f"Mean cost of a decision, the cheapest first: {said({bar.name: bar.shown for bar in shown})}"
     return Picture(
         title="Cost of a decision",
         text="What the decisions cost on average, the cheapest first, beside the cheapest baseline and the cheapest "
@@ -138,10 +128,11 @@ def _cost_bar(row: Row, ranking: Ranking) -> Bar:
 
 def _mailboxes(ranking: Ranking) -> Picture:
     evaluations = _evaluations(ranking)
+    numbers = _numbered_mailboxes(evaluations.values())
     strips = [
         Strip(
             name=name,
-            values={mailbox: metrics.accuracy for mailbox, metrics in each.per_mailbox.items()},
+            values={numbers[mailbox]: metrics.accuracy for mailbox, metrics in each.per_mailbox.items()},
             style=_style(ranking, name),
         )
         for name, each in _first(evaluations).items()
@@ -151,19 +142,26 @@ def _mailboxes(ranking: Ranking) -> Picture:
         for strip in strips
         if strip.values
     }
-    best = evaluations[ranking.policies[0].name].per_mailbox
-    rows = [
-        [mailbox, f"{metrics.count:,}", *(number(each.per_mailbox[mailbox].accuracy) for each in evaluations.values())]
-        for mailbox, metrics in best.items()
-        if all(mailbox in each.per_mailbox for each in evaluations.values())
-    ]
+    rows = []
+    for mailbox, number_of in numbers.items():
+        found = [each.per_mailbox.get(mailbox) for each in evaluations.values()]
+        count = next(f"{metrics.count:,}" for metrics in found if metrics)
+        rows.append([number_of, count, *("-" if metrics is None else number(metrics.accuracy) for metrics in found)])
     return Picture(
         title="How people differ",
-        text="The accuracy on each mailbox: a dot for each person, a tick at the median.",
-        drawings=[strip_drawing("accuracy by mailbox", f"Accuracy by mailbox: {_said(ranges)}", strips)],
+        text="The accuracy on each mailbox: a dot for each person, a tick at the median. The names are left out, so "
+        "that the page can be shown; they are in the JSON files of the evaluations.",
+        drawings=[strip_drawing("accuracy by mailbox", f"Accuracy by mailbox: {said(ranges)}", strips)],
         table=Table(caption="Accuracy by mailbox", head=["Mailbox", "Messages", *evaluations], rows=rows),
         terms=terms("accuracy"),
     )
+
+
+def _numbered_mailboxes(evaluations: Iterable[Evaluation]) -> dict[str, str]:
+    """What to call each mailbox: the largest first, without its owner's name."""
+    counts = {name: metrics.count for each in evaluations for name, metrics in each.per_mailbox.items()}
+    largest_first = sorted(counts, key=lambda name: (-counts[name], name))
+    return {name: f"mailbox {place}" for place, name in enumerate(largest_first, 1)}
 
 
 def _earlier_actions(ranking: Ranking) -> Picture | None:
@@ -178,7 +176,7 @@ def _earlier_actions(ranking: Ranking) -> Picture | None:
             Bar(name=run, value=(accuracy := _accuracy(each, name)), shown=_short(accuracy), style=_style(ranking, run))
             for run, each in _first(evaluations).items()
         ]
-        alt = f"Accuracy after {name} earlier actions: {_said({bar.name: bar.shown for bar in bars})}"
+        alt = f"Accuracy after {name} earlier actions: {said({bar.name: bar.shown for bar in bars})}"
         drawings.append(bar_drawing(f"{name} earlier actions ({best[name].count:,} messages)", alt, bars))
     rows = [[run, *(number(_accuracy(each, name)) for name in names)] for run, each in evaluations.items()]
     return Picture(
@@ -203,7 +201,7 @@ def reliability_picture(name: str, evaluation: Evaluation) -> Picture:
     """
     bins = evaluation.reliability
     by_bin = {f"confidence {each.confidence:.2f}": f"{each.accuracy:.2f} of {each.count:,}" for each in bins}
-    alt = f"Accuracy by confidence of {name}: {_said(by_bin)}"
+    alt = f"Accuracy by confidence of {name}: {said(by_bin)}"
     rows = [[f"{each.confidence:.4f}", f"{each.accuracy:.4f}", f"{each.count:,}"] for each in bins]
     return Picture(
         title=f"Are the probabilities of {name} honest?",
@@ -213,50 +211,6 @@ def reliability_picture(name: str, evaluation: Evaluation) -> Picture:
         drawings=[reliability_drawing("reliability", alt, bins)],
         table=Table(caption=f"Reliability of {name}", head=["Mean confidence", "Accuracy", "Messages"], rows=rows),
         terms=terms("confidence", "calibration error"),
-    )
-
-
-def training_picture(name: str, history: TrainingHistory) -> Picture:
-    """How a training stage went.
-
-    Parameters
-    ----------
-    name : str
-        The stage's name.
-    history : TrainingHistory
-        Its epochs.
-    """
-    epochs = history.epochs
-    best, collapsed = epochs[-1].best_epoch, [epoch.epoch for epoch in epochs if epoch.collapsed]
-    ending = f"; the best epoch is {best} of {len(epochs)}"
-    ending += f"; collapsed in epochs {', '.join(map(str, collapsed))}" if collapsed else ""
-    drawings, used, head, columns = [], ["best epoch"], ["Epoch"], []
-    for title, (metrics, needed) in _PANELS.items():
-        curves = {metric: words for metric, words in metrics.items() if any(_values(epochs, metric))}
-        if not curves:
-            continue
-        at_best = {words: number(getattr(epochs[best - 1], metric)) for metric, words in curves.items()}
-        drawings.append(
-            curve_drawing(title, f"{title} by epoch; at the best, {_said(at_best)}{ending}", epochs, curves)
-        )
-        used += needed
-        head += [f"{title}: {words}" for words in curves.values()]
-        columns += [_values(epochs, metric) for metric in curves]
-    shares = {action: f"{share:.0%}" for action, share in epochs[best - 1].predicted_share.items()}
-    alt = f"Share of each action in the predictions on validation; at the best epoch, {_said(shares)}{ending}"
-    drawings.append(share_drawing("Predicted on validation", alt, epochs))
-    rows = [
-        [f"{epoch.epoch}{' (collapsed)' if epoch.collapsed else ''}", *(column[number] for column in columns)]
-        for number, epoch in enumerate(epochs)
-    ]
-    text = "The upright line marks the best epoch."
-    text += f" The policy had collapsed in {len(collapsed)} of {len(epochs)} epochs, shaded." if collapsed else ""
-    return Picture(
-        title=name,
-        text=text,
-        drawings=drawings,
-        table=Table(caption=f"{name}, epoch by epoch", head=head, rows=rows),
-        terms=terms(*used, *(["collapsed"] if collapsed else [])),
     )
 
 
@@ -282,11 +236,12 @@ def _short(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _values(epochs: Sequence[EpochRecord], metric: str) -> list[str]:
-    """A metric epoch by epoch; empty where an epoch does not have it."""
-    values = (getattr(epoch, metric) for epoch in epochs)
-    return ["" if value is None else signed(value, 4, plus=False) for value in values]
+def said(figures: Mapping[str, str]) -> str:
+    """Figures in a sentence, for whoever does not see the drawing.
 
-
-def _said(figures: Mapping[str, str]) -> str:
+    Parameters
+    ----------
+    figures : mapping of str to str
+        Each figure by what it is of.
+    """
     return ", ".join(f"{name} {figure}" for name, figure in figures.items())

@@ -13,7 +13,7 @@ from enron_triage.evaluation.page.drawing import Axis
 from enron_triage.evaluation.page.lead import signed, span
 from enron_triage.evaluation.ranking import METRICS, Ranking, Row
 from enron_triage.evaluation.ranking_table import shown_rows
-from enron_triage.evaluation.ranking_words import policy_notes, rule_notes
+from enron_triage.evaluation.ranking_words import policy_notes
 from enron_triage.evaluation.reading import TrainingHistory
 from enron_triage.evaluation.result import Evaluation, Interval
 from enron_triage.records import ACTION_NAMES
@@ -107,7 +107,7 @@ def _ranked_row(ranking: Ranking, row: Row, beside: Sequence[str], axis: Axis) -
     evaluation = ranking.records.policies.get(row.name) if row.kind == "policy" else None
     notes = []
     if evaluation is not None:
-        notes = policy_notes(evaluation, ranking.records.validation.get(row.name)) + rule_notes(evaluation)
+        notes = policy_notes(evaluation, ranking.records.validation.get(row.name))
     ends = sorted((axis.at(0.0), axis.at(value or 0.0)))
     return RankedRow(
         rank="" if row.rank is None else str(row.rank),

@@ -23,7 +23,8 @@ _TERMS = {
     "interval": "95% interval for other mailboxes like these, by the jackknife over mailboxes.",
     "not told apart": "the interval of the difference, both policies on the same resampled mailboxes, includes 0.",
     "baseline": "what needs no learning: majority always takes the commonest action, prior draws actions by their "
-    "shares in training, untrained is the network before training.",
+    "shares in training, untrained is the network before training; subject_rule, for labels by folder, goes by sender "
+    "and subject.",
     "alternative": "the simple alternative: the probabilities of SFT, and for each message the action of least "
     "expected cost.",
     "collapsed": "one action takes over 95% of the decisions, but under 90% of the labels.",
