@@ -280,6 +280,18 @@ def test_a_table_is_plain_where_the_output_is_not_a_terminal(capsys):
     assert capsys.readouterr().out == f"{TABLE}\n"
 
 
+@pytest.mark.parametrize(("columns", "shown"), [("80", "narrow"), ("200", "wide")])
+def test_wide_rows_are_for_a_pipe_and_for_a_terminal_that_has_the_room(monkeypatch, capsys, columns, shown):
+    tables = {"narrow": "rank  status\n1     narrow", "wide": f"rank  run{' ' * 90}  status\n1     wide"}
+    output.print_table(tables["narrow"], tables["wide"])
+    assert capsys.readouterr().out == f"{tables['wide']}\n"
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    output.print_table(tables["narrow"], tables["wide"])
+    assert shown in sys.stdout.getvalue()
+    assert sum(word in sys.stdout.getvalue() for word in tables) == 1
+
+
 def test_a_table_has_colour_on_a_terminal_and_breaks_sentences_between_words_and_rows_not_at_all(monkeypatch):
     for name, value in {"COLUMNS": "80", "TERM": "xterm"}.items():
         monkeypatch.setenv(name, value)

@@ -63,10 +63,10 @@ def test_few_mailboxes_give_no_verdict(text_of):
 @pytest.mark.parametrize(
     "name", ["a", "sft_focal_balanced/best_sft", "a_run_with_a_name_of_more_than_forty_letters/best_sft"]
 )
-def test_no_line_is_wider_than_100_columns_and_no_name_is_cut(text_of, sort, name):
+def test_no_line_is_wider_than_80_columns_and_no_name_is_cut(text_of, sort, name):
     intervals = {metric: [-0.5, 0.75] for metric in ("accuracy", "macro_f1", "mean_reward")}
     text = text_of({name: wrong(2), f"{name}_2": wrong(8)}, sort, intervals=intervals, collapsed=True)
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
     assert f"  {name}_2" in text
     assert "    collapsed to " in text
 

@@ -17,7 +17,7 @@ def config(run_folders):
 
 
 def test_the_report_is_printed_and_written_as_markdown_as_a_page_and_into_the_log(config, monkeypatch):
-    monkeypatch.setattr(report, "html_page", lambda results, sets, histories: "<!DOCTYPE html>")  # plots cost seconds
+    monkeypatch.setattr(report, "html_page", lambda *content: "<!DOCTYPE html>")
     result = report.run(config, log=True)
     written = (config.data / "eval" / "report.md").read_text()
     assert written.startswith("# Report\n\n### Results\n")
@@ -35,7 +35,7 @@ def test_the_report_is_printed_and_written_as_markdown_as_a_page_and_into_the_lo
 
 @pytest.mark.parametrize("renames", range(4))
 def test_the_text_and_the_page_are_of_one_run_wherever_the_process_is_killed(config, monkeypatch, renames):
-    monkeypatch.setattr(report, "html_page", lambda results, sets, histories: "<!-- first -->")
+    monkeypatch.setattr(report, "html_page", lambda *content: "<!-- first -->")
     report.run(config, runs=["best_sft"])
     text, page = config.data / "eval" / "report.md", config.data / "eval" / "report.html"
     before = text.read_text()
@@ -49,7 +49,7 @@ def test_the_text_and_the_page_are_of_one_run_wherever_the_process_is_killed(con
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", until)
-        patch.setattr(report, "html_page", lambda results, sets, histories: "<!-- second -->")
+        patch.setattr(report, "html_page", lambda *content: "<!-- second -->")
         if renames < 3:  # the journal, the text, the page
             with pytest.raises(KeyboardInterrupt):
                 report.run(config)
@@ -75,11 +75,11 @@ def test_without_an_evaluation_the_stage_that_makes_one_is_named():
 
 
 @pytest.fixture
-def without_plots(monkeypatch):
-    monkeypatch.setattr(report, "html_page", lambda results, sets, histories: "")
+def without_page(monkeypatch):
+    monkeypatch.setattr(report, "html_page", lambda *content: "")
 
 
-@pytest.mark.usefixtures("without_plots")
+@pytest.mark.usefixtures("without_page")
 def test_the_ranking_is_given_as_data_a_test_set_at_a_time(config):
     first, second = report.run(config).data["test_sets"]
     assert (first["split"], first["sort"], first["best"]) == ("test", "macro_f1", "best_grpo")
@@ -94,7 +94,7 @@ def test_the_ranking_is_given_as_data_a_test_set_at_a_time(config):
     assert (second["scheme"], second["best"]) == ("folder", "synthetic/best_dpo")
 
 
-@pytest.mark.usefixtures("without_plots")
+@pytest.mark.usefixtures("without_page")
 def test_the_chosen_runs_and_metric_are_reported_and_nothing_else(config):
     result = report.run(config, sort="accuracy", runs=["best_sft"])
     assert list(result.data["policies"]) == ["best_sft"]

@@ -155,6 +155,18 @@ def test_the_table_shows_the_mailboxes_the_drops_and_the_mix(tmp_path):
     assert lines[3][7] == "50.0%"
 
 
+def test_the_table_of_a_large_archive_fits_80_columns(tmp_path):
+    write_labels(tmp_path, [record(f"user-{n}", NOON + n) for n in range(3)])
+    result = run(tmp_path)
+    counts = dict.fromkeys(SPLITS, 9999999)
+    metadata = msgspec.structs.replace(read_metadata(tmp_path / "split_metadata.json"), counts=counts)
+    metadata.actions["train"] = dict.fromkeys(ACTIONS, 9_999_999)  # 100.0% is the widest share
+    metadata.dropped["train"] = {"copies": 999_999}
+    lines = [*result.table.splitlines(), *split._table(metadata).splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert len({len(line) for line in lines}) == 1  # the columns stand in line
+
+
 def test_a_split_by_time_gives_every_mailbox_a_past_and_a_future(tmp_path):
     times = range(0, 400, 4)
     write_labels(tmp_path, [record(user, NOON + day * DAY) for user in ("user-a", "user-b") for day in times])

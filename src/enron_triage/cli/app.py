@@ -155,7 +155,7 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
         elif result.verbatim:
             typer.echo(printable(result.table) if sys.stdout.isatty() else result.table)
         else:
-            print_table(result.table)
+            print_table(result.table, result.wide)
         if result.problem:
             raise TriageError(result.problem)
 

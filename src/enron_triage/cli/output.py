@@ -38,24 +38,29 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-def print_table(table: str) -> None:
+def print_table(table: str, wide: str = "") -> None:
     """Print the result of a command on stdout.
 
     On a terminal, sentences are wrapped between words; rows of tables and lines of YAML are left as they are.
+    A pipe or a file gets whole lines.
 
     Parameters
     ----------
     table : str
         Lines without a newline at the end.
+    wide : str
+        The same with wider rows, for a pipe, a file and a terminal that is wide enough; empty if there are none.
     """
-    table = printable(table)
+    table, wide = printable(table), printable(wide)
     if not sys.stdout.isatty():
-        typer.echo(table)
+        typer.echo(wide or table)
         return
     from rich.console import Console  # takes a moment to import
     from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False)
+    if wide and all(len(line) <= console.width for line in wide.splitlines() if _TABLE_ROW.match(line)):
+        table = wide
     for line, is_heading in _lines(table, console.width):
         text = Text(line, style="bold" if is_heading else "")
         for words, style in _STYLES.items():

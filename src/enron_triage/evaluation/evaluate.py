@@ -163,6 +163,8 @@ def _source(config: Config, judge: Judge, records: Path) -> EvaluationSource:
         training=origin.settings() if origin.stage else {},
         extended_from=origin.extended_from,
         members=list(config.evaluate.checkpoint) if judge.is_ensemble else [],
+        command=origin.command,
+        versions=origin.software,
     )
 
 

@@ -1,4 +1,4 @@
-"""The rankings for a terminal: a short table for each set of records, at most 100 columns wide."""
+"""The rankings for a terminal: a short table for each set of records, at most 80 columns wide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enron_triage.evaluation.ranking import METRICS, Ranking, Row
 from enron_triage.evaluation.ranking_words import answer, policy_notes, remarks, several_sets
 from enron_triage.evaluation.result import Interval
 
-_WIDTH = 100  # a name that makes the table wider than this has a line of its own
+_WIDTH = 80  # a name that makes the table wider than this has a line of its own
 _BESIDE = ("accuracy", "macro_f1")
 
 
@@ -64,7 +64,7 @@ def _table(ranking: Ranking) -> list[str]:
     """The rows; the widths follow from what they hold."""
     beside = [metric for metric in _BESIDE if metric != ranking.sort]
     head = ["rank", "run", METRICS[ranking.sort].label, "to the best"]
-    shown = _shown(ranking)
+    shown = shown_rows(ranking)
     rows = [head + [METRICS[metric].label for metric in beside]]
     rows += [[*_cells(ranking, row), *(figure(row.metrics[metric]) for metric in beside)] for row in shown]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) + len(beside))]
@@ -86,8 +86,14 @@ def _table(ranking: Ranking) -> list[str]:
     return lines
 
 
-def _shown(ranking: Ranking) -> list[Row]:
-    """The rows of the short table: of the simple alternatives, the one that costs least."""
+def shown_rows(ranking: Ranking) -> list[Row]:
+    """The rows of the short table: of the simple alternatives, only the one that costs least.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        A set of records.
+    """
     rewards = {row.name: row.metrics["mean_reward"] for row in ranking.rows if row.kind == "alternative"}
     known = {name: reward for name, reward in rewards.items() if reward is not None}
     cheapest = max(known, key=known.__getitem__, default=None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,26 @@ from enron_triage.runtime.file_states import file_state
 
 logger = logging.getLogger(__name__)
 
+LEAKING = " (labels leak)"  # at the name of a training stage
 _STAGE_ORDER = sorted((name for name in STAGES if STAGES[name].number), key=lambda name: STAGES[name].number or 0)
+
+
+class EvaluationMaking(msgspec.Struct, kw_only=True):
+    """How an evaluation was made, as the file beside it tells.
+
+    Attributes
+    ----------
+    day : str
+        The day in UTC, such as ``2026-01-31``.
+    version : str
+        The version of the program.
+    origin : str
+        Where the mail came from in the first place.
+    """
+
+    day: str
+    version: str
+    origin: str
 
 
 class EvaluatedCheckpoint(msgspec.Struct, kw_only=True):
@@ -28,10 +49,13 @@ class EvaluatedCheckpoint(msgspec.Struct, kw_only=True):
         ``<run>/<checkpoint>``, or the checkpoint's name where the run has none.
     evaluations : dict of str to Evaluation
         Its evaluations by split, one at least.
+    made : dict of str to EvaluationMaking
+        How they were made, by split, where that is known.
     """
 
     name: str
     evaluations: dict[str, Evaluation]
+    made: dict[str, EvaluationMaking] = {}
 
     @property
     def shown(self) -> Evaluation:
@@ -132,12 +156,49 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
         name = by_place if run is None else f"{run}/{evaluation.checkpoint}"
         if name in found and evaluation.split in found[name].evaluations:
             name = by_place  # a run of the same name, in another folder of checkpoints
-        evaluations = found.setdefault(name, EvaluatedCheckpoint(name=name, evaluations={})).evaluations
-        if evaluation.split in evaluations:
+        checkpoint = found.setdefault(name, EvaluatedCheckpoint(name=name, evaluations={}))
+        if evaluation.split in checkpoint.evaluations:
             logger.warning("left out: %s: a second evaluation of %s on %s", path, name, evaluation.split)
             continue
-        evaluations[evaluation.split] = evaluation
+        checkpoint.evaluations[evaluation.split] = evaluation
+        meta = provenance.read_meta(path)
+        if meta is not None:
+            checkpoint.made[evaluation.split] = _making(meta)
     return sorted(found.values(), key=_stage_and_name)
+
+
+def training_of(checkpoint: EvaluatedCheckpoint) -> str:
+    """The name of the training stage that made a policy: a key of `read_histories`.
+
+    Parameters
+    ----------
+    checkpoint : EvaluatedCheckpoint
+        The policy.
+    """
+    stage, run = STAGES.get(checkpoint.shown.stage), checkpoint.name.rpartition("/")[0]
+    return f"{run}/stage_{stage.number}".lstrip("/") if stage else ""
+
+
+def mark_leaks(
+    histories: dict[str, TrainingHistory], checkpoints: Sequence[EvaluatedCheckpoint]
+) -> dict[str, TrainingHistory]:
+    """The training stages, with a mark at the name of each whose policy was evaluated on labels that leak.
+
+    Parameters
+    ----------
+    histories : dict of str to TrainingHistory
+        The stages.
+    checkpoints : sequence of EvaluatedCheckpoint
+        The policies.
+    """
+    leaking = {training_of(each) for each in checkpoints if SCHEMES[each.shown.scheme].leak_note}
+    return {f"{name}{LEAKING if name in leaking else ''}": history for name, history in histories.items()}
+
+
+def _making(meta: provenance.Meta) -> EvaluationMaking:
+    # Not when the report is made, which would give other bytes on another day.
+    written = datetime.fromtimestamp(meta.artifact.modified_ns // 10**9, UTC)
+    return EvaluationMaking(day=f"{written:%Y-%m-%d}", version=meta.version, origin=meta.origin)
 
 
 def _is_of_an_earlier_training(data: Path, source: EvaluationSource) -> bool:

@@ -3,7 +3,7 @@
     triage report --sort accuracy --runs 'sft_*' --log
 
 Reads every evaluation below ``data/eval/`` and every ``stage_N_metrics.jsonl`` below the checkpoints' folder; ranks the
-policies on each set of records by itself; writes ``data/eval/report.md`` and ``report.html``, which holds its plots;
+policies on each set of records by itself; writes ``data/eval/report.md`` and ``report.html``, which has pictures, too;
 with ``--log`` it also puts the results into ``TRAINING_LOG.md``, between two markers.
 """
 
@@ -21,15 +21,22 @@ from enron_triage.errors import UsageError
 from enron_triage.evaluation import training_log
 from enron_triage.evaluation.compare import rank
 from enron_triage.evaluation.differing import differing_settings
-from enron_triage.evaluation.html import html_page
 from enron_triage.evaluation.markdown import results_markdown, training_markdown
+from enron_triage.evaluation.page import html_page
 from enron_triage.evaluation.ranking import METRICS, Ranking
 from enron_triage.evaluation.ranking_table import ranking_text
 from enron_triage.evaluation.ranking_words import answer, policy_notes, remarks, rule_notes
-from enron_triage.evaluation.reading import EvaluatedCheckpoint, TrainingHistory, read_evaluations, read_histories
+from enron_triage.evaluation.reading import (
+    EvaluatedCheckpoint,
+    TrainingHistory,
+    mark_leaks,
+    read_evaluations,
+    read_histories,
+)
 from enron_triage.evaluation.record_sets import chosen_runs, record_sets
 from enron_triage.evaluation.result import Evaluation
 from enron_triage.runtime import artifacts
+from enron_triage.runtime.invocation import command_line
 from enron_triage.runtime.locks import locked
 from enron_triage.runtime.together import finish_renames_in, held_together
 from enron_triage.stage_run import Result
@@ -67,10 +74,11 @@ def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequ
     checkpoints = chosen_runs(found, runs)
     histories = _histories(config, checkpoints if runs else None)
     rankings = [rank(records, sort, costs=config.rewards.costs) for records in record_sets(checkpoints)]
-    results = f"{results_markdown(rankings)}\n\n{training_markdown(histories)}".rstrip()
+    named = mark_leaks(histories, checkpoints)
+    results = f"{results_markdown(rankings)}\n\n{training_markdown(named)}".rstrip()
     if log:
         training_log.write_results(results)
-    _write(folder, results, html_page(results, [ranking.records for ranking in rankings], histories))
+    _write(folder, results, html_page(rankings, named, checkpoints, command_line()))
     data = {
         "policies": {
             checkpoint.name: {split: _summary(evaluation) for split, evaluation in checkpoint.evaluations.items()}

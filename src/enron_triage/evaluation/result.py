@@ -236,6 +236,10 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
     members : list of str
         The policies of an ensemble, as ``evaluate.checkpoint`` names them; empty for a single policy. The paths in
         `checkpoint` are then joined by ``+``, and `checkpoint_sha256` is of the digests of all.
+    command : str
+        The command that trained the policy; empty if it is not known.
+    versions : dict of str to str
+        The versions of the program and its libraries that trained the policy; empty if they are not known.
     """
 
     checkpoint: str
@@ -247,6 +251,8 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
     training: dict[str, Any]
     extended_from: list[int] = []
     members: list[str] = []
+    command: str = ""
+    versions: dict[str, str] = {}
 
     @property
     def costs(self) -> list[list[float]] | None:

@@ -138,16 +138,11 @@ def _made(origin: Origin) -> Iterator[str]:
         return
     yield from _row("command", origin.command or "none: the package was used as a library")
     yield from _row("commit", origin.commit or "unknown")
-    yield from _row("versions", ", ".join(f"{name} {value}" for name, value in _software(origin).items()))
+    yield from _row("versions", ", ".join(f"{name} {value}" for name, value in origin.software.items()))
     machine = [origin.versions[name] for name in ("platform", "processor", "device") if name in origin.versions]
     yield from _row("machine", ", ".join(machine))
     if origin.processes > 1:
         yield from _row("processes", f"{origin.processes}, by torchrun")
-
-
-def _software(origin: Origin) -> dict[str, str]:
-    machine = ("platform", "processor", "device")
-    return {name: value for name, value in origin.versions.items() if name not in machine}
 
 
 def _data(origin: Origin) -> Iterator[str]:

@@ -184,13 +184,11 @@ def _action_counts(indices: IntArray) -> dict[str, int]:
 
 
 def _table(metadata: SplitMetadata) -> str:
-    header = f"{'split':<6} {'mailboxes':>9} {'messages':>9} {'dropped':>8}  " + " ".join(
-        f"{action:>11}" for action in ACTIONS
-    )
+    header = f"{'split':<6} {'mailboxes':>9} {'messages':>9} {'dropped':>7} {' '.join(ACTIONS)}"  # 79 columns
     lines = [header]
     for name in SPLITS:
         total = metadata.counts[name]
-        shares = " ".join(f"{metadata.actions[name][action] / total:>11.1%}" for action in ACTIONS)
+        shares = " ".join(f"{metadata.actions[name][action] / total:>{len(action)}.1%}" for action in ACTIONS)
         drops = sum(metadata.dropped[name].values())
-        lines.append(f"{name:<6} {len(metadata.mailboxes[name]):>9} {total:>9,} {drops:>8,}  {shares}")
+        lines.append(f"{name:<6} {len(metadata.mailboxes[name]):>9} {total:>9,} {drops:>7,} {shares}")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from enron_triage.pipeline import STAGES
 # Keys that decide where files lie, what is shown and who computes, but no result. The name of the run has a field of
 # its own; which checkpoint is evaluated on what is the evaluation's matter.
 _NOT_DECISIVE = ("data_dir", "checkpoint_dir", "run", "workers", "scheduler", "pipeline", "overwrite", "tracking")
+_MACHINE = ("platform", "processor", "device")  # among the versions
 _NOT_DECISIVE_IN = {"evaluate": ("checkpoint", "split")}
 
 
@@ -88,6 +89,11 @@ class Origin(msgspec.Struct, kw_only=True, frozen=True):
     def init(self) -> Origin | None:
         """How the checkpoint was made that training began with; None where it began with random weights."""
         return self.parents.get("init")
+
+    @property
+    def software(self) -> dict[str, str]:
+        """The versions of the program and its libraries, without the machine."""
+        return {name: version for name, version in self.versions.items() if name not in _MACHINE}
 
     def settings(self) -> dict[str, Any]:
         """The settings that decided the training stage, as nested plain values.

@@ -12,7 +12,8 @@ from enron_triage.config.data import FoldersConfig
 from enron_triage.config.training import RuleName
 from enron_triage.config.types import DeviceName
 from enron_triage.features.extract import extract_records
-from enron_triage.features.feature_group import Reason
+from enron_triage.features.feature_group import FloatArray as FloatInputs
+from enron_triage.features.feature_group import Reason, TokenArrays
 from enron_triage.features.groups import configured_groups
 from enron_triage.mail.message import parse_message
 from enron_triage.policy import probability_metrics

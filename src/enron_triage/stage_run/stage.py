@@ -75,6 +75,9 @@ class Result(msgspec.Struct, kw_only=True):
         For people: what ``triage <stage>`` prints.
     problem : str
         What went wrong although there is a result, in one line: it is printed after it, and the exit status is 1.
+    wide : str
+        `table` with a row for each thing, however wide that is: what is printed where the output is no terminal, or
+        one that is wide enough; empty where `table` has such rows itself.
     verbatim : bool
         Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
     data : dict
@@ -85,4 +88,5 @@ class Result(msgspec.Struct, kw_only=True):
     table: str
     data: dict[str, Any]
     problem: str = ""
+    wide: str = ""
     verbatim: bool = False

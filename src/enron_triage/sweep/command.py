@@ -109,7 +109,7 @@ class Sweep:
         results, best = self.results, self.results.ranked()[0]
         failed = sum(trial.status == "failed" for trial in results.trials)
         count = len(results.trials)
-        lines = [results.table(), "", f"{count} trials, ranked by {results.metric} on validation{results.caution()}"]
+        lines = ["", f"{count} trials, ranked by {results.metric} on validation{results.caution()}"]
         data = {**msgspec.to_builtins(results), "trials": msgspec.to_builtins(results.ranked()), "best": None}
         if best.status == "finished":
             command = self.plan.evaluation_command(best.run)
@@ -120,7 +120,8 @@ class Sweep:
             lines.append(f"{found}; on test, which no trial has seen: {command}")
             data |= {"best": best.run, "tied": tied, "evaluate": command}
         problem = f"{failed} of {count} trials failed; the same command tries them again" if failed else ""
-        return Result(stage="sweep", table="\n".join(lines), data=data, problem=problem)
+        table, wide = ("\n".join([rows, *lines]) for rows in (results.narrow_table(), results.table()))
+        return Result(stage="sweep", table=table, wide=wide, data=data, problem=problem)
 
     def _earlier(self) -> list[dict[str, object]]:
         """What was asked for before and is still in the space."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from enron_triage.sweep.search_space import Values
 from enron_triage.sweep.sweep_file import METRICS
 from enron_triage.sweep.trial import TrialOutcome
 
+_WIDTH = 80  # columns of a terminal
 _SHOWN = ("macro_f1", "accuracy", "loss")  # besides the metric that ranks
 
 
@@ -117,14 +119,29 @@ class SweepResults(msgspec.Struct, kw_only=True):
 
     def table(self) -> str:
         """The table in plain text, and the lines of the trials that failed."""
-        return "\n".join([*_columns(self.rows()), *(f"{t.run}: {t.error}" for t in self.trials if t.error)])
+        return "\n".join([*_columns(self.rows()), *self._errors()])
+
+    def narrow_table(self) -> str:
+        """The table for a terminal: if it is too wide, the run and the swept values stand below a trial's metrics."""
+        rows, count = self.rows(), len(self.keys)
+        lines = _columns(rows)
+        if max(map(len, lines)) > _WIDTH:
+            names = rows[0][2 : 2 + count]
+            head, *lines = _columns([[row[0], *row[2 + count :]] for row in rows])
+            indent = " " * (len(rows[0][0]) + 2)
+            below = [_below(row[1], dict(zip(names, row[2:], strict=False)), indent) for row in rows[1:]]
+            lines = [head, *(line for first, rest in zip(lines, below, strict=True) for line in (first, *rest))]
+        return "\n".join([*lines, *self._errors()])
+
+    def _errors(self) -> list[str]:
+        return [f"{trial.run}: {trial.error}" for trial in self.trials if trial.error]
 
     def markdown(self) -> str:
         """The table in Markdown, under a heading."""
         head, *rows = ([cell.replace("|", "\\|") for cell in row] for row in self.rows())
         lines = [f"# Sweep {self.sweep}", "", f"Ranked by {self.metric} on validation{self.caution()}.", ""]
         lines += [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
-        return "\n".join([*lines, *(f"\n{t.run}: {t.error}" for t in self.trials if t.error)]) + "\n"
+        return "\n".join([*lines, *(f"\n{error}" for error in self._errors())]) + "\n"
 
     def caution(self) -> str:
         """A warning where validation is so small that chance decides the ranks; else nothing."""
@@ -191,6 +208,12 @@ def read_results(path: Path) -> SweepResults | None:
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _below(run: str, values: dict[str, str], indent: str) -> list[str]:
+    """The lines below a trial's metrics: its run, which stays whole, and its values."""
+    said = ", ".join(f"{name} {value}" for name, value in values.items())
+    return [f"{indent}{run}", *textwrap.wrap(said, _WIDTH, initial_indent=indent, subsequent_indent=indent)]
 
 
 def _number(value: float | None) -> str:
