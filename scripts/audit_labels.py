@@ -268,11 +268,12 @@ def _verdict(judgement: Judgement, labels: dict[tuple[str, str], str] | None) ->
     now = labels.get((judgement.user, judgement.fingerprint), "absent")
     if now == judgement.action:
         return judgement.verdict
-    if judgement.verdict == "right":
-        return "wrong"
-    if judgement.right_action is None:
+    if now == judgement.right_action:
+        return "right"
+    # Another copy of the message may be the one that is kept; or nobody knows what the label should be.
+    if now == "absent" or (judgement.right_action is None and judgement.verdict != "right"):
         return "unclear"
-    return "right" if now == judgement.right_action else "wrong"
+    return "wrong"
 
 
 def _figures(chosen: Sequence[tuple[Judgement, Verdict]]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from builders import new_email, new_record, write_records
 from scipy.stats import binomtest
 
 from enron_triage.errors import UsageError
 from enron_triage.records import Action, Evidence
 from enron_triage.runtime import artifacts
-from tests.builders import new_email, new_record, write_records
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))  # as for a script that is run
@@ -218,7 +218,7 @@ def test_judgements_hold_for_labels_that_were_made_again():
     actions = ["reply_later", "reply_now", "archive", "delete"]
     labels = {("a", j.fingerprint): action for j, action in zip(judgements, actions, strict=False)}
     row = audit.rates(judgements, labels)["reply_now"]
-    assert (row["right"], row["wrong"], row["unclear"]) == (1, 3, 1)
+    assert (row["right"], row["wrong"], row["unclear"]) == (1, 2, 2)
 
 
 @pytest.mark.parametrize("line", ['{"user": "a"}', "[", '{"verdict": "maybe"}'])

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from builders import new_email
 
 from enron_triage.config.data import LabelConfig
 from enron_triage.labels.clocks import Reply, reply_times
 from enron_triage.labels.received import label_received
 from enron_triage.records import Action
-from tests.builders import new_email
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 NOON = datetime(2001, 3, 5, 12, 0, tzinfo=UTC)
@@ -89,11 +89,12 @@ def test_originals_of_one_zone_prove_nothing_of_those_of_another():
 
 @pytest.mark.parametrize("ahead", [-2, 1, 6])
 @pytest.mark.parametrize("offset", [0, 10])
-def test_a_program_that_states_the_time_of_sent_mail_tells_how_long_replies_took(ahead, offset):
-    of_sent = timedelta(hours=offset)
+@pytest.mark.parametrize("minutes", [-14, 0, 44])
+def test_a_program_that_states_the_time_of_sent_mail_tells_how_long_replies_took(ahead, offset, minutes):
+    of_sent = timedelta(hours=offset, minutes=minutes)  # it was sent a while after, or a clock was slow
     stated = [sent_at(day + of_sent, notes_forward(day, day - timedelta(hours=1))) for day in moments(5)]
     arrived, replied = NOON + timedelta(hours=ahead), NOON + timedelta(minutes=40)
-    reply = pair(arrived, replied + of_sent, notes_reply(NOON))
+    reply = pair(arrived, replied + timedelta(hours=offset), notes_reply(NOON))
     assert reply_times([reply], stated) == [40 * MINUTE]
 
 

@@ -159,7 +159,10 @@ class _StatedTimes:
 
 
 def _stated_hours(email: Email) -> int | None:
-    """Whole hours from the time that the message states to that of its Date header; it is sent a while after it."""
+    """Whole hours from the time that a message states to that of its Date header.
+
+    It is sent a while after that, or by a computer whose clock is slow.
+    """
     line = FORWARDED_BY_LINE.search(email.body)
     if line is None:
         return None
@@ -167,5 +170,5 @@ def _stated_hours(email: Email) -> int | None:
     date = NUMERIC_DATE.search(email.body, line.end(), line.end() + _MAX_LINE)
     if header is None or date is None or not line.start() < date.start() <= header.start:
         return None
-    hours = [(timestamp_of(email) - time + _MAX_MINUTES) // _HOUR for time in wall_clock(date[0])]
+    hours = [(timestamp_of(email) - time + _MAX_SKEW) // _HOUR for time in wall_clock(date[0])]
     return min((value for value in hours if abs(value) <= _MAX_HOURS), key=abs, default=None)
