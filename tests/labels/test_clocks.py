@@ -110,6 +110,16 @@ def test_statements_that_disagree_or_lie_in_another_folder_or_long_ago_tell_noth
         assert reply_times([reply], statements) == [5 * MINUTE]
 
 
+def test_where_nothing_else_is_known_statements_of_other_folders_tell_if_all_agree():
+    stated = [sent_at(day, notes_forward(day, day - timedelta(hours=1))) for day in moments(5)]
+    reply = pair(NOON + timedelta(hours=2), NOON + timedelta(minutes=40), notes_reply(NOON))
+    filed = Reply(sent_at(NOON + timedelta(minutes=40), notes_reply(NOON), folder="personal"), reply.original, False)
+    assert reply_times([filed], stated) == [40 * MINUTE]
+    day = NOON + timedelta(hours=3)
+    unlike = sent_at(day + timedelta(hours=10), notes_forward(day, day - timedelta(hours=1)), folder="sent_items")
+    assert reply_times([filed], [*stated, unlike]) == [None]
+
+
 def test_what_another_person_forwarded_states_no_time_of_the_owners_mail():
     quoting = [
         sent_at(day, f"See below.\n\n{notes_reply(day)}\n{notes_forward(day - timedelta(hours=5), day)}")

@@ -80,7 +80,7 @@ def reply_times(replies: Sequence[Reply], sent: Sequence[Email]) -> list[int | N
 def _reply_time(reply: Reply, quote: _Quote | None, stated: _StatedTimes, ahead: dict[int, int]) -> int | None:
     difference = _difference(reply)
     if quote is not None:
-        hours = stated.hours_near(reply.sent) if quote.is_numeric else None
+        hours = stated.hours_near(reply.sent, anywhere=difference < -_MAX_SKEW) if quote.is_numeric else None
         if hours is None:
             difference += ahead.get(quote.ahead, 0)
         elif hours * _HOUR != quote.ahead:
@@ -139,23 +139,29 @@ class _StatedTimes:
     """
 
     def __init__(self, sent: Sequence[Email]) -> None:
-        self._stated: dict[str, list[tuple[int, int]]] = defaultdict(list)  # by folder: time, hours
+        self._stated: dict[str | None, list[tuple[int, int]]] = defaultdict(list)  # by folder, and of all: time, hours
         for email in sent:
             hours = _stated_hours(email)
             if hours is not None:
-                self._stated[email.folder].append((timestamp_of(email), hours))
+                for folder in (email.folder, None):
+                    self._stated[folder].append((timestamp_of(email), hours))
         for stated in self._stated.values():
             stated.sort()
 
-    def hours_near(self, email: Email) -> int | None:
-        """What the statements nearest to a sent message say, in its folder; None if they are too few or disagree."""
-        stated, moment = self._stated.get(email.folder, []), timestamp_of(email)
+    def hours_near(self, email: Email, *, anywhere: bool) -> int | None:
+        """What most of the statements nearest to a sent message say; None if they are too few or disagree.
+
+        Folders may hold mail that went through other programs: those of its own folder are asked, and of any folder,
+        which must all agree, only where it has none and nothing else is known.
+        """
+        folder = email.folder if email.folder in self._stated or not anywhere else None
+        stated, moment = self._stated.get(folder, []), timestamp_of(email)
         middle = bisect_left(stated, (moment, 0))
         around = stated[max(middle - _NEAREST, 0) : middle + _NEAREST]
         nearest = sorted(around, key=lambda item: abs(item[0] - moment))[:_NEAREST]
         counts = Counter(hours for time, hours in nearest if abs(time - moment) <= _NEAR)
         hours, count = max(counts.items(), key=lambda item: item[1], default=(0, 0))
-        return hours if count >= _AGREEING else None
+        return hours if count >= _AGREEING and (folder is not None or len(counts) == 1) else None
 
 
 def _stated_hours(email: Email) -> int | None:
