@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from enron_triage.labels.linking import Link, link_sent, response_kind
+from enron_triage.labels.linking import Link, link_sent
+from enron_triage.labels.response_kinds import response_kind
 from enron_triage.mail.subjects import conversation_subject
 from enron_triage.records import Email
 
@@ -447,6 +448,23 @@ def test_a_participant_may_write_from_another_address_of_the_same_name():
 def test_a_forward_may_go_to_somebody_outside_the_conversation():
     forward = answer(NOON + HOUR, "Fw: gas", to=["mary@z.example"])
     assert link(forward, message(NOON), message(NOON + 60, sender=JOHN)) == Link(0, 1, "forward", "conversation")
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "kind"),
+    [
+        ([JANE], "I changed the last line.", "reply"),
+        ([JANE], "", "forward"),
+        ([JANE, "mary@z.example"], "I changed the last line.", "forward"),
+    ],
+)
+def test_what_is_called_a_forward_and_goes_back_to_the_sender_alone_with_words_of_its_own_is_a_reply(to, text, kind):
+    quotation = (
+        "-----Original Message-----\nFrom: Jane Doe\nSent: Monday, March 05, 2001 12:00 PM\nSubject: gas\n\nHello."
+    )
+    forward = answer(NOON + HOUR, "FW: gas", to=to, body=f"{text}\n\n{quotation}")
+    linked = link(forward, message(NOON, sender_name="Jane Doe"))
+    assert (linked.received, linked.kind) == (0, kind)
 
 
 def test_a_forward_by_lotus_notes_is_recognised_without_a_mark_in_its_subject():

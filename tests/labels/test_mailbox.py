@@ -1,3 +1,5 @@
+import pytest
+
 from enron_triage.config.data import LabelConfig
 from enron_triage.labels.mailbox import partition_mailbox
 from enron_triage.labels.owner import Owner
@@ -40,3 +42,12 @@ def test_two_copies_that_differ_by_whole_hours_alone_are_one_message(message):
         assert len(partition_mailbox([pair[0], other], LabelConfig()).received) == 2
     hourly = [message(NOON + hour * 3600, **text) for hour in range(3)]
     assert len(partition_mailbox(hourly, LabelConfig()).received) == 3
+
+
+@pytest.mark.parametrize("hashes", [("a", "b"), ("b", "a")])
+def test_of_copies_that_differ_by_whole_hours_the_earliest_is_kept_whatever_their_hashes(message, hashes):
+    text = {"body": "The hall is closed until Thursday, as it is painted."}
+    early, late = hashes
+    pair = [message(NOON + 10 * 3600, raw_sha256=late, **text), message(NOON, raw_sha256=early, **text)]
+    (merged,) = partition_mailbox(pair, LabelConfig()).received
+    assert merged.email.timestamp == NOON

@@ -6,9 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.labels.linking import Link
-from enron_triage.labels.mailbox import MergedMessage
-from enron_triage.labels.received import Response, _Received, label_received
+from enron_triage.labels.received import label_received
 from enron_triage.records import Action, Email
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -522,19 +520,3 @@ def test_what_the_owner_did_with_a_meeting_request_by_hand_is_labelled():
     assert action_of(message(NOON, "inbox", item="meeting")) is None
     answered = action_of(message(NOON, "inbox", item="meeting"), sent(NOON + HOUR))
     assert answered == Action.REPLY_NOW
-
-
-# Clocks
-
-
-@pytest.mark.parametrize(
-    ("early", "action", "taken"),
-    [(0, Action.REPLY_NOW, 0), (3000, Action.REPLY_NOW, 0), (3001, Action.REPLY_LATER, None)],
-)
-def test_an_answer_that_seems_to_come_long_before_its_original_tells_no_time(early, action, taken):
-    received = _Received(MergedMessage(message(NOON), frozenset(), [], 1), [])
-    quoting = Response(Link(0, 0, "reply", "quoted_header"), sent(NOON - early))
-    assert received.action_of(quoting, LabelConfig()) == action
-    assert received.response_seconds(quoting) == taken
-    proven = Response(Link(0, 0, "reply", "threading_headers"), sent(NOON - early))
-    assert received.response_seconds(proven) == 0

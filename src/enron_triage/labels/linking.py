@@ -26,12 +26,12 @@ from enron_triage.labels.matching import (
     zone_of,
 )
 from enron_triage.labels.originals import ANYBODY, Originals
-from enron_triage.mail.quotations import answered_header, begins_with_a_forward, below_header
-from enron_triage.mail.quotes import QuotedHeader, is_forwarded
-from enron_triage.mail.subjects import conversation_subject, read_subject
+from enron_triage.labels.response_kinds import ResponseKind, kind_of_link, response_kind
+from enron_triage.mail.quotations import answered_header, below_header
+from enron_triage.mail.quotes import QuotedHeader
+from enron_triage.mail.subjects import conversation_subject
 from enron_triage.records import Email
 
-ResponseKind = Literal["reply", "forward"]
 LinkRule = Literal[
     "threading_headers",  # In-Reply-To, References or X-Forwarded-Message-Id name the original
     "quoted_header",  # the quoted sender and time are those of the original
@@ -71,26 +71,6 @@ class Link(msgspec.Struct, frozen=True):
     rule: LinkRule
 
 
-def response_kind(message: Email) -> ResponseKind | None:
-    """Whether a sent message is a reply, a forward, or neither (None).
-
-    Parameters
-    ----------
-    message : Email
-        A sent message. What a program sent for the owner is neither.
-    """
-    if message.automatic:
-        return None
-    if message.forwarded_ids:
-        return "forward"
-    mark = read_subject(message.subject).mark
-    if mark == "forward" or (mark == "either" and is_forwarded(message.body)):
-        return "forward"
-    if mark is not None or message.in_reply_to:
-        return "reply"
-    return "forward" if is_forwarded(message.body) else None
-
-
 def link_sent(sent: Sequence[Email], received: Sequence[Email], window: int) -> list[Link]:
     """Link the replies and forwards among a mailbox's sent messages to their originals.
 
@@ -118,6 +98,7 @@ def link_sent(sent: Sequence[Email], received: Sequence[Email], window: int) -> 
 
 class _Linker:  # finds originals among the messages of a mailbox
     def __init__(self, sent: Sequence[Email], received: Sequence[Email], window: int) -> None:
+        self._given = received
         self._received = Originals(received, frozenset(message.sender for message in sent))
         self._sent = Originals(sent)
         self._window = window
@@ -131,17 +112,10 @@ class _Linker:  # finds originals among the messages of a mailbox
         if originals:
             return
         found, rule = self._find_original(message, kind)
-        yield Link(position, found, self._kind_to(message, kind, found), rule)
-
-    def _kind_to(self, message: Email, kind: ResponseKind, position: int | None) -> ResponseKind:
-        """A response that does not go to the sender of its original is a forward if it says so, or may be one."""
-        if position is None or kind == "forward" or message.forwarded_ids:
-            return kind
-        if self._received.is_to_sender_of(position, recipients_of(message)):
-            return kind
-        mark = read_subject(message.subject).mark  # "Re:" may be that of the message that is passed on
-        says_so = begins_with_a_forward if mark == "reply" else is_forwarded
-        return "forward" if mark == "either" or says_so(message.body) else kind
+        if found is not None:
+            to_sender = self._received.is_to_sender_of(found, recipients_of(message))
+            kind = kind_of_link(message, kind, self._given[found], is_to_sender=to_sender)
+        yield Link(position, found, kind, rule)
 
     def _find_original(self, message: Email, kind: ResponseKind) -> tuple[int | None, LinkRule]:
         """The index of the received message that a sent one responds to, and the rule that decided."""

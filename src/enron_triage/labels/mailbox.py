@@ -213,13 +213,14 @@ def merge_copies(group: Sequence[tuple[Email, Role]]) -> MergedMessage:
     Returns
     -------
     MergedMessage
-        The copy with the smallest hash of its raw bytes is kept, so that the choice does not depend on the folder. A
-        copy that is flagged as deleted was left behind by a move if another one is not: its folder does not count then.
+        Of the earliest copies (all are, unless some were dated in a wrong zone) the one with the smallest hash of its
+        raw bytes is kept, so that neither a folder decides the text nor a hash how long a reply took. A copy that is
+        flagged as deleted was left behind by a move if another one is not: its folder does not count then.
     """
     if len(group) == 1 and not group[0][0].flags:  # as nearly always
         email, role = group[0]
         return MergedMessage(email, frozenset({role}), _folders(group), 1)
-    kept = min((email for email, _ in group), key=lambda email: (email.raw_sha256, email.path))
+    kept = min((email for email, _ in group), key=lambda email: (email.timestamp or 0, email.raw_sha256, email.path))
     places = [(email, role) for email, role in group if _DEAD.isdisjoint(email.flags)]
     flags = {flag for email, _ in group for flag in email.flags} - {*_DEAD, "draft"}
     if not places:

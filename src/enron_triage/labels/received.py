@@ -14,15 +14,15 @@ import msgspec
 
 from enron_triage.config.data import LabelConfig
 from enron_triage.config.types import seconds
+from enron_triage.labels.clocks import Reply, reply_times
 from enron_triage.labels.counters import KnownAction
 from enron_triage.labels.history import MailboxHistory
 from enron_triage.labels.labeled import Labeled
-from enron_triage.labels.linking import Link, ResponseKind, link_sent
+from enron_triage.labels.linking import Link, link_sent
 from enron_triage.labels.mailbox import Mailbox, MergedMessage, partition_mailbox, timestamp_of
 from enron_triage.labels.owner_identity import configured_owner
+from enron_triage.labels.response_kinds import ResponseKind
 from enron_triage.records import Action, Email, Evidence, LabeledEmail
-
-_MAX_CLOCK_DIFFERENCE = 3000  # seconds by which clocks of the right zone may differ; those of another differ by hours
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -34,10 +34,13 @@ class Response(msgspec.Struct, frozen=True):
         Which two messages are linked, and by what rule.
     sent : Email
         The sent message.
+    seconds : int or None
+        How long a reply took; None for a forward, and where no clock tells.
     """
 
     link: Link
     sent: Email
+    seconds: int | None = None
 
 
 class _Received(msgspec.Struct, frozen=True):
@@ -57,21 +60,12 @@ class _Received(msgspec.Struct, frozen=True):
             return Action.FORWARD
         return None
 
-    def response_seconds(self, response: Response) -> int | None:
-        """None if the response seems to come long before its original: a clock was wrong, so that no time is known.
 
-        Where threading headers prove the link, it came after its original for sure, whose delivery was dated late.
-        """
-        difference = timestamp_of(response.sent) - timestamp_of(self.message.email)
-        is_proven = response.link.rule == "threading_headers"
-        return None if difference < -_MAX_CLOCK_DIFFERENCE and not is_proven else max(difference, 0)
-
-    def action_of(self, response: Response, config: LabelConfig) -> Action:
-        if response.link.kind == "forward":
-            return Action.FORWARD
-        taken = self.response_seconds(response)
-        is_soon = taken is not None and taken <= seconds(config.reply_now_within)
-        return Action.REPLY_NOW if is_soon else Action.REPLY_LATER
+def _action_of(response: Response, config: LabelConfig) -> Action:
+    if response.link.kind == "forward":
+        return Action.FORWARD
+    is_soon = response.seconds is not None and response.seconds <= seconds(config.reply_now_within)
+    return Action.REPLY_NOW if is_soon else Action.REPLY_LATER
 
 
 def label_received(emails: Sequence[Email], config: LabelConfig) -> Labeled:
@@ -134,10 +128,7 @@ def _link(mailbox: Mailbox, config: LabelConfig) -> list[Link]:
 
 
 def _label(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig) -> list[LabeledEmail]:
-    responses: dict[int, list[Response]] = defaultdict(list)
-    for link in links:  # in time order, as the sent messages are
-        if link.received is not None:
-            responses[link.received].append(Response(link, mailbox.sent[link.sent].email))
+    responses = _responses(mailbox, links)
     labeled = []
     for index, message in enumerate(mailbox.received):
         received = _Received(message, responses.get(index, []))
@@ -146,6 +137,23 @@ def _label(mailbox: Mailbox, links: Sequence[Link], config: LabelConfig) -> list
             labeled.append((received, record))
     _add_histories(labeled, mailbox, config)
     return [record for _, record in labeled]
+
+
+def _responses(mailbox: Mailbox, links: Sequence[Link]) -> dict[int, list[Response]]:
+    """The responses to each received message, in the order in which they were sent, by its index."""
+    sent, received = ([message.email for message in messages] for messages in (mailbox.sent, mailbox.received))
+    found = [(link.received, link) for link in links if link.received is not None]
+    replies = [
+        Reply(sent[link.sent], received[original], is_proven=link.rule == "threading_headers")
+        for original, link in found
+        if link.kind == "reply"
+    ]
+    times = iter(reply_times(replies, sent))
+    responses: dict[int, list[Response]] = defaultdict(list)
+    for original, link in found:
+        taken = next(times) if link.kind == "reply" else None
+        responses[original].append(Response(link, sent[link.sent], taken))
+    return responses
 
 
 def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
@@ -158,10 +166,10 @@ def _decide(received: _Received, config: LabelConfig) -> LabeledEmail | None:
     if flagged is not None and (deciding is None or flagged is Action.REPLY_LATER):
         action, rule = flagged, f"flag:{'forwarded' if flagged is Action.FORWARD else 'replied'}"
     elif deciding is not None:
-        action, rule = received.action_of(deciding, config), f"{deciding.link.kind}:{deciding.link.rule}"
+        action, rule = _action_of(deciding, config), f"{deciding.link.kind}:{deciding.link.rule}"
         sent_path = deciding.sent.path
         if deciding.link.kind == "reply":
-            response_seconds = received.response_seconds(deciding)
+            response_seconds = deciding.seconds
     elif _is_removed_request(message) or (action is None and "junk" in message.roles):
         return None
     return LabeledEmail(
@@ -232,8 +240,8 @@ def _known_actions(received: _Received, config: LabelConfig) -> Iterator[KnownAc
     for precedence, response in enumerate((received.first("forward"), received.first("reply")), 1):
         if response is not None:
             moment = max(timestamp_of(response.sent), arrival)
-            action, response_seconds = received.action_of(response, config), received.response_seconds(response)
-            steps.append((moment, precedence, KnownAction(moment, action, response_seconds)))
+            action = _action_of(response, config)
+            steps.append((moment, precedence, KnownAction(moment, action, response.seconds)))
     highest = -1
     for _, precedence, known in sorted(steps):
         if precedence > highest:
