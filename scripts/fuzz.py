@@ -19,7 +19,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: a process with 
 
 from fuzzing import archives, kills, messages
 from fuzzing.findings import Findings
-from fuzzing.pipelines import import_everything
+from fuzzing.pipelines import import_stages
 
 
 def main() -> int:
@@ -37,7 +37,8 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     work = options.work.resolve()
     findings = Findings(work / "findings.jsonl")
-    import_everything()
+    training = bool(options.messages) or (options.kills > 0 and not set(options.stages) <= kills.DATA_STAGES)
+    import_stages(training=training)
     messages.campaign(findings, work, options.seed, options.messages, options.mail)
     archives.campaign(findings, work, options.seed, options.archives)
     kills.campaign(findings, work, options.seed, options.kills, options.stages)

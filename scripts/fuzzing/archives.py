@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from fuzzing.children import Outcome, run_forked
 from fuzzing.findings import Findings, Trial
@@ -156,22 +156,21 @@ def _damaged(random: Random, content: bytes, damage: str) -> bytes:
 
 def _tar(random: Random, files: Files, damage: str) -> bytes:
     buffer = io.BytesIO()
-    form = random.choice((tarfile.PAX_FORMAT, tarfile.GNU_FORMAT))
-    with tarfile.open(fileobj=buffer, mode="w", format=form, errors="surrogateescape") as archive:
-        for number, (name, content) in enumerate(files):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            if number == 3 and damage == "names":
-                member.name = random.choice(_NAMES)
-            if number == 3 and damage == "links":
-                member.type, member.size = random.choice(_TYPES), 0
-                member.linkname = random.choice(("../../outside", "/etc/passwd", files[0][0], "mail", member.name))
-            if number == 3 and damage == "sizes":
-                member.size = random.choice((2**20, 2**33, 2**62, len(content) - 1, 0))
-                if form == tarfile.PAX_FORMAT and random.random() < 0.5:
-                    member.pax_headers = {"size": random.choice(("-1", "9" * 4000, "x", str(2**40), "²"))}
-            archive.fileobj.write(member.tobuf(form, "utf-8", "surrogateescape"))  # type: ignore[union-attr]
-            archive.fileobj.write(content + bytes(-len(content) % 512))  # type: ignore[union-attr]
+    form: Literal[1, 2] = random.choice((1, 2))  # GNU's, pax
+    for number, (name, content) in enumerate(files):
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        if number == 3 and damage == "names":
+            member.name = random.choice(_NAMES)
+        if number == 3 and damage == "links":
+            member.type, member.size = random.choice(_TYPES), 0
+            member.linkname = random.choice(("../../outside", "/etc/passwd", files[0][0], "mail", member.name))
+        if number == 3 and damage == "sizes":
+            member.size = random.choice((2**20, 2**33, 2**62, len(content) - 1, 0))
+            if form == tarfile.PAX_FORMAT and random.random() < 0.5:
+                member.pax_headers = {"size": random.choice(("-1", "9" * 4000, "x", str(2**40), "²"))}
+        buffer.write(member.tobuf(form, "utf-8", "surrogateescape"))
+        buffer.write(content + bytes(-len(content) % 512))
     return buffer.getvalue() + bytes(1024)
 
 
@@ -190,11 +189,11 @@ def _zip(random: Random, files: Files, damage: str) -> bytes:
             if number == 3 and damage == "sizes":
                 content = bytes(random.choice((2**20, 70 * 2**20)))
             archive.writestr(member, content)
-    content = bytearray(buffer.getvalue())
+    packed = bytearray(buffer.getvalue())
     if damage == "sizes" and random.random() < 0.5:  # what the directory claims
-        at = content.rfind(b"PK\x01\x02") + random.choice((8, 10, 16, 20, 24, 28, 30, 42))
-        content[at : at + 4] = random.choice((b"\xff\xff\xff\xff", b"\0\0\0\0", b"\1\0\0\0"))
-    return bytes(content)
+        at = packed.rfind(b"PK\x01\x02") + random.choice((8, 10, 16, 20, 24, 28, 30, 42))
+        packed[at : at + 4] = random.choice((b"\xff\xff\xff\xff", b"\0\0\0\0", b"\1\0\0\0"))
+    return bytes(packed)
 
 
 def _mbox(random: Random, files: Files, damage: str) -> bytes:

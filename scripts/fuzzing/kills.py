@@ -47,6 +47,9 @@ STAGES = {
 }
 
 
+DATA_STAGES = frozenset({"download", "parse", "label", "split"})
+
+
 class _Expected(msgspec.Struct):
     """What a stage leaves under its usual and its other settings, and how long it takes."""
 
@@ -77,23 +80,23 @@ def campaign(findings: Findings, work: Path, seed: int, count: int, stages: Sequ
     for name in stages:
         expected: _Expected | None = None
         for number in findings.left("kills", name, seed, count):
-            expected = expected or _expect(_ready(ready), work, name)
+            expected = expected or _expect(_ready(ready, name), work, name)
             findings.add(_kill(ready, work, name, number, seed, expected))
 
 
-def _ready(folder: Path) -> Path:
-    """A folder in which every stage has been run."""
-    if not (folder / "done").exists():
-        folder.mkdir(exist_ok=True)
-        mail = good_mail(folder / "mail")
-        with tarfile.open(folder / "other.tar.gz", "w:gz") as archive:
+def _ready(folder: Path, name: str) -> Path:
+    """A folder in which every stage has been run, up to the one of that name."""
+    archive = folder / "other.tar.gz"
+    mail = good_mail(folder / "mail")
+    if not archive.exists():
+        with tarfile.open(archive, "w:gz") as packed:
             for path in mail[:100]:
-                archive.add(path, f"other/{path.relative_to(folder / 'mail')}")
-        for name in STAGES:
-            outcome = run_forked(functools.partial(run_stage, name, _MAIL), folder)
+                packed.add(path, f"other/{path.relative_to(folder / 'mail')}")
+    for stage in list(STAGES)[: list(STAGES).index(name) + 1]:
+        if not all((folder / path).exists() for path in STAGES[stage].together):
+            outcome = run_forked(functools.partial(run_stage, stage, _MAIL), folder)
             if outcome.result is None:
-                raise RuntimeError(f"{name}: {outcome.crash or outcome.refused}")
-        (folder / "done").touch()
+                raise RuntimeError(f"{stage}: {outcome.crash or outcome.refused}")
     return folder
 
 

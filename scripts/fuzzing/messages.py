@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import time
@@ -15,7 +16,6 @@ import msgspec
 
 from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MessageRef, read_bytes
-from enron_triage.predict import command
 from fuzzing.children import Outcome, peak_memory, run_forked, start_counting_memory
 from fuzzing.findings import Findings, Trial
 from fuzzing.mutations import mutated
@@ -61,17 +61,25 @@ def _needed(work: Path) -> dict[str, Outcome]:
     """What the good messages alone need in each stage."""
     folder = work / "alone"
     fresh_copy(work / "good", folder)
-    return {stage: run_forked(lambda stage=stage: _stage(stage), folder) for stage in (*_STAGES, "predict")}
+    return {stage: run_forked(functools.partial(_stage, stage), folder) for stage in (*_STAGES, "predict")}
 
 
-def _stage(name: str) -> Any:
+def _owners(needed: dict[str, Outcome]) -> str:
+    """The setting that names the owners, whom so much hostile mail in their sent folders would hide."""
+    owners = needed["label"].result["owners"]
+    return f"label.owner={json.dumps({user: owner['addresses'] for user, owner in owners.items()})}"
+
+
+def _stage(name: str, *overrides: str) -> Any:
     if name == "predict":
+        from enron_triage.predict import command  # with torch
+
         output = io.BytesIO()
         config = configuration("evaluate.checkpoint=best_sft", _TEXT)
         one = min(path for path in Path("mail").iterdir() if path.is_dir())
         command.run(config, [str(one)], mailbox=None, owner=[], reasons=3, output=output)
         return len([json.loads(line) for line in output.getvalue().splitlines()])
-    return run_stage(name, _MAIL, _TEXT)
+    return run_stage(name, _MAIL, _TEXT, *overrides)
 
 
 def _try(work: Path, sources: list[Path], seed: int, number: int, size: int, needed: dict[str, Outcome]) -> Trial:
@@ -86,7 +94,7 @@ def _try(work: Path, sources: list[Path], seed: int, number: int, size: int, nee
         trial.slowest, trial.what, trial.peak, slow = single.result
         trial.failures += slow
     for stage in (*_STAGES, "predict"):
-        outcome = run_forked(lambda stage=stage: _stage(stage), folder)
+        outcome = run_forked(functools.partial(_stage, stage, _owners(needed)), folder)
         trial.failures += [f"{stage}: {failure}" for failure in _broken(stage, outcome, needed[stage], folder, size)]
     return trial
 

@@ -30,16 +30,25 @@ _IMPORTED = (  # so that a child need not
         "enron_triage.labels.label",
         "enron_triage.labels.split",
     ),
+    *("enron_triage.labels.in_time", "email.mime.text", "lxml.html", "enron_triage.mail.sources.zipped"),
+)
+_IMPORTED_BY_TRAINING = (
     *("enron_triage.training.sft", "enron_triage.training.dpo", "enron_triage.training.grpo", "sklearn.metrics"),
     *("enron_triage.training.reward", "enron_triage.evaluation.evaluate", "enron_triage.evaluation.report"),
     *("enron_triage.predict.command", "matplotlib.pyplot", "enron_triage.policy.boosting", "torch.optim"),
-    *("enron_triage.features.extract", "enron_triage.features.text_fit", "torch._dynamo", "email.mime.text"),
+    *("enron_triage.features.extract", "enron_triage.features.text_fit", "torch._dynamo"),
 )
 
 
-def import_everything() -> None:
-    """Import what the stages need, once, before children are forked."""
-    for name in _IMPORTED:
+def import_stages(*, training: bool) -> None:
+    """Import what the stages need, once, before children are forked.
+
+    Parameters
+    ----------
+    training : bool
+        Whether a stage that trains, evaluates or predicts is among them.
+    """
+    for name in (*_IMPORTED, *(_IMPORTED_BY_TRAINING if training else ())):
         importlib.import_module(name)
 
 
