@@ -269,6 +269,33 @@ def test_a_mailbox_that_is_labelled_without_end_is_left_out_and_the_others_are_l
     assert {record["user"] for record in labeled} == {"allen-a"}
 
 
+def test_a_message_that_is_linked_without_end_costs_itself_and_not_its_mailbox(tmp_path, caplog, monkeypatch, corpus):
+    emails = list(corpus)
+    number = next(n for n, email in enumerate(emails) if email.user == "baker-b" and email.folder == "inbox")
+    whole = label.label_mailbox
+
+    def never_ends(emails, config):
+        while any(email.body == "without end" for email in emails):
+            try:
+                pass
+            except Exception:
+                continue
+        return whole(emails, config)
+
+    write_emails(tmp_path / "emails.json", corpus)
+    without = label.run(config_of(tmp_path)).data
+    emails[number] = msgspec.structs.replace(emails[number], body="without end")
+    write_emails(tmp_path / "emails.json", emails)
+    monkeypatch.setattr(label, "label_mailbox", never_ends)
+    monkeypatch.setattr(label, "_SECONDS", 1)
+    monkeypatch.setattr(time_limit, "_TICK", 0.05)
+    result = label.run(config_of(tmp_path)).data
+    assert result["left_out"] == without["left_out"]
+    assert result["dropped"]["took_too_long"] == 1
+    assert f"messages that took too long are left out: 1 (the first: {emails[number].path})" in caplog.text
+    assert result["labeled"] + result["unacted"] + sum(result["dropped"].values()) == result["records"]
+
+
 def test_a_mailbox_that_ends_its_process_is_left_out_and_named(tmp_path, caplog, monkeypatch, corpus):
     def beside_one_that_dies(work, spans, workers, rescue):
         for span in spans:

@@ -114,6 +114,22 @@ def test_a_message_that_is_read_without_end_is_an_entry_and_the_others_are_read(
     assert [(error.path, error.error) for error in found.errors] == [("a/1.", "took more than 0.03 s to read")]
 
 
+def test_a_message_that_takes_all_memory_is_an_entry_and_the_others_are_read(monkeypatch):
+    def parse(raw, **places):
+        if b"hostile" in raw:
+            bytearray(2**29)
+        return parse_message(raw, **places)
+
+    monkeypatch.setattr(batches, "parse_message", parse)
+    monkeypatch.setattr(batches, "MEMORY", 2**27)
+    contents = [b"Subject: a\n\nb", b"Subject: hostile\n\nb", b"Subject: c\n\nd"]
+    found = parse_batch(Batch("a", [MessageRef(f"a/{n}.", "", "", content=raw) for n, raw in enumerate(contents)]))
+    assert found.count == 2
+    assert [(error.path, error.error) for error in found.errors] == [
+        ("a/1.", "took more than 128 MiB of memory to read")
+    ]
+
+
 def test_a_text_that_would_become_many_times_as_much_json_is_an_entry(monkeypatch):
     monkeypatch.setattr(parts, "MAX_TEXT", 1000)
     refs = [MessageRef(f"a/{n}.", "", "", content=b"Subject: a\n\n" + b"\0" * n) for n in (900, 1100)]

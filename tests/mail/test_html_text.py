@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enron_triage.mail import html_text as module
 from enron_triage.mail.html_text import declared_charset, html_to_text
 
 EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
@@ -89,6 +90,13 @@ def test_a_tag_of_endless_attributes_takes_no_time(assert_linear):
 )
 def test_attributes_scripts_and_comments_are_passed_over(markup, text):
     assert html_to_text(markup) == text
+
+
+def test_more_tags_than_any_mail_has_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "_MAX_TAGS", 1000)
+    assert html_to_text("<br>" * 1000 + "x") == "x"
+    with pytest.raises(ValueError, match="HTML of more than 1,000 tags"):
+        html_to_text("<br>" * 1002 + "x")
 
 
 def test_a_long_document_keeps_all_its_text():

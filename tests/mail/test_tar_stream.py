@@ -1,3 +1,4 @@
+import bz2
 import contextlib
 import gzip
 import io
@@ -40,7 +41,7 @@ def refused(raw):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("wrap", [bytes, gzip.compress, lzma.compress])
+@pytest.mark.parametrize("wrap", [bytes, gzip.compress, lzma.compress, bz2.compress])
 def test_members_are_those_that_tarfile_reads(form, wrap):
     odd = [
         ("b", b"", {"type": tarfile.DIRTYPE}),
@@ -84,7 +85,7 @@ def test_a_header_of_zeros_is_damage_unless_another_follows(place):
     refused(bytes(raw))
 
 
-@pytest.mark.parametrize("wrap", [bytes, gzip.compress, lzma.compress])
+@pytest.mark.parametrize("wrap", [bytes, gzip.compress, lzma.compress, bz2.compress])
 def test_an_archive_that_is_cut_off_is_damage_at_every_block(wrap):
     raw = pack(plain(8)).rstrip(b"\0")
     whole = -(-len(raw) // 512) * 512
@@ -93,7 +94,7 @@ def test_an_archive_that_is_cut_off_is_damage_at_every_block(wrap):
         refused(wrap(raw[:end]))
 
 
-@pytest.mark.parametrize("wrap", [gzip.compress, lzma.compress])
+@pytest.mark.parametrize("wrap", [gzip.compress, lzma.compress, bz2.compress])
 def test_damage_of_the_compressed_file_behind_the_archive_is_noticed(wrap):
     raw = wrap(pack(plain(8)))
     refused(raw[:-3])

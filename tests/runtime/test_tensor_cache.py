@@ -2,6 +2,7 @@ import logging
 import os
 import threading
 
+import filelock
 import pytest
 import torch
 
@@ -93,6 +94,23 @@ def test_an_interrupted_maker_leaves_nothing(tmp_path):
     assert get(tmp_path / "numbers-1.pt", make := Maker()) is not None
     assert make.calls == 1
     assert [file.name for file in tmp_path.iterdir()] == ["numbers-1.pt"]
+
+
+def test_the_lock_of_a_process_that_was_killed_behind_its_work_goes_away(tmp_path):
+    path = tmp_path / "numbers-1.pt"
+    get(path, Maker())
+    abandoned = tmp_path / ".numbers-1.pt.lock"
+    abandoned.touch()
+    assert torch.equal(get(path, Maker()), VALUE["numbers"])
+    assert [file.name for file in tmp_path.iterdir()] == ["numbers-1.pt"]
+
+
+def test_the_lock_of_a_process_at_work_stays(tmp_path):
+    path = tmp_path / "numbers-1.pt"
+    get(path, Maker())
+    with filelock.FileLock(tmp_path / ".numbers-1.pt.lock"):
+        assert torch.equal(get(path, Maker()), VALUE["numbers"])
+        assert (tmp_path / ".numbers-1.pt.lock").exists()
 
 
 def test_the_files_used_last_are_kept(tmp_path):

@@ -19,6 +19,7 @@ from enron_triage.config.data import LabelConfig
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.labels.folders import MailboxFolders, folder_rows
+from enron_triage.labels.in_time import InTime, label_in_time, warn_of_slow
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.owner_identity import OwnerDecision
 from enron_triage.labels.owner_report import check_mailboxes_of_owners, log_owners, owner_counts
@@ -28,7 +29,6 @@ from enron_triage.records import ACTIONS, Email
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.artifacts import Span
 from enron_triage.runtime.progress import progress_bar
-from enron_triage.runtime.time_limit import TookTooLongError, time_limit
 from enron_triage.runtime.workers import Rescue, map_ordered
 from enron_triage.stage_run import Result, StageRun
 
@@ -51,14 +51,14 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
         The JSON of the records with an action, and of those without.
     actions : Counter of str
         How many records have each action.
-    dropped, links : Counter of str
-        As in `Labeled`.
-    owner : OwnerDecision or None
+    dropped, links, owner
         As in `Labeled`.
     folders : MailboxFolders
         Its folders by role.
     problem : str or None
         Why it was left out; None if it was labelled.
+    slow : list of str
+        The paths of messages that were left out, because each took too long.
     """
 
     user: str
@@ -70,6 +70,7 @@ class EncodedMailbox(msgspec.Struct, kw_only=True):
     owner: OwnerDecision | None
     folders: MailboxFolders
     problem: str | None = None
+    slow: list[str] = []
 
 
 class Totals(msgspec.Struct, kw_only=True):
@@ -89,6 +90,8 @@ class Totals(msgspec.Struct, kw_only=True):
         The folders of each mailbox that was labelled.
     left_out : dict of str to str
         Why each of the other mailboxes was not, by name.
+    slow : list of str
+        The paths of messages that took too long.
     """
 
     labeled: int = 0
@@ -100,6 +103,7 @@ class Totals(msgspec.Struct, kw_only=True):
     inboxless: list[str] = []
     folders: list[MailboxFolders] = []
     left_out: dict[str, str] = {}
+    slow: list[str] = []
 
     def add(self, mailbox: EncodedMailbox) -> None:
         """Add the counts of one mailbox.
@@ -114,6 +118,7 @@ class Totals(msgspec.Struct, kw_only=True):
         self.actions += mailbox.actions
         self.dropped += mailbox.dropped
         self.links += mailbox.links
+        self.slow += mailbox.slow
         if mailbox.problem is not None:
             self.left_out[mailbox.user] = mailbox.problem
             return
@@ -179,18 +184,11 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
     folders = MailboxFolders.of(emails, config.folders)
     problem = folders.why_not_labeled(config.folders) if SCHEMES[config.scheme].uses_roles else None
     if problem is not None:
-        labeled = Labeled(records=[], dropped=Counter(unknown_folders=len(emails)))
+        done = InTime(Labeled(records=[], dropped=Counter(unknown_folders=len(emails))), problem=problem)
     else:
         limit = _SECONDS + _SECONDS_PER_MESSAGE * len(emails)
-        with time_limit(limit) as watch:
-            try:
-                watch.begin()
-                labeled = label_mailbox(emails, config)
-                watch.end()
-            except TookTooLongError:
-                watch.end()
-                labeled = Labeled(records=[], dropped=Counter(took_too_long=len(emails)))
-                problem = f"its {len(emails):,} messages took more than {limit:.0f} s; please report it"
+        done = label_in_time(functools.partial(label_mailbox, config=config), emails, limit)
+    labeled = done.labeled
     return EncodedMailbox(
         user=span.user,
         labeled=[_ENCODER.encode(record) for record in labeled.records if record.action],
@@ -200,7 +198,8 @@ def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
         links=labeled.links,
         owner=labeled.owner,
         folders=folders,
-        problem=problem,
+        problem=done.problem,
+        slow=done.left_out,
     )
 
 
@@ -268,6 +267,7 @@ def _warn(totals: Totals, *, uses_roles: bool) -> None:
     if len(left_out) > _MAX_SHOWN:
         others = left_out[_MAX_SHOWN:]
         logger.warning("%d more mailboxes are left out, for the like: %s", len(others), ", ".join(others))
+    warn_of_slow(totals.slow)
     log_owners(totals.owners)
     ownerless = [user for user, owner in totals.owners.items() if not owner.addresses]
     if ownerless:

@@ -16,12 +16,13 @@ import msgspec
 from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MessageRef, json_safe, read_bytes
 from enron_triage.records import ParseError
+from enron_triage.runtime.memory_limit import memory_limit
 from enron_triage.runtime.time_limit import TookTooLongError, time_limit
 from enron_triage.runtime.workers import Rescue, map_ordered
 
-_BATCH = 500  # messages: some 30 ms of work, and a few MB of results
-_BATCH_BYTES = 4 * 2**20
+_BATCH, _BATCH_BYTES = 500, 4 * 2**20  # some 30 ms of work, and a few MB of results
 _MOST_RECORDS = 64 * 2**20  # bytes of a batch's records: compressed messages, and control characters, become more
+MEMORY = 2**30  # bytes for a message, some hundred times what one takes; its text has 16 MiB at most
 SECONDS = 20  # of processor time for a message: a thousand times that of any that has been seen
 _ENCODER = msgspec.json.Encoder()
 
@@ -138,7 +139,7 @@ def parse_batch(batch: Batch) -> ParsedBatch:
     records, errors, with_labels = [], [], 0
     size = 0
     left: list[MessageRef] = []
-    with time_limit(SECONDS) as watch:
+    with time_limit(SECONDS) as watch, memory_limit(MEMORY):
         for number, ref in enumerate(batch.refs):
             if size > _MOST_RECORDS:
                 left = batch.refs[number:]
@@ -183,9 +184,10 @@ def parse_error(ref: MessageRef, error: Exception) -> ParseError:
     ParseError
         The message's path with the system's reason, or with the type and text of the exception.
     """
-    if isinstance(error, OSError):
-        return ParseError(path=ref.path, error=error.strerror or str(error))
-    return ParseError(path=ref.path, error=f"{type(error).__name__}: {error}")
+    why = error.strerror or str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError):
+        why = f"took more than {MEMORY >> 20:,} MiB of memory to read"
+    return ParseError(path=ref.path, error=why)
 
 
 def single_messages(batch: Batch) -> list[Batch]:
@@ -207,10 +209,8 @@ def killed_batch(batch: Batch) -> ParsedBatch:
     batch : Batch
         The messages, usually one.
     """
-    errors = [
-        ParseError(path=ref.path, error="ended the process that read it (too much time or memory)")
-        for ref in batch.refs
-    ]
+    why = "ended the process that read it (too much time or memory)"
+    errors = [ParseError(path=ref.path, error=why) for ref in batch.refs]
     return ParsedBatch(batch.user, b"", 0, errors, _span(batch.refs))
 
 

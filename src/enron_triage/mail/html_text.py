@@ -16,6 +16,7 @@ _MARKUP = re.compile(
     r"""|<(?P<tag>/?[A-Za-z][^\s/<>]{0,40}+)(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+(?:>|\Z)""",
     re.DOTALL | re.IGNORECASE,
 )
+_MAX_TAGS = 400_000  # some microseconds each; a long newsletter has ten thousand
 _CHUNK = 2**18  # characters of tags and text that are in the parser at once: its trees take a hundred times their size
 _DECLARED = re.compile(
     rb"<meta\b[^>]{0,500}?\bcharset\s*=\s*[\"']?\s*([\w.:-]{1,60})|<\?xml\b[^>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,60})",
@@ -60,6 +61,11 @@ def html_to_text(markup: str) -> str:
     str
         A line for each block, with its white space normalised; no empty lines, scripts or styles.
 
+    Raises
+    ------
+    ValueError
+        If it has more tags than any mail.
+
     Examples
     --------
     >>> html_to_text("<style>p {}</style><p>Hello <b>you</b></p><p>Bye</p>")
@@ -74,7 +80,9 @@ def _chunks(markup: str) -> Iterator[str]:
     """The document without what is no text, in pieces that the parser can hold."""
     chunk: list[str] = []
     size = end = 0
-    for match in _MARKUP.finditer(markup):
+    for number, match in enumerate(_MARKUP.finditer(markup)):
+        if number > _MAX_TAGS:
+            raise ValueError(f"HTML of more than {_MAX_TAGS:,} tags")
         tag = match["tag"]
         chunk += (markup[end : match.start()], f"<{tag}>" if tag else " " if match["raw"] else "")
         size += match.start() - end + len(tag or "")

@@ -166,6 +166,7 @@ class _Reader:
         if part.type not in _REPORTS and (not part.type.startswith("text/") or part.type in _NO_TEXT):
             return
         encoding = transfer_encoding(part.headers.get("content-transfer-encoding", ""))
+        check_text((part.stop - part.start) * 2 // 3)  # before it is decoded: an encoding hardly adds more than a half
         content = decode_transfer(self._content[part.start : part.stop], encoding)
         check_text(len(content))
         charset = part.parameters.get("charset", "us-ascii")

@@ -13,13 +13,14 @@ from typing import BinaryIO
 import msgspec
 
 from enron_triage.errors import UsageError
-from enron_triage.mail.batches import SECONDS, make_batches, parse_batches, parse_error, took_too_long
+from enron_triage.mail.batches import MEMORY, SECONDS, make_batches, parse_batches, parse_error, took_too_long
 from enron_triage.mail.message import parse_message
 from enron_triage.mail.message_ref import MAX_BYTES, MessageRef, json_safe, read_bytes
 from enron_triage.mail.sources import find_source, open_tree
 from enron_triage.mail.sources.content import HEAD, kind_of
 from enron_triage.records import Email, ParseError
 from enron_triage.runtime.input_changes import read_unchanged
+from enron_triage.runtime.memory_limit import memory_limit
 from enron_triage.runtime.progress import progress
 from enron_triage.runtime.time_limit import TookTooLongError, time_limit
 
@@ -161,7 +162,7 @@ def _copy_standard_input(file: BinaryIO) -> None:
 
 
 def _read(ref: MessageRef) -> Email | ParseError:
-    with time_limit(SECONDS) as watch:
+    with time_limit(SECONDS) as watch, memory_limit(MEMORY):
         try:
             watch.begin()
             email = parse_message(read_bytes(ref), path=ref.path, user="", folder=ref.folder)

@@ -7,6 +7,7 @@ of the archive.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import logging
@@ -15,7 +16,7 @@ import tarfile
 import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, BinaryIO
 
@@ -28,7 +29,11 @@ DAMAGE = (
     *(tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile),
     *(ValueError, OverflowError, RecursionError),
 )
-_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ": lzma.open}
+_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"\xfd7zXZ": lzma.open,
+    b"BZh": bz2.open,
+}
 _READ = 1 << 20  # bytes at a time
 _AHEAD = 4  # such blocks, which a thread decompresses in advance
 _BLOCK = tarfile.BLOCKSIZE
@@ -223,12 +228,21 @@ def _blocks(file: BinaryIO) -> Generator[bytes, None, None]:
         yield block
 
 
+def _next_block(block: Future[bytes]) -> bytes:
+    try:
+        return block.result()
+    except OSError as error:
+        if error.errno is None and not isinstance(error, gzip.BadGzipFile):  # what `bz2` says of damage
+            raise tarfile.ReadError("damaged compression") from None
+        raise
+
+
 def _read_ahead(file: BinaryIO) -> Generator[bytes, None, None]:
     """The blocks of a compressed file; a thread decompresses the next ones meanwhile, as zlib and lzma hold no lock."""
     with ThreadPoolExecutor(1, thread_name_prefix="decompress") as thread:
         ahead = deque(thread.submit(file.read, _READ) for _ in range(_AHEAD))
         try:
-            while block := ahead.popleft().result():
+            while block := _next_block(ahead.popleft()):
                 ahead.append(thread.submit(file.read, _READ))
                 yield block
         finally:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import binascii
+import io
 import quopri
 import re
 
 _NAME = re.compile(r"[\w-]+", re.ASCII)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]*+={0,2}\s*+")
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
-_NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_NO_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+_MAX_LINES = 2**20  # of base64 among which the end is looked for; a text of 16 MiB has a third of it
 _LONG_LINE = 40  # characters without a space: no line of prose, even where some are damaged
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE)
 
@@ -66,8 +68,8 @@ def decode_transfer(content: bytes, encoding: str) -> bytes:
 
 
 def _from_base64(content: bytes) -> bytes:
-    if _BASE64.fullmatch(content):
-        return _decode_base64(_NO_BASE64.sub(b"", content))
+    if _BASE64.fullmatch(content) or content.count(b"\n") > _MAX_LINES:
+        return _decode_base64(content.translate(None, _NO_BASE64))
     lines = content.split(b"\n")
     end = _end_of_base64(lines)
     clear = b"\n".join(lines[end:])
@@ -96,7 +98,7 @@ def _decode_chunks(lines: list[bytes]) -> bytes:
     """Decode lines of base64, of which each with a padding ends a chunk."""
     chunks: list[list[bytes]] = [[]]
     for line in lines:
-        chunks[-1].append(_NO_BASE64.sub(b"", line))
+        chunks[-1].append(line.translate(None, _NO_BASE64))
         if line.rstrip().endswith(b"="):
             chunks.append([])
     return b"".join(_decode_base64(b"".join(chunk)) for chunk in chunks)
@@ -110,12 +112,12 @@ def _decode_base64(data: bytes) -> bytes:
 
 def _from_uuencode(content: bytes) -> bytes:
     begin = _UU_BEGIN.search(content)
-    decoded = []
-    for line in content[begin.end() if begin else 0 :].split(b"\n"):
+    decoded = bytearray()
+    for line in io.BytesIO(content[begin.end() if begin else 0 :]):
         if line.strip() in (b"end", b"`"):
             break
         try:
-            decoded.append(binascii.a2b_uu(line))
+            decoded += binascii.a2b_uu(line.removesuffix(b"\n"))
         except binascii.Error:
             continue
-    return b"".join(decoded)
+    return bytes(decoded)

@@ -46,6 +46,7 @@ def cached(
     """
     content = read(path, restore, what=what, warn=False)
     if content is not None:
+        _remove_abandoned_lock(path)
         return content
     with _locked(path, what):
         content = read(path, restore, what=what)  # another process may have made it in the meantime
@@ -100,7 +101,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def _locked(path: Path, what: str) -> Iterator[None]:
     """Hold the lock of a file; where there can be no locks, go on without: two processes then make the same twice."""
-    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
+    lock = filelock.FileLock(_lock_of(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -120,6 +121,18 @@ def _locked(path: Path, what: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             Path(lock.lock_file).unlink()  # while it is held: whoever has opened it notices, and opens the next one
         lock.release()
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+def _remove_abandoned_lock(path: Path) -> None:
+    """Remove the lock that a process has left which was killed once the file was there."""
+    if _lock_of(path).exists():
+        lock = filelock.FileLock(_lock_of(path), timeout=0)
+        with contextlib.suppress(OSError, NotImplementedError, filelock.Timeout), lock:
+            _lock_of(path).unlink()
 
 
 def _remove_oldest(path: Path, keep: int) -> None:
