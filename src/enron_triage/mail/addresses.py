@@ -75,11 +75,15 @@ def parse_addresses(value: str) -> list[str]:
     >>> parse_addresses('"Doe, Jane" <Jane@x.example>, bob')
     ['jane@x.example', 'bob']
     """
+    if not value:
+        return []
     if not _NEEDS_PARSING.search(value):
-        addresses = value.lower().replace(",", " ").split()
-        if (len(addresses) <= 1 and "," not in value) or addresses == [
-            part.strip() for part in value.lower().split(",")
-        ]:
+        words = value.lower().split()
+        if len(words) <= 1 and "," not in value:
+            return words
+        joined = " ".join(words).replace(", ", ",").replace(" ,", ",")
+        addresses = joined.split(",")
+        if " " not in joined and all(addresses):
             return addresses
     return [address for _, address in _parse_list(value)]
 

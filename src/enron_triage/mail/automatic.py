@@ -30,6 +30,7 @@ _SUBJECTS = (
     "resposta automàtica|erantzun automatikoa"
 )
 SUBJECTS = tuple(sorted(without_case(word) for word in _SUBJECTS.split("|")))
+_STARTS = frozenset(words[:2] for words in SUBJECTS)  # to look one up costs less than to try a hundred beginnings
 _SIGN = re.compile(r" ?[:\uff1a;-]")  # behind it: "Automatic reply: The hall"
 # A subject of Notes, and of older programs: "AUTO: Jane Doe is out of the office (returning Monday)".
 _IS_AWAY = re.compile(r"(?:auto: )?[^:]{2,60} is (?:out of (?:the )?office|away from)\b(?!.*\?)|auto(?:matic)? re: ")
@@ -43,6 +44,10 @@ _HEADERS = frozenset(
 _PRECEDENCES = frozenset({"precedence", "x-precedence", "preference"})
 _REPORTS = ("disposition-notification", "delivery-status")
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
+# What decides apart from the content's type and the subject; nearly no mail has any.
+_TELLING = (
+    _HEADERS | _PRECEDENCES | {"auto-submitted", "x-ms-exchange-generated-message-source", "x-auto-response-suppress"}
+)
 _MAX_SUBJECT = 200
 
 
@@ -56,22 +61,29 @@ def is_automatic(headers: Mapping[str, str], subject: str) -> bool:
     subject : str
         The decoded subject.
     """
+    content_type = headers.get("content-type", "")[:1000].lower()
+    if content_type.startswith(("multipart/report", "message/")) and any(report in content_type for report in _REPORTS):
+        return True
+    if _TELLING.isdisjoint(headers):
+        return is_absence(subject)
+    if _is_declared(headers):
+        return True
+    precedence = headers.get("precedence", "").strip().lower()
+    return is_absence(subject, is_suspected=precedence in _BULK or "x-auto-response-suppress" in headers)
+
+
+def _is_declared(headers: Mapping[str, str]) -> bool:
+    """Whether one of the headers that programs add to automatic mail says so."""
     submitted = headers.get("auto-submitted", "").partition(";")[0].partition("(")[0].strip().lower()
     if submitted and submitted != "no":
         return True
     if any(headers[name].strip().lower() not in ("no", "") for name in _HEADERS.intersection(headers)):
         return True
-    content_type = headers.get("content-type", "")[:1000].lower()
-    if content_type.startswith(("multipart/report", "message/")) and any(report in content_type for report in _REPORTS):
-        return True
     if "rules agent" in headers.get("x-ms-exchange-generated-message-source", "").lower():
         return True
-    precedence = headers.get("precedence", "").strip().lower()
-    if any(
+    return any(
         headers[name].strip().lower() in ("auto_reply", "auto-reply") for name in _PRECEDENCES.intersection(headers)
-    ):
-        return True
-    return is_absence(subject, is_suspected=precedence in _BULK or "x-auto-response-suppress" in headers)
+    )
 
 
 def is_absence(subject: str, is_suspected: bool = False) -> bool:
@@ -90,9 +102,9 @@ def is_absence(subject: str, is_suspected: bool = False) -> bool:
     (True, False)
     """
     text = without_case(" ".join(subject[:_MAX_SUBJECT].split()))
-    if _IS_AWAY.match(text) is not None:
+    if (" is " in text or text.startswith("auto")) and _IS_AWAY.match(text) is not None:
         return True
-    return text.startswith(SUBJECTS) and any(
+    return (text[:2] in _STARTS and text.startswith(SUBJECTS)) and any(
         text.startswith(words) and (is_suspected or text == words or _SIGN.match(text, len(words)) is not None)
         for words in SUBJECTS
     )

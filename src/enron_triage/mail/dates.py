@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Iterable
 
@@ -112,7 +113,6 @@ def _parse(value: str) -> tuple[datetime.datetime | None, bool]:
         day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = standard.groups()
         if second == "60" or month.lower() not in _MONTHS:
             return _parse_other(value)
-        offset = datetime.timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
         date = datetime.datetime(
             int(year),
             _MONTHS[month.lower()],
@@ -120,12 +120,19 @@ def _parse(value: str) -> tuple[datetime.datetime | None, bool]:
             int(hour),
             int(minute),
             int(second),
-            tzinfo=datetime.timezone(-offset if sign == "-" else offset),
+            tzinfo=_zone(sign, zone_hours, zone_minutes),
         )
-        date.astimezone(datetime.UTC)  # fails where the instant has no year in UTC
+        if not datetime.MINYEAR < date.year < datetime.MAXYEAR:
+            date.astimezone(datetime.UTC)  # fails where the instant has no year in UTC
         return date, True
     except (ValueError, KeyError, OverflowError):
         return None, False
+
+
+@functools.lru_cache(maxsize=1000)
+def _zone(sign: str, hours: str, minutes: str) -> datetime.timezone:
+    offset = datetime.timedelta(hours=int(hours), minutes=int(minutes))
+    return datetime.timezone(-offset if sign == "-" else offset)
 
 
 def _parse_other(value: str) -> tuple[datetime.datetime | None, bool]:

@@ -23,6 +23,8 @@ _ENTRY_CLASSES = frozenset(
 _MEETING_CLASS = f"{_CLASS}calendarmessage"
 _ENTRY_TYPES = ("text/calendar", "text/vcard", "text/x-vcard", "text/x-vcalendar", "text/directory")
 _APPLE_NOTE = "com.apple.mail-note"
+# The headers that tell, apart from the content's type; nearly no mail has any.
+_TELLING = frozenset(("x-kolab-type", "x-uniform-type-identifier", "x-imap", "content-class"))
 _FOLDER_DATA = "don't delete this message -- folder internal data"  # UW IMAP's and pine's, the first of an mbox
 # RFC 6047, 2.4: the method stands in the header. An answer (REPLY) stays where it is, and so does what needs none.
 _METHOD = re.compile(r"method\s*=\s*\"?(?:request|cancel|add|counter|declinecounter)\b", re.IGNORECASE)
@@ -65,14 +67,16 @@ def item_kind(headers: Mapping[str, str], body: str, raw: bytes, sender: str, re
     >>> item_kind({}, "When: Monday 10:00\nWhere: Hall\n\n*~*~*~*~*~*~*~*~*~*\n", b"", "", ["bob@x.example"])
     'meeting'
     """
-    if headers.get("x-kolab-type") or _APPLE_NOTE in headers.get("x-uniform-type-identifier", ""):
-        return "entry"
-    if "x-imap" in headers and _FOLDER_DATA in headers.get("subject", "").lower():
-        return "entry"
-    content_class = headers.get("content-class", "").strip().lower()
-    content_type = headers.get("content-type", "")[:1000].lower()
-    if all(recipient == sender for recipient in recipients):
-        is_entry = content_class in _ENTRY_CLASSES or content_type.lstrip().startswith(_ENTRY_TYPES)
+    content_class = ""
+    if not _TELLING.isdisjoint(headers):
+        if headers.get("x-kolab-type") or _APPLE_NOTE in headers.get("x-uniform-type-identifier", ""):
+            return "entry"
+        if "x-imap" in headers and _FOLDER_DATA in headers.get("subject", "").lower():
+            return "entry"
+        content_class = headers.get("content-class", "").strip().lower()
+    content_type = headers.get("content-type", "")[:1000].lower().lstrip()
+    if not recipients or all(recipient == sender for recipient in recipients):
+        is_entry = content_class in _ENTRY_CLASSES or content_type.startswith(_ENTRY_TYPES)
         if is_entry or _NOTES_ENTRY.match(body):
             return "entry"
     if content_class == _MEETING_CLASS or _has_outlook_rule(body) or _is_request(content_type, raw):
@@ -82,19 +86,18 @@ def item_kind(headers: Mapping[str, str], body: str, raw: bytes, sender: str, re
 
 def _has_outlook_rule(body: str) -> bool:
     """Whether a text begins with the lines that Outlook puts above the text of a meeting request."""
-    start = body[: (_MAX_ABOVE + 2) * _MAX_LINE]
-    above, found, _ = start.partition(_OUTLOOK_RULE)
-    if not found:
+    rule = body.find(_OUTLOOK_RULE, 0, (_MAX_ABOVE + 2) * _MAX_LINE)
+    if rule < 0:
         return False
-    lines = [line for line in above.split("\n") if line.strip()]
+    lines = [line for line in body[:rule].split("\n") if line.strip()]
     return 1 <= len(lines) <= _MAX_ABOVE and all(":" in line for line in lines)
 
 
 def _is_request(content_type: str, raw: bytes) -> bool:
     """Whether a message is a meeting request by its type, or that of one of its parts (RFC 6047)."""
-    if content_type.lstrip().startswith("text/calendar"):
+    if content_type.startswith("text/calendar"):
         return _METHOD.search(content_type) is not None
-    if not content_type.lstrip().startswith("multipart/"):
+    if not content_type.startswith("multipart/"):
         return False
     own = raw[:_SEARCHED].partition(b"message/rfc822")[0]  # not that of a message attached to it
     parts = _CALENDAR_PART.finditer(own.replace(b"\r\n", b"\n"))

@@ -20,7 +20,8 @@ from enron_triage.mail.white_space import single_spaced
 from enron_triage.records import Email
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_IDENTIFYING = ("from", "date", "message-id", "subject", "to")
+_SECOND = datetime.timedelta(seconds=1)
+_IDENTIFYING = frozenset(("from", "date", "message-id", "subject", "to"))
 
 
 def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
@@ -49,11 +50,11 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         or depth of its parts, are beyond those of any mail.
     """
     headers, body = mime.read(raw)
-    if not any(name in headers for name in _IDENTIFYING):
+    if _IDENTIFYING.isdisjoint(headers):
         raise ValueError("no mail headers")
     check_text(len(body))
     date = date_of_message(headers.get("date", ""), headers.get("received", ""))
-    timestamp = None if date is None else (date - _EPOCH) // datetime.timedelta(seconds=1)
+    timestamp = None if date is None else (date - _EPOCH) // _SECOND
     sender, sender_name = _sender(headers)
     raw_subject = headers.get("subject", "")
     subject = decode_words(raw_subject)
