@@ -269,7 +269,7 @@ class EnsembleTriage(Triage):
     """
 
     def __init__(self, members: Sequence[Triage], fitted: FittedEnsemble, rule: RuleName | None = None) -> None:
-        self.scheme, self._label = members[0].scheme, members[0]._label
+        self.scheme, self.label = members[0].scheme, members[0].label
         self._members = members
         self._calibration, self._decision = fitted.calibration, fitted.decision.with_rule(rule)
 
