@@ -102,8 +102,10 @@ def test_the_first_sentences_say_what_was_measured_and_which_is_best_by_how_much
     assert lead.best == "a"
     assert re.sub(r"−?0\.\d{3}", "N", lead.answer) == (
         "has the highest accuracy, N. The next, c, is N behind, which may be chance: the two are not told apart (95% "
-        "interval of the difference N to N, which includes 0). Of the 2 others, 2 are worse by more than chance."
+        "interval of the difference N to N, which includes 0). The 2 others are worse by more than chance."
     )
+    mixed = lead_of(ranking_of({"a": wrong(2), "b": close, "c": close, "d": wrong(8)})).answer
+    assert mixed.endswith("Of the 2 others, 1 is not told apart from it and 1 is worse by more than chance.")
     lead = lead_of(ranking_of({"a": wrong(2), "b": wrong(8)}))
     assert (
         "The next, b, is 0.300 behind, which is more than chance (95% interval of the difference −0.300" in lead.answer
@@ -127,7 +129,7 @@ def test_collapse_and_leaking_labels_are_warned_of_first_and_wherever_the_result
     assert main.count(leak_note) == 1
     assert "Collapsed, so that nearly all decisions are one action: synthetic/best_dpo." in header
     assert '<strong class="bad">collapsed</strong>' in main
-    assert "test, labels by the scheme folder, whose labels leak" in page.words
+    assert "test, 12,345 messages, labels by the scheme folder, whose labels leak" in page.words
     leaking = main[main.index('id="set-2"') : main.index('id="training"')]
     figures = re.findall(r"<figcaption>.*?</figcaption>", leaking, re.DOTALL)
     assert len(figures) >= 5

@@ -167,11 +167,12 @@ def test_a_screen_reader_finds_headings_in_order_names_of_pictures_and_heads_of_
 
 
 def test_on_paper_all_is_unfolded_and_dark_on_light(opened):
-    page = opened(unfold=False, viewport={"width": 1000, "height": 800}, color_scheme="dark")
+    page = opened(unfold=False, viewport={"width": 700, "height": 1000}, color_scheme="dark")
     folded = page.locator("details:not([open]) table").first
     assert folded.is_hidden()
     page.emulate_media(media="print")
     assert folded.is_visible()
     assert page.get_by_role("navigation").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 700  # paper does not scroll
     assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--paper')") == "#ffffff"
     assert page.evaluate(CONTRASTS)[0][0] >= 4.5

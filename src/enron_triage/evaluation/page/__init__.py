@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enron_triage.evaluation.page import pictures, tables
-from enron_triage.evaluation.page.lead import lead_of, set_name
+from enron_triage.evaluation.page.lead import lead_of, set_name, source_of
 from enron_triage.evaluation.page.making import making_of
 from enron_triage.evaluation.page.terms import terms, terms_of
 from enron_triage.evaluation.page.training_pictures import training_picture
@@ -83,7 +83,7 @@ def _set(ranking: Ranking, number: int) -> dict[str, Any]:
         "id": f"set-{number}",
         "name": set_name(ranking),
         "leaks": SCHEMES[ranking.records.scheme].leak_note is not None,
-        "title": ranking.records.title,
+        "source": source_of(ranking),
         "lead": lead_of(ranking),
         "labels": labels,
         "rows": tables.ranked_rows(ranking, beside),

@@ -68,7 +68,20 @@ def set_name(ranking: Ranking) -> str:
     """
     records = ranking.records
     leaks = ", whose labels leak" if SCHEMES[records.scheme].leak_note else ""
-    return f"{records.shown.split}, labels by the scheme {records.scheme}{leaks}"
+    return f"{records.shown.split}, {records.shown.count:,} messages, labels by the scheme {records.scheme}{leaks}"
+
+
+def source_of(ranking: Ranking) -> str:
+    """Where a set of records lies, and of how many people it is.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        What is ranked on it.
+    """
+    one = ranking.records.shown
+    people = f"{one.mailboxes:,} mailbox{'' if one.mailboxes == 1 else 'es'}"
+    return f"From {people}; the records are {one.source.records}, SHA-256 {ranking.records.records_sha256[:8]}."
 
 
 def span(interval: Interval, digits: int = 3) -> str:
@@ -156,6 +169,9 @@ def _others(rows: Sequence[Row]) -> list[str]:
     parts = [f"{count} {'is' if count == 1 else 'are'} {words}" for words, count in counts.items() if count]
     if not parts:
         return []
+    if len(parts) == 1 and max(counts.values()) == len(rows):
+        (words,) = (words for words, count in counts.items() if count)
+        return [f"The other one is {words}." if len(rows) == 1 else f"The {len(rows)} others are {words}."]
     return [f"Of the {'one other' if len(rows) == 1 else f'{len(rows)} others'}, {' and '.join(parts)}."]
 
 
