@@ -52,7 +52,7 @@ def test_a_reply_took_the_difference_of_the_headers_where_nothing_else_is_proven
     assert reply_times([pair(NOON, later, "Yes.")], []) == [25 * MINUTE]
 
 
-@pytest.mark.parametrize(("early", "taken"), [(0, 0), (899, 0), (900, 0), (901, None), (2 * HOUR, None)])
+@pytest.mark.parametrize(("early", "taken"), [(0, 0), (900, 0), (3000, 0), (3001, None), (2 * HOUR, None)])
 def test_one_reply_long_before_its_original_tells_no_time(early, taken):
     replied = NOON - timedelta(seconds=early)
     assert reply_times([pair(NOON, replied, internet_reply(replied - timedelta(minutes=5)))], []) == [taken]

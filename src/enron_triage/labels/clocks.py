@@ -25,6 +25,7 @@ from enron_triage.records import Email
 
 _HOUR, _QUARTER = 3600, 900
 _MAX_SKEW = 900  # seconds by which the clocks of two computers may differ, where the hours are right
+_MAX_DELIVERY = 3000  # seconds by which a message is dated late: some lists date mail when they pass it on
 _MAX_MINUTES = 120  # seconds: quoted times are cut to the minute, and clocks differ
 _MAX_HOURS = 14  # time zones reach from UTC-12 to UTC+14
 _FEWEST, _SHARE, _LEFT = 3, 0.1, 0.02  # of replies before their originals: so many prove hours; so many may be left
@@ -85,7 +86,7 @@ def _reply_time(reply: Reply, quote: _Quote | None, stated: _StatedTimes, ahead:
             difference += ahead.get(quote.ahead, 0)
         elif hours * _HOUR != quote.ahead:
             difference = timestamp_of(reply.sent) - hours * _HOUR - quote.time
-    return None if difference < -_MAX_SKEW and not reply.is_proven else max(difference, 0)
+    return None if difference < -_MAX_DELIVERY and not reply.is_proven else max(difference, 0)
 
 
 def _difference(reply: Reply) -> int:
