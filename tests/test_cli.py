@@ -250,6 +250,15 @@ def test_data_stages_and_help_do_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow
+def test_showing_a_stored_evaluation_does_not_import_what_labels_mail():
+    code = (
+        "import sys; import enron_triage.evaluation.stored; from enron_triage.labels.schemes import SCHEMES; "
+        "sys.exit(not SCHEMES['folder'].leak_note or 'enron_triage.labels.linking' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def killed_while_writing(arguments, partial, count):
     """Start the program, kill it once it has written `count` bytes of an artifact, and leave those on the disk.
 

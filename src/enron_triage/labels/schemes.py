@@ -7,14 +7,16 @@ To add one, write its function in a module of its own and add its line to `SCHEM
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.labels.by_folder import IntArray, label_by_folder, subject_rule
-from enron_triage.labels.labeled import Labeled
-from enron_triage.labels.received import label_received
 from enron_triage.records import Email, LabeledEmail
+
+if TYPE_CHECKING:
+    from enron_triage.labels.by_folder import IntArray
+    from enron_triage.labels.labeled import Labeled
 
 
 class Scheme(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +45,32 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
     baselines: Mapping[str, Callable[[Iterable[LabeledEmail]], IntArray]] = {}
 
 
+# Where they are called, as most that look into the table label nothing, and linking takes a while to import.
+def _label_received(emails: Sequence[Email], config: LabelConfig) -> Labeled:
+    from enron_triage.labels.received import label_received
+
+    return label_received(emails, config)
+
+
+def _label_by_folder(emails: Sequence[Email], config: LabelConfig) -> Labeled:
+    from enron_triage.labels.by_folder import label_by_folder
+
+    return label_by_folder(emails, config)
+
+
+def _subject_rule(records: Iterable[LabeledEmail]) -> IntArray:
+    from enron_triage.labels.by_folder import subject_rule
+
+    return subject_rule(records)
+
+
 SCHEMES: dict[str, Scheme] = {
-    "received": Scheme(label=label_received, has_history=True, uses_roles=True),
+    "received": Scheme(label=_label_received, has_history=True, uses_roles=True),
     "folder": Scheme(
-        label=label_by_folder,
+        label=_label_by_folder,
         has_history=False,
         leak_note="The labels of scheme folder leak: subject_rule, a rule on sender and subject, "
         "reads them off sent mail.",
-        baselines={"subject_rule": subject_rule},
+        baselines={"subject_rule": _subject_rule},
     ),
 }
