@@ -113,19 +113,19 @@ def test_nobody_gets_a_message_twice_and_a_share_goes_to_everybody(new_session, 
     assert set(carl) == shared
 
 
-def test_mailboxes_take_turns(new_session):
-    mail = [*new_mail(90), *builders_of("owner-x", 10)]
-    first = [new_session(mail)]
-    users = []
-    state = first[0].state("Anna")
-    for _ in range(12):
-        users.append(state.item.user)
-        state = first[0].judge(answer(state))
-    assert Counter(users) == {"owner-0": 6, "owner-x": 6}
-
-
-def builders_of(user, count):
-    return [builders.new_record(user=user, fingerprint=f"{user}{number}") for number in range(count)]
+def test_mailboxes_take_turns_though_one_is_larger_and_less_certain(new_session):
+    small = [builders.new_record(user="owner-x", fingerprint=f"x{number}") for number in range(10)]
+    mail = [*new_mail(90), *small]
+    table = {f"f{number}": spread(0.45, 0.45) for number in range(90)}
+    table |= {record.fingerprint: spread(0.9, 0.05) for record in small}
+    for pool in (1000, 12):  # all are compared, or those that are drawn
+        session = new_session(mail, (TablePolicy(table),), strategy="uncertain", pool=pool)
+        name, users = f"Anna {pool}", []
+        state = session.state(name)
+        for _ in range(8):
+            users.append(state.item.user)
+            state = session.judge(answer(state))
+        assert Counter(users) == {"owner-0": 4, "owner-x": 4}
 
 
 def spread(first, second, rest=0.02):
