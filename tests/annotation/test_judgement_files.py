@@ -1,6 +1,7 @@
 """The options of ``triage annotate`` that open no page."""
 
 import json
+import logging
 
 import pytest
 
@@ -13,11 +14,16 @@ def triage(tmp_path, capsys):
     line = {"fingerprint": "a", "user": "mail-a", "chosen": "archive", "rejected": "delete", "annotator": "anna"}
     (tmp_path / "judgements.jsonl").write_text(json.dumps(line) + "\n")
 
+    logger = logging.getLogger("enron_triage")  # the command line makes it its own
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+
     def run(*arguments):
         build_app()(args=["annotate", "--data-dir", str(tmp_path), *arguments], standalone_mode=False)
         return capsys.readouterr().out
 
-    return run
+    yield run
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 def test_the_summary_is_text_or_json(triage):

@@ -70,6 +70,7 @@ class ConsoleLogger:
     def log(self, metrics: EpochMetrics, history: Sequence[EpochMetrics]) -> None:
         """Write one line: see `MetricLogger.log`."""
         validation = metrics.validation
+        is_best = metrics.best_epoch == metrics.epoch
         shares = " ".join(f"{action} {share:.0%}" for action, share in validation.predicted_share.items())
         logger.info(
             "epoch %d/%d: train loss %.4f, val loss %.4f, accuracy %.4f, macro-F1 %.4f%s | predicted: %s",
@@ -79,7 +80,7 @@ class ConsoleLogger:
             validation.val_loss,
             validation.accuracy,
             validation.macro_f1,
-            f" (best by {self._select_by})" if metrics.best_epoch == metrics.epoch else "",
+            f" (best by {self._select_by})" if is_best and self._select_by != "last" else "",
             shares,
         )
         if validation.collapsed:
