@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enron_triage.mail import address_lists
 from enron_triage.mail.addresses import (
     domain_of,
     parse_addresses,
@@ -95,6 +96,22 @@ def test_a_long_list_of_recipients_is_read_whole():
     assert parse_addresses(", ".join(f"A{n}@x.example" for n in range(5000))) == [
         f"a{n}@x.example" for n in range(5000)
     ]
+
+
+@pytest.mark.parametrize("piece", [";", ",", "a:b;,", '"a" <b@x.example>, ', "<"])
+def test_more_addresses_than_in_any_mail_are_refused(piece, monkeypatch):
+    monkeypatch.setattr(address_lists, "_MAX_ELEMENTS", 100)
+    parse_addresses(piece * 20)
+    with pytest.raises(ValueError, match="a list of more than 100 addresses"):
+        parse_addresses(piece * 102 + "(")
+
+
+@pytest.mark.parametrize("piece", ["(", '"', "[", "\\", "(a)"])
+def test_more_brackets_than_in_any_mail_are_refused(piece, monkeypatch):
+    monkeypatch.setattr(address_lists, "_MAX_SIGNS", 100)
+    parse_addresses(piece * 20)
+    with pytest.raises(ValueError, match="more than 100 quotation marks and brackets"):
+        parse_addresses(piece * 102)
 
 
 address_parts = st.text("aZ9._@#&'+/-=", max_size=6) | st.sampled_from(["a@x.example", ".a@x", "a.@x.", "é@x.example"])

@@ -422,6 +422,7 @@ GROWING = {
     "headers": lambda n: b"X-A: b\n" * (12 * n) + b"Subject: x\nContent-Type: text/html\n\nx",
     "carriage returns": lambda n: b"Subject: x" + b"\r" * (12 * n) + b"\n\n" + b"\r" * (12 * n),
     "a date of digits": lambda n: b"Date: 14 May " + b"9" * (12 * n) + b"\n\nx",
+    "one endless line": lambda n: b"Subject: x\n\n" + b"on a:" * (60 * n),
     "nested tags": lambda n: b"Subject: x\nContent-Type: text/html\n\n" + b"<div>" * (12 * n),
 }
 

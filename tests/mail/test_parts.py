@@ -1,10 +1,13 @@
 """Which parts of a message are its text."""
 
 import base64
+import tracemalloc
 
 import pytest
 
+from enron_triage.mail import parts as module
 from enron_triage.mail.mime import read
+from enron_triage.mail.transfer import decode_transfer
 
 
 def mail(*headers, body=""):
@@ -132,6 +135,27 @@ FOOTER = "______\nChoir list, choir@lists.example\n"
 def test_base64_is_read_as_far_as_it_goes(content, text):
     headers = ("Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: BASE64 (why not)")
     assert read(mail(*headers, body=content))[1] == text
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"), [(b"QUJD\n", "base64"), (b"\n!", "base64"), (b"#:&5Y\n", "x-uuencode"), (b"=41\n", "7bit")]
+)
+def test_short_lines_take_no_memory_when_they_are_decoded(line, encoding):
+    content = line * (1_200_000 if encoding == "base64" else 60_000)
+    tracemalloc.start()
+    try:
+        decode_transfer(content, encoding)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_text_is_measured_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(module, "MAX_TEXT", 1000)
+    header = "Content-Transfer-Encoding: base64"
+    assert read(mail(header, body="QUJD\n" * 200))[1] == "ABC" * 200
+    with pytest.raises(ValueError, match="a text of more than"):
+        read(mail(header, body="\n" * 2_000))
 
 
 def test_uuencoded_text_is_read():

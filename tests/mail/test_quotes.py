@@ -354,7 +354,7 @@ def test_a_header_block_is_read_in_every_language(language):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "unit", ["-", "--- ", "-\n", "--- forwarded", "x:\n", "wrote:\n", "> a:\n", ":", "1/1/01 ", "@"]
+    "unit", ["-", "--- ", "-\n", "--- forwarded", "x:\n", "wrote:\n", "> a:\n", ":", "1/1/01 ", "@", "word "]
 )
 def test_a_hostile_body_takes_no_time_to_split_or_to_compare(unit, assert_linear):
     assert_linear(is_forwarded, lambda size: unit * size, 5_000)

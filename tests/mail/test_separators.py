@@ -168,6 +168,15 @@ def test_no_byte_is_lost_and_the_blocks_do_not_matter(lines, size):
     assert cut_up.not_taken == whole.not_taken
 
 
+@pytest.mark.parametrize("endless", [b"x", b"\0", b"From ", b">From "])
+def test_a_line_without_end_is_never_held_whole(endless):
+    content = join([mail(1)], [DATED]) + endless * (3 * 2**20 // len(endless)) + b"\n\n" + join([mail(2)], [DATED])
+    parts = list(Separators().parts(io.BytesIO(content)))
+    assert b"".join(part.content for part in parts) == content
+    assert max(len(part.content) for part in parts) <= 2 * 2**20
+    assert sum(part.is_separator for part in parts) == 2
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 _SPECIAL = re.compile(r'\\.|["()<>,;:\[]', re.DOTALL)
 _ANGLE = re.compile(r"<([^<>]*)>?")
+_MAX_ELEMENTS = 100_000  # separators and opening brackets: the headers of 50,000 recipients, and some microseconds each
+_MAX_SIGNS = 500_000  # of all kinds: each may open what does not close
 _LITERAL = re.compile(r"\[[^\[\]]{0,255}\]")
 
 
@@ -53,11 +55,20 @@ def split_list(value: str) -> Iterator[Element]:
     Element
         The elements in their order, empty ones included.
 
+    Raises
+    ------
+    ValueError
+        If there are more than in any mail.
+
     Examples
     --------
     >>> [(element.text, element.angles) for element in split_list('"Doe, Jane" <jane@x.example>; bob')]
     [('"Doe, Jane" ', ['jane@x.example']), (' bob', [])]
     """
+    if sum(map(value.count, ",;:<")) > _MAX_ELEMENTS:
+        raise ValueError(f"a list of more than {_MAX_ELEMENTS:,} addresses")
+    if sum(map(value.count, '\\"()[')) > _MAX_SIGNS:
+        raise ValueError(f"a list of addresses with more than {_MAX_SIGNS:,} quotation marks and brackets")
     specials = [match.start() for match in _SPECIAL.finditer(value) if value[match.start()] != "\\"]
     quotes = [position for position in specials if value[position] == '"']
     closings = _closings(value)

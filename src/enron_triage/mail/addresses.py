@@ -70,6 +70,11 @@ def parse_addresses(value: str) -> list[str]:
     list of str
         The lower-case addresses in their order, those without a domain included.
 
+    Raises
+    ------
+    ValueError
+        If there are more than in any mail, and not one behind the other as plain as can be.
+
     Examples
     --------
     >>> parse_addresses('"Doe, Jane" <Jane@x.example>, bob')
@@ -102,6 +107,11 @@ def parse_named_addresses(value: str) -> list[NamedAddress]:
         The display name, not decoded and empty if there is none, and the lower-case address of each. The address in
         angle brackets is the address, whatever the name holds.
 
+    Raises
+    ------
+    ValueError
+        As `parse_addresses`.
+
     Examples
     --------
     >>> parse_named_addresses('"Doe, Jane" <Jane@x.example>, bob@x.example')
@@ -127,10 +137,13 @@ def read_plain_list(value: str) -> list[NamedAddress] | None:
     list of (str, str), or None
         What `read_any_list` returns; None if the list is not as plain as that.
     """
-    found = [_PLAIN_ADDRESS.fullmatch(part.strip()) for part in value.split(",")]
-    if not all(found):
-        return None
-    return [(match[1] or "", (match[2] or match[3]).lower()) for match in found if match]
+    found: list[NamedAddress] = []
+    for part in value.split(","):
+        match = _PLAIN_ADDRESS.fullmatch(part.strip())
+        if match is None:
+            return None
+        found.append((match[1] or "", (match[2] or match[3]).lower()))
+    return found
 
 
 def read_any_list(value: str) -> list[NamedAddress]:

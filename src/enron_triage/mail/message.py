@@ -46,8 +46,8 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
     Raises
     ------
     ValueError
-        If it is not mail: it has none of the headers that identify a message. If its headers, its text, or the number
-        or depth of its parts, are beyond those of any mail.
+        If it is not mail: it has none of the headers that identify a message. If its headers, their addresses, its
+        text, or the number or depth of its parts, are beyond those of any mail.
     """
     headers, body = mime.read(raw)
     if _IDENTIFYING.isdisjoint(headers):
