@@ -7,8 +7,13 @@ import torch
 
 from enron_triage import pipeline
 from enron_triage.annotation import template
+from enron_triage.annotation.messages import SplitMessages
+from enron_triage.annotation.selection import Queue, Selection
+from enron_triage.annotation.strategies import STRATEGIES
+from enron_triage.annotation.train_scores import TrainScores, train_log_probabilities
 from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
+from enron_triage.predict.triage import Triage
 from enron_triage.training import dpo
 
 pytestmark = pytest.mark.slow  # trains, or draws
@@ -58,6 +63,30 @@ def test_the_template_asks_for_the_least_certain_messages_and_can_be_judged(fold
     lines[0] |= {"chosen": None, "rejected": None, "tie": True}
     path.write_text("\n".join(map(json.dumps, lines)))
     assert dpo.run(config_of(folder, f"dpo.preferences={path}")).data["pairs"] == 11
+
+
+def test_the_page_finds_the_same_messages_least_certain_and_every_strategy_takes_a_trained_policy(folder, tmp_path):
+    config = config_of(folder)
+    template.run(config, 10_000, tmp_path / "all.jsonl")
+    gaps = {}
+    for line in map(json.loads, (tmp_path / "all.jsonl").read_text().splitlines()):
+        gaps[line["user"], line["fingerprint"]] = max(line["candidates"].values()) - min(line["candidates"].values())
+    messages = SplitMessages(folder / "data" / "train.json")
+    checkpoint = folder / "checkpoints" / "best_sft.pt"
+    table = train_log_probabilities(config, checkpoint, messages.count)
+    kept = list((folder / "data" / "features").glob("annotate-*.npy"))
+    assert (train_log_probabilities(config, checkpoint, messages.count) == table).all()
+    assert list((folder / "data" / "features").glob("annotate-*.npy")) == kept
+    policy = TrainScores(Triage.load(checkpoint), table, messages.rows)
+    for strategy in STRATEGIES:
+        chosen = Selection(strategy=strategy, pool=10_000, overlap=0, seed=1, costs=config.rewards.costs)
+        queue = Queue(messages, [policy], chosen)
+        queue.prepare()
+        order = [candidate.key for candidate in queue.candidates()]
+        assert sorted(order) == sorted(messages.keys)
+        if strategy == "uncertain":
+            found = [gaps[key] for key in order]  # which are out of fold, in the template as on the page
+            assert found == pytest.approx(sorted(gaps.values()), abs=2e-4)  # the file rounds
 
 
 def test_the_messages_whose_two_best_actions_are_closest_come_first():

@@ -17,6 +17,8 @@ from enron_triage.errors import UsageError
 from enron_triage.records import Fingerprinted, LabeledEmail
 from enron_triage.runtime import artifacts
 
+_FIRST_LINE = 2  # of a record in its file
+
 
 class Key(NamedTuple):
     """What a judgement names its message by.
@@ -85,6 +87,13 @@ class SplitMessages:
     ------
     UsageError
         If it is missing, damaged or empty.
+
+    Attributes
+    ----------
+    rows : dict of Key to int
+        Which record of the file each message is.
+    count : int
+        How many records the file has, copies included.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,12 +104,14 @@ class SplitMessages:
         decode_key = msgspec.json.Decoder(Fingerprinted).decode
         self._decode = msgspec.json.Decoder(LabeledEmail).decode
         places: dict[Key, tuple[int, int, int]] = {}
-        for line_number, (offset, line) in enumerate(artifacts.iterate_lines(path), 2):
+        for line_number, (offset, line) in enumerate(artifacts.iterate_lines(path), _FIRST_LINE):
             found = artifacts.decode_line(decode_key, line, path, line_number)
             places.setdefault(Key(found.user, found.fingerprint), (offset, len(line), line_number))
         if not places:
             raise UsageError(f"{path}: holds no message to judge; choose another --split")
         self.keys: Sequence[Key] = list(places)
+        self.rows = {key: line_number - _FIRST_LINE for key, (_, _, line_number) in places.items()}
+        self.count = line_number + 1 - _FIRST_LINE
         self._places = list(places.values())
 
     def read(self, number: int) -> LabeledEmail:

@@ -113,6 +113,10 @@ class Queue:
         """Score the first messages, so that a fault is seen before the page is, and the first message shows at once."""
         next(self._scored(), None)
 
+    def candidates(self) -> list[Candidate]:
+        """What has been scored so far, block by block, those of the highest worth first."""
+        return [candidate for block in self._blocks for candidate in block]
+
     def choose(self, skip: Callable[[Key], bool], judged: Counter[str]) -> Candidate | None:
         """The next message for one person.
 
@@ -147,7 +151,7 @@ class Queue:
         Candidate or None
             None if it is not among the messages.
         """
-        found = next((each for block in self._blocks for each in block if each.key == key), None)
+        found = next((each for each in self.candidates() if each.key == key), None)
         if found is None and key in self._numbers:
             self._blocks.append(self._score([self._numbers[key]]))
             return self._blocks[-1][0]

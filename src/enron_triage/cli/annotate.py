@@ -24,6 +24,7 @@ from enron_triage.stage_run import Result
 
 if TYPE_CHECKING:
     from enron_triage.annotation.page import Shown
+    from enron_triage.annotation.strategies import ScoringPolicy
     from enron_triage.predict.triage import Triage
 
 logger = logging.getLogger(__name__)
@@ -113,8 +114,11 @@ def _annotate(
     page = _page()
     settings = page.Settings(kind=mode, target=target, annotator=_checked(annotator), show_policy=show_policy)
     chosen = page.Selection(strategy=strategy, pool=pool, overlap=overlap, seed=config.seed, costs=config.rewards.costs)
-    policies = _policies(config, checkpoint or [], needed=strategy not in page.WITHOUT_POLICY)
-    shown = _new_mail(config, policies, new_mail, mailbox, owner or []) if new_mail else _split(config, split)
+    checkpoints = _checkpoints(config, checkpoint or [], needed=strategy not in page.WITHOUT_POLICY)
+    if new_mail:
+        shown, policies = _new_mail(config, _loaded(config, checkpoints), new_mail, mailbox, owner or [])
+    else:
+        shown, policies = _split(config, checkpoints, split)
     judged = page.run(path, shown, policies, chosen, settings, port, lambda url: _announce(url, path, browser))
     return _result(path, judged, for_training=not new_mail and split in ("train", "val"))
 
@@ -137,31 +141,45 @@ def _checked(annotator: str) -> str:
         raise UsageError(f"--annotator {annotator}: {error}") from None
 
 
-def _policies(config: Config, names: Sequence[str], needed: bool) -> list[Triage]:
+def _checkpoints(config: Config, names: Sequence[str], needed: bool) -> list[Path]:
     """The committee; none where there is no policy and none is needed."""
     found = [paths.named_checkpoint(config, name) for name in names or [config.dpo.init]]
     if not names and not needed and not found[0].exists():
         logger.info("%s: no such file; pairs are drawn at random", found[0])
         return []
+    return found
+
+
+def _loaded(config: Config, checkpoints: Sequence[Path]) -> list[Triage]:
+    if not checkpoints:
+        return []
     from enron_triage.predict.triage import Triage
 
-    return [Triage.load(path, config.device) for path in found]
+    return [Triage.load(path, config.device) for path in checkpoints]
 
 
-def _split(config: Config, split: str) -> Shown:
+def _split(config: Config, checkpoints: Sequence[Path], split: str) -> tuple[Shown, Sequence[ScoringPolicy]]:
     from enron_triage.annotation.conversations import ParsedConversations
     from enron_triage.annotation.messages import SplitMessages
     from enron_triage.annotation.page import Shown
+    from enron_triage.annotation.train_scores import TrainScores, train_log_probabilities
 
     path = config.data / f"{split}.json" if split in _SPLITS else Path(split)
     if split not in _SPLITS and not path.exists():
         raise UsageError(f"--split {split}: no such file; give train, val, test or a file of labelled records")
-    return Shown(SplitMessages(path), lambda: ParsedConversations(config.data / "emails.json"))
+    policies: Sequence[ScoringPolicy] = _loaded(config, checkpoints)
+    messages = SplitMessages(path)
+    if path.resolve() == (config.data / "train.json").resolve():
+        policies = [
+            TrainScores(policy, train_log_probabilities(config, checkpoint, messages.count), messages.rows)
+            for checkpoint, policy in zip(checkpoints, policies, strict=True)
+        ]
+    return Shown(messages, lambda: ParsedConversations(config.data / "emails.json")), policies
 
 
 def _new_mail(
     config: Config, policies: Sequence[Triage], new: Sequence[str], mailbox: Path | None, owner: Sequence[str]
-) -> Shown:
+) -> tuple[Shown, Sequence[ScoringPolicy]]:
     """New mail with the history that the owner's mailbox gives it, as `triage predict` reads both."""
     from enron_triage.annotation.conversations import ListedConversations
     from enron_triage.annotation.messages import ListedMessages
@@ -183,7 +201,7 @@ def _new_mail(
     records = [record for record in new_records(emails, known, addresses, settings) if record is not None]
     if not records:
         raise TriageError(f"{', '.join(new)}: no message to judge; {len(read):,} read, {len(errors):,} unreadable")
-    return Shown(ListedMessages(records), lambda: ListedConversations(known))
+    return Shown(ListedMessages(records), lambda: ListedConversations(known)), policies
 
 
 def _announce(address: str, path: Path, browser: bool) -> None:

@@ -217,7 +217,7 @@ function showAnswers() {
 }
 
 function addChoice(name, keys, act, main = false, shown = keys[0].toUpperCase()) {
-  const button = make("button", undefined, { type: "button" });
+  const button = make("button", undefined, { type: "button", "aria-keyshortcuts": keys.join(" ") });
   button.append(make("span", name), " ", make("kbd", shown));
   if (main) button.classList.add("main");
   button.addEventListener("click", act);
