@@ -158,3 +158,10 @@ def test_an_unknown_zone_is_utc_where_nothing_tells_more():
 @pytest.mark.parametrize("piece", ["1 jan ", "(", "1:", "()", "2001-", "; "])
 def test_hostile_dates_take_no_time(piece, assert_linear):
     assert_linear(lambda value: date_of_message(value, value), lambda size: piece * size, 20_000)
+
+
+def test_as_many_hosts_are_asked_as_a_message_can_pass():
+    unknown = "from a by b; 14 May 2001 10:00:00 a a a\n"
+    good = "from a by b; Mon, 14 May 2001 16:45:00 +0200"
+    assert date_of_message("", unknown * 60 + good).isoformat() == "2001-05-14T16:45:00+02:00"
+    assert date_of_message("", unknown * 200 + good) is None  # a loop, or an attack: each costs a millisecond

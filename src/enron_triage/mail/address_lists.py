@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 _SPECIAL = re.compile(r'\\.|["()<>,;:\[]', re.DOTALL)
 _ANGLE = re.compile(r"<([^<>]*)>?")
-_MAX_ELEMENTS = 100_000  # separators and opening brackets: the headers of 50,000 recipients, and some microseconds each
+_MAX_ELEMENTS = 60_000  # separators and opening brackets: 30,000 recipients with names, and some microseconds each
 _MAX_SIGNS = 500_000  # of all kinds: each may open what does not close
 _LITERAL = re.compile(r"\[[^\[\]]{0,255}\]")
 

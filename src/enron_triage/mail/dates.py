@@ -40,6 +40,7 @@ _FORMS = [
     )
 ]
 _COMMENT = re.compile(r"\([^()]*\)")
+_MAX_HOPS = 100  # Received headers; RFC 5321, 6.3: so many are a loop
 _MAX_PARTS = 4  # of a Received header, from its end
 _MAX_LENGTH = 300  # characters; the longest that programs write have a hundred
 
@@ -95,7 +96,7 @@ def date_of_message(value: str, received: str) -> datetime.datetime | None:
     date, zone_is_known = _parse(value)
     if date is not None and zone_is_known:
         return date
-    return _first(received.split("\n")) or date
+    return _first(received.split("\n", _MAX_HOPS)[:_MAX_HOPS]) or date
 
 
 def _first(received: Iterable[str]) -> datetime.datetime | None:

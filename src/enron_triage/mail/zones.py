@@ -89,6 +89,7 @@ _WORDS = {
 }
 _NUMBER = re.compile(r"(?:\b(?:GMT|UTC|UT|Z)\s?)?([+-])(\d{1,2})(?::?(\d\d))?(?![\d:])", re.IGNORECASE)
 _IN_WORDS = re.compile(r"([a-z][a-z. ]*?)\s+(standard|daylight|summer)?\s*time\b")
+_MAX_NAME = 100  # characters; the expression takes time in the cube of it
 _CLOCK_CHANGE = {"standard": 0, None: 0, "daylight": 60, "summer": 60}
 
 
@@ -117,7 +118,7 @@ def zone_offset(zone: str) -> int | None:
         offset = hours * 60 + minutes
         return None if hours > 23 or minutes > 59 else -offset if number[1] == "-" else offset
     name = " ".join(zone.lower().replace(",", " ").strip(" \t\"'()").split())
-    words = _IN_WORDS.search(name)
+    words = _IN_WORDS.search(name[:_MAX_NAME])
     if words:
         standard = _WORDS.get(words[1])
         return None if standard is None else standard + _CLOCK_CHANGE[words[2]]
