@@ -191,6 +191,17 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(folder):
     assert files_of(folder, "a") != files_of(folder, "c")
 
 
+def test_passes_in_bfloat16_give_nearly_the_same_policy_and_weights_in_float32(folder):
+    val_losses = {}
+    for precision in ("float32", "bfloat16"):
+        sft.run(config_of(folder, f"sft.precision={precision}", checkpoints=precision))
+        val_losses[precision] = [epoch["val_loss"] for epoch in epochs_of(folder, precision)]
+        weights = load_checkpoint(folder / precision / "best_sft.pt").weights
+        assert {weight.dtype for weight in weights.values() if weight.is_floating_point()} == {torch.float32}
+    assert val_losses["bfloat16"] == pytest.approx(val_losses["float32"], rel=0.05)
+    assert val_losses["bfloat16"] != pytest.approx(val_losses["float32"], rel=1e-6)
+
+
 @pytest.mark.parametrize("after", [1, 3])
 def test_a_run_that_was_killed_gives_the_same_bytes_as_one_that_was_not(folder, monkeypatch, caplog, after):
     sft.run(config_of(folder, checkpoints="whole"))

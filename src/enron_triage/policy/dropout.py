@@ -30,12 +30,12 @@ class Dropout(nn.Module):
 
         Parameters
         ----------
-        values : Tensor of float32
+        values : Tensor of float32 or bfloat16
             The units, of any shape.
 
         Returns
         -------
-        Tensor of float32, of the same shape
+        Tensor, of the same shape and type
             Zeros, and the units that are kept, each divided by the probability of that.
         """
         if values.is_cuda or not self.training:  # on a GPU, torch's own is one pass
@@ -43,7 +43,7 @@ class Dropout(nn.Module):
         kept = max(round((1 - self.p) * 2**_RESOLUTION), 1)
         if kept == 2**_RESOLUTION:
             return values
-        return values * _mask(values.numel(), kept).view_as(values)
+        return values * _mask(values.numel(), kept).to(values.dtype).view_as(values)
 
 
 def _mask(count: int, kept: int) -> Tensor:

@@ -182,7 +182,10 @@ class SftObjective(Objective):
     def losses(self, batch: Tensor) -> Iterator[Tensor]:
         """The mean over messages and members; members share no weights, so that each minimises its own loss."""
         batch = batch.to(self.features.device)
-        logits = self.policy.member_logits(self.features[batch])
+        is_short = self.config.sft.precision == "bfloat16"
+        with torch.autocast(self.features.device.type, torch.bfloat16, enabled=is_short):
+            logits = self.policy.member_logits(self.features[batch])
+        logits = logits.float()
         if self.start_shift is not None:  # these messages weigh otherwise than those that the policy was trained on
             offset = torch.from_numpy(self.start_shift - self.logit_adjustment)
             logits = logits + offset.to(logits)
