@@ -26,7 +26,12 @@ Item = TypeVar("Item")
 Out = TypeVar("Out")
 
 # Modules that the worker processes need, imported once before they are forked; none of them imports torch.
-_PRELOADED = ["enron_triage.mail.batches", "enron_triage.labels.label", "enron_triage.features.extract"]
+_PRELOADED = [
+    "enron_triage.mail.batches",
+    "enron_triage.labels.label",
+    "enron_triage.labels.received",  # which `label` imports where it is called
+    "enron_triage.features.extract",
+]
 _PREFETCH = 2  # items in flight per worker: enough to keep it busy, few enough to bound memory
 _TIMEOUT = 10  # seconds to wait for the scheduler to answer, and then for a first worker to register
 _MOST_DEATHS = 20  # of processes; more have another cause than what they were given
