@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow  # other processes
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-TRAINING = ("lightgbm", "matplotlib", "scipy", "torch")  # what prediction does without
+TRAINING = ("lightgbm", "matplotlib", "scipy", "torch", "jinja2")  # what prediction does without
 SMALL = ["--set", "download.demo.mailboxes=3", "--set", "download.demo.messages=90", "--set", "workers=1"]
 
 
