@@ -68,7 +68,7 @@ def equal(one, other):
 
 
 def test_the_best_epoch_of_another_run_is_not_taken_for_ones_own(data, killed_after, monkeypatch):
-    monkeypatch.setattr(trainer, "selection_score", lambda metrics, by: -abs(next(count) - 2))  # epoch 2 is the best
+    monkeypatch.setattr(trainer, "selection_score", lambda metrics, by, epoch: -abs(next(count) - 2))  # epoch 2 is the best
     count = iter(range(1, 100))
     train("sft.epochs=4")
     count = iter(range(1, 100))
