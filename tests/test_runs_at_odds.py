@@ -16,7 +16,7 @@ from enron_triage.errors import UsageError
 from enron_triage.evaluation.reading import read_evaluations
 from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.runtime import code_digest, locks
-from enron_triage.training import trainer
+from enron_triage.training import post_training, trainer
 
 SMALL = [
     *("model.hidden=[4]", "model.ensemble=1", "model.boosting=0", "sft.epochs=1", "sft.patience=10"),
@@ -68,7 +68,8 @@ def equal(one, other):
 
 
 def test_the_best_epoch_of_another_run_is_not_taken_for_ones_own(data, killed_after, monkeypatch):
-    monkeypatch.setattr(trainer, "selection_score", lambda metrics, by, epoch: -abs(next(count) - 2))  # epoch 2 is the best
+    for module in (trainer, post_training):
+        monkeypatch.setattr(module, "selection_score", lambda metrics, by, epoch=0: -abs(next(count) - 2))  # 2 is best
     count = iter(range(1, 100))
     train("sft.epochs=4")
     count = iter(range(1, 100))
