@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare the policy with its peers by cross-validation over people: each is tested once by models that never saw them.
 
-    pip install -e '.[peers]' -c constraints.txt xgboost-cpu catboost
+    pip install -e '.[peers]' -c constraints.txt
     python scripts/cross_validate.py --config enron --data-dir DATA --folds 5 --repetitions 1
 
 Needs ``emails_labeled.json``; the sentence encoder's peers need ``--vectors``, too (see ``sentence_vectors.py``). In
