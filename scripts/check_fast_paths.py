@@ -75,7 +75,7 @@ def main() -> None:
         if plain is None:
             continue
         fast += 1
-        agrees = plain == read_by_email(raw) and plain == mime.read_mime(raw)
+        agrees = plain == read_by_email(raw) and (*plain, []) == mime.read_mime(raw)
         for value in filter(None, map(plain[0].get, ADDRESS_HEADERS)):
             found = addresses.read_plain_list(value)
             lists += 1

@@ -26,8 +26,7 @@ ACTION_NAMES: tuple[str, ...] = tuple(action.value for action in ACTIONS)  # as 
 ACTION_INDEX: dict[Action, int] = {action: index for index, action in enumerate(ACTIONS)}
 REPLIES: tuple[int, ...] = (ACTION_INDEX[Action.REPLY_NOW], ACTION_INDEX[Action.REPLY_LATER])
 
-# The name of a label scheme, a key of `labels.schemes.SCHEMES`. Not a Literal, so that a scheme is added in the table
-# alone; the configuration checks the name.
+# A key of `labels.schemes.SCHEMES`, as the configuration checks. Not a Literal, so that a scheme is added there alone.
 Scheme = str
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -39,7 +38,7 @@ Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]
 
 
 class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """One parsed message.
+    """One parsed message; the artifacts leave the last five fields out where they are empty.
 
     Attributes
     ----------
@@ -50,8 +49,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     folder : str
         The folders between the mailbox and the file, joined by ``/``; empty at the top.
     labels : list of str
-        The Gmail labels, if the export has them (``Archived`` where it names none); not the labels that a policy
-        learns.
+        The Gmail labels, if the export has them (``Archived`` where it names none), not what a policy learns.
     message_id : str
         The Message-ID header (RFC 5322); empty if there is none.
     date : str or None
@@ -79,14 +77,15 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     raw_sha256 : str
         SHA-256 of the raw bytes; decides which of several copies is kept.
     flags : list of str
-        What a mail program noted on this copy: some of ``deleted``, ``draft``, ``expunged``, ``forwarded`` and
-        ``replied``. JSON leaves an empty list out.
+        What a mail program noted on this copy: of ``deleted``, ``draft``, ``expunged``, ``forwarded``, ``replied``.
     automatic : bool
-        Whether a program answered or reported for the sender; left out of the artifacts where it is false.
+        Whether a program answered or reported for the sender.
     forwarded_ids : list of str
-        The Message-IDs that the X-Forwarded-Message-Id header names; left out of the artifacts where there are none.
+        The Message-IDs that the X-Forwarded-Message-Id header names.
     item : {"", "entry", "meeting"}
-        An entry of the mail program's own, as in its calendar; or a meeting request. Left out where it is empty.
+        An entry of the mail program's own, as in its calendar; or a meeting request.
+    attachments : list of str
+        The names of its attachments, for people alone: no feature sees them.
     """
 
     path: str
@@ -112,6 +111,7 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     automatic: bool = False
     forwarded_ids: list[str] = []
     item: Literal["", "entry", "meeting"] = ""
+    attachments: list[str] = []
 
 
 class ParseError(msgspec.Struct, kw_only=True):

@@ -311,6 +311,14 @@ def test_the_quotation_and_the_signature_are_apart_and_long_text_is_cut_with_a_w
     assert long.recipients["to"][-1] == "and 440 more"
 
 
+def test_attachments_are_shown_by_names_in_which_every_character_can_be_seen():
+    names = ["plan.pdf", "invoice\u202egpj.exe", "a\x00\x1b[2J.txt", "<b>.html", "x" * 5_000]
+    view = message_view(builders.new_email(attachments=names))
+    assert view.attachments[:4] == ["plan.pdf", "invoice[U+202E]gpj.exe", "a[U+0000][U+001B][2J.txt", "<b>.html"]
+    assert len(view.attachments[4]) < 1_100
+    assert message_view(builders.new_email()).attachments == []
+
+
 def test_what_the_owner_did_with_this_sender_is_told_in_words():
     history = builders.new_history(
         sender=[1, 2, 0, 0, 3], received_from_sender=7, since_received_from_sender=7300, last_sender_action="delete"

@@ -84,6 +84,7 @@ def hostile(tmp_path_factory):
             to=["<u>owner</u>@x.example", "owner@x.example"],
             timestamp=989888400 + number,
             message_id=f"<{number}@x.example>",
+            attachments=[HOSTILE, "plan.pdf", *(f"{part}.txt" for part in range(8))],
             references=["<0@x.example>"] if number else [],
             action="delete",
             history=history,
@@ -192,6 +193,11 @@ def test_mail_is_shown_as_text_and_reaches_for_nothing(browser, hostile):
     assert "<script>window.taken = 1</script><img src=http://evil.example/x.png" in text
     assert "[U+202E]gpj.exe[U+202C] [U+001B][2J" in text
     assert page.locator("#subject").inner_text().startswith("<script>")
+    names = page.locator("#head .attachments").first.locator("div").all_inner_texts()
+    assert names[0].startswith("<script>window.taken = 1</script><img src=http://evil.example/x.png")
+    assert "[U+202E]gpj.exe[U+202C] [U+001B][2J" in names[0]
+    assert names[1:3] == ["plan.pdf", "0.txt"]
+    assert page.locator("#head").get_by_text("and 2 more").count() == 1
     assert page.locator("#message :is(script, img, b, form, i, u)").count() == 0
     assert page.evaluate("window.taken") is None
     assert messages == []
@@ -199,6 +205,27 @@ def test_mail_is_shown_as_text_and_reaches_for_nothing(browser, hostile):
     assert asked
     assert all(url.startswith(origin) for url in asked)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_attachments_of_new_mail_are_shown_by_name_and_nothing_where_there_are_none(browser, tmp_path):
+    head = "From: jane@x.example\nTo: owner@x.example\nDate: Mon, 14 May 2001 16:39:00 -0700\n"
+    text = "Content-Type: text/plain\n\nsee below"
+    file = "Content-Type: application/pdf\nContent-Disposition: attachment; filename*=utf-8''Gr%C3%BC%C3%9Fe.pdf\n\nx"
+    mixed = f"Content-Type: multipart/mixed; boundary=b\n\n--b\n{text}\n--b\n{file}\n--b--\n"
+    (tmp_path / "1.eml").write_text(f"{head}Subject: with a file\n{mixed}")
+    (tmp_path / "2.eml").write_text(f"{head}Subject: plain\n{text}\n")
+    found = {}
+    with running(tmp_path / "data", "--input", str(tmp_path / "1.eml"), "--input", str(tmp_path / "2.eml")) as (
+        address,
+        _,
+    ):
+        page = open_page(browser, address, "Anna")
+        for number in range(2):
+            found[page.locator("#subject").inner_text()] = page.locator("#head").inner_text()
+            page.keyboard.press("1")
+            wait_for_progress(page, f"{number + 1} of 100")
+    assert "Attachments\nGrüße.pdf" in found["with a file"]
+    assert "Attachments" not in found["plain"]
 
 
 def test_a_second_tab_cannot_judge_a_message_again(browser, hostile):

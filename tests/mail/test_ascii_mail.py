@@ -15,7 +15,7 @@ TYPE = b"Content-Type: text/plain; charset=us-ascii\n"
 )
 def test_plain_mail_is_read_as_the_full_reader_reads_it(head, end):
     raw = (head + b"\nOne\n\n two\x0b\n").replace(b"\n", end)
-    assert read_ascii(raw) == read_mime(raw)
+    assert (*read_ascii(raw), []) == read_mime(raw)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ lines = st.lists(
 def test_what_is_not_declined_is_read_as_the_full_reader_reads_it(parts, end, last):
     raw = (end.join(parts) + last).encode()
     found = read_ascii(raw)
-    assert found is None or found == read_mime(raw)
+    assert found is None or (*found, []) == read_mime(raw)
 
 
 SPACES = "".join(map(chr, [*range(9, 14), *range(28, 33)]))

@@ -41,6 +41,8 @@ class MessageView(msgspec.Struct, frozen=True):
         The parts of the text: see `mail.body.BodyParts`.
     cut : int
         How many characters of the text are not shown, as it is too long.
+    attachments : list of str
+        The names of what is attached, as the records hold them.
     notes : list of str
         What else is known, such as that a program sent it.
     """
@@ -54,6 +56,7 @@ class MessageView(msgspec.Struct, frozen=True):
     signature: str
     quoted: str
     cut: int
+    attachments: list[str]
     notes: list[str]
 
 
@@ -107,6 +110,7 @@ def message_view(email: Email) -> MessageView:
         signature=texts[1],
         quoted=texts[2],
         cut=sum(max(len(part) - _MOST_CHARACTERS, 0) for part in parts),
+        attachments=[_line(name) for name in email.attachments],
         notes=notes,
     )
 

@@ -42,7 +42,7 @@ def read_ascii(raw: bytes) -> tuple[dict[str, str], str] | None:
     Returns
     -------
     tuple or None
-        What `mime.read` returns; None if it is another kind of message.
+        What `mime.read_plain` returns; None if it is another kind of message.
 
     Examples
     --------

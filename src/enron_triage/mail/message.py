@@ -49,7 +49,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         If it is not mail: it has none of the headers that identify a message. If its headers, their addresses, its
         text, or the number or depth of its parts, are beyond those of any mail.
     """
-    headers, body = mime.read(raw)
+    headers, body, attachments = mime.read(raw)
     if _IDENTIFYING.isdisjoint(headers):
         raise ValueError("no mail headers")
     check_text(len(body))
@@ -83,6 +83,7 @@ def parse_message(raw: bytes, *, path: str, user: str, folder: str) -> Email:
         automatic=is_automatic(headers, subject),
         forwarded_ids=message_ids(headers.get("x-forwarded-message-id", "")),
         item=item_kind(headers, body, raw, sender, [*to, *cc, *bcc]),
+        attachments=attachments,
     )
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a message to its raw headers and its text (RFC 5322, RFC 2045).
+"""From the bytes of a message to its raw headers, its text and its attachments' names (RFC 5322, RFC 2045).
 
 Two readers give the same result: `read_plain` understands single-part plain text, which is nearly
 all of the archive, and declines anything else; `read_mime` reads all that mail programs write, and
@@ -20,8 +20,8 @@ _PLAIN_TYPE = re.compile(r'text/plain(?:;\s*charset=(?:"([\w.-]+)"|([\w.-]+)))?'
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary", "quoted-printable"})
 
 
-def read(raw: bytes) -> tuple[Headers, str]:
-    r"""Read the headers and the text of a message.
+def read(raw: bytes) -> tuple[Headers, str, list[str]]:
+    r"""Read the headers, the text and the names of the attachments of a message.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ def read(raw: bytes) -> tuple[Headers, str]:
         counts, but all of the recipients and of ``Received``: see `headers.JOINED`.
     text : str
         The plain text, or HTML reduced to text; line ends are ``\n``.
+    attachments : list of str
+        The names of what is attached: see `attachments.Attachments`.
 
     Raises
     ------
@@ -42,7 +44,8 @@ def read(raw: bytes) -> tuple[Headers, str]:
         If its headers, its texts, or the number or depth of its parts, are beyond those of any mail.
     """
     is_usual = len(raw) <= MAX_TEXT + MAX_HEADERS
-    return (read_plain(raw) if is_usual else None) or read_mime(raw)
+    plain = read_plain(raw) if is_usual else None
+    return read_mime(raw) if plain is None else (*plain, [])
 
 
 def read_plain(raw: bytes) -> tuple[Headers, str] | None:
@@ -56,7 +59,8 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     Returns
     -------
     tuple or None
-        What `read` returns; None if it is another kind of message.
+        The headers and the text that `read` returns; None if it is another kind of message, such as one that may have
+        attachments.
     """
     plainest = read_ascii(raw)
     if plainest is not None:
@@ -75,7 +79,7 @@ def read_plain(raw: bytes) -> tuple[Headers, str] | None:
     return headers, unix_text(decode(body, content_type[1] or content_type[2] or "us-ascii"))
 
 
-def read_mime(raw: bytes) -> tuple[Headers, str]:
+def read_mime(raw: bytes) -> tuple[Headers, str, list[str]]:
     """Read any message.
 
     Parameters
@@ -85,7 +89,7 @@ def read_mime(raw: bytes) -> tuple[Headers, str]:
 
     Returns
     -------
-    headers, text
+    headers, text, attachments
         What `read` returns.
 
     Raises
@@ -95,7 +99,7 @@ def read_mime(raw: bytes) -> tuple[Headers, str]:
     """
     content = unframe(raw)
     headers, start = read_headers(content, 0, len(content))
-    return headers, read_text(headers, content, start)
+    return headers, *read_text(headers, content, start)
 
 
 def _plain_headers(head: bytes) -> Headers | None:

@@ -7,23 +7,22 @@ first damaged line, and takes time in proportion to the lines times the depth of
 
 from __future__ import annotations
 
-import email.message
-import email.utils
 import re
 import string
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from enron_triage.mail.attachments import Attachments, Part, is_attached, is_file
 from enron_triage.mail.calendar_text import calendar_to_text
 from enron_triage.mail.charsets import decode, is_known
 from enron_triage.mail.headers import Headers, read_headers
 from enron_triage.mail.html_text import declared_charset, html_to_text
+from enron_triage.mail.parameters import MAX_PARAMETERS, parameters
 from enron_triage.mail.transfer import decode_transfer, transfer_encoding
 
 MAX_TEXT = 16 * 2**20  # bytes of a text, and characters of all: a book has one million; as JSON each may take six bytes
 _MAX_PARTS = 5_000  # of a message, at any depth
 _MAX_DEPTH = 100
-_MAX_PARAMETERS = 4_000  # characters; `email.message` takes time in the square of a header's length
 _MAX_BOUNDARY = 200  # characters; RFC 2046 allows 70
 _TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)", re.ASCII)
 _LOOSE_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
@@ -55,16 +54,8 @@ def _says(text: _Text) -> bool:
     return bool(text.text.strip(_BLANK))
 
 
-class _Part(NamedTuple):
-    headers: Headers
-    start: int
-    stop: int
-    type: str
-    parameters: dict[str, str]
-
-
-def read_text(headers: Headers, content: bytes, start: int) -> str:
-    r"""Read the text of a message.
+def read_text(headers: Headers, content: bytes, start: int) -> tuple[str, list[str]]:
+    r"""Read the text of a message, and the names of what is attached to it.
 
     Parameters
     ----------
@@ -77,16 +68,24 @@ def read_text(headers: Headers, content: bytes, start: int) -> str:
 
     Returns
     -------
-    str
+    text : str
         The plain text, or HTML reduced to text; of several parts beside each other all. Where there is neither, what a
         calendar entry or a delivery report says. Lines end in ``\n``.
+    attachments : list of str
+        See `attachments.Attachments`.
 
     Raises
     ------
     ValueError
         If there are more parts, they are nested deeper, or a text is longer, than in any mail.
     """
-    texts = list(_Reader(content).texts(_part(headers, start, len(content), "text/plain"), 0))
+    reader = _Reader(content)
+    texts = list(reader.texts(_part(headers, start, len(content), "text/plain"), 0))
+    return _chosen(texts), reader.attachments.names
+
+
+def _chosen(texts: list[_Text]) -> str:
+    """The text of a message, of all that its parts give."""
     written = [text for text in texts if text.kind != "other"]
     chosen = [text.text for text in written if _says(text)] or [text.text for text in texts if _says(text)]
     if len(chosen) == 1:
@@ -143,15 +142,21 @@ class _Reader:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._parts = 0
+        self.attachments = Attachments(content)
 
-    def texts(self, part: _Part, depth: int) -> Iterator[_Text]:
-        """The texts of a part, in their order."""
+    def texts(self, part: Part, depth: int, inside: str = "") -> Iterator[_Text]:
+        """The texts of a part, in their order; `inside` is the type of the multipart that it stands in."""
         self._parts += 1
         if depth > _MAX_DEPTH or self._parts > _MAX_PARTS:
             raise ValueError(f"more than {_MAX_PARTS} parts, or parts nested more than {_MAX_DEPTH} deep")
-        if depth and _is_attached(part):
-            return
-        if not part.type.startswith("multipart/"):
+        is_multipart = part.type.startswith("multipart/")
+        is_named = depth > 0 and is_file(part)
+        if is_named or not (is_multipart or _is_text(part)):
+            self.attachments.add(part, inside)
+            # Most programs give a name to an invitation, too; it is read where nothing else is.
+            if part.type != "text/calendar" or is_attached(part):
+                return
+        if not is_multipart:
             yield from self._single(part)
             return
         delimiters = self._delimiters(part)
@@ -159,12 +164,12 @@ class _Reader:
             yield from self._single(part._replace(type="text/plain"))
             return
         default = "message/rfc822" if part.type == "multipart/digest" else "text/plain"
-        children = [list(self.texts(child, depth + 1)) for child in self._children(part, delimiters, default)]
+        children = [
+            list(self.texts(child, depth + 1, part.type)) for child in self._children(part, delimiters, default)
+        ]
         yield from _choose(children) if part.type == "multipart/alternative" else _join(children)
 
-    def _single(self, part: _Part) -> Iterator[_Text]:
-        if part.type not in _REPORTS and (not part.type.startswith("text/") or part.type in _NO_TEXT):
-            return
+    def _single(self, part: Part) -> Iterator[_Text]:
         encoding = transfer_encoding(part.headers.get("content-transfer-encoding", ""))
         check_text((part.stop - part.start) * 2 // 3)  # before it is decoded: an encoding hardly adds more than a half
         content = decode_transfer(self._content[part.start : part.stop], encoding)
@@ -184,7 +189,7 @@ class _Reader:
         else:
             yield _Text("other", _COMMANDS.sub("", text) if part.type in _MARKED_UP else text)
 
-    def _children(self, part: _Part, delimiters: list[tuple[int, int]], default: str) -> Iterator[_Part]:
+    def _children(self, part: Part, delimiters: list[tuple[int, int]], default: str) -> Iterator[Part]:
         """The parts between the delimiters, each without the line end that belongs to the delimiter."""
         stops = [max(start - 1, 0) for start, _ in delimiters[1:]] + [part.stop]
         for (_, start), stop in zip(delimiters, stops, strict=True):
@@ -196,7 +201,7 @@ class _Reader:
                 continue
             yield _part(headers, min(body, stop), stop, default)
 
-    def _delimiters(self, part: _Part) -> list[tuple[int, int]]:
+    def _delimiters(self, part: Part) -> list[tuple[int, int]]:
         """Where each delimiter of a multipart's parts begins and ends, the one behind the last part included."""
         boundary = part.parameters.get("boundary", "").rstrip().encode("utf-8", "replace")[:_MAX_BOUNDARY]
         found = list(self._lines(boundary, part)) if boundary else []
@@ -205,7 +210,7 @@ class _Reader:
             found = list(self._lines(sure[1], part)) if sure else []
         return found
 
-    def _lines(self, boundary: bytes, part: _Part) -> Iterator[tuple[int, int]]:
+    def _lines(self, boundary: bytes, part: Part) -> Iterator[tuple[int, int]]:
         delimiter = b"--" + boundary
         start = self._content.find(delimiter, part.start, part.stop)
         while start >= 0:
@@ -219,38 +224,19 @@ class _Reader:
             start = self._content.find(delimiter, end, part.stop)
 
 
-def _part(headers: Headers, start: int, stop: int, default: str) -> _Part:
+def _part(headers: Headers, start: int, stop: int, default: str) -> Part:
     value = headers.get("content-type", "")
     found = _TYPE.match(value)
-    parameters = _parameters(value)
-    if "charset" not in parameters and (loose := _LOOSE_CHARSET.search(value[:_MAX_PARAMETERS])):
-        parameters["charset"] = loose[1]
+    given = parameters(value)
+    if "charset" not in given and (loose := _LOOSE_CHARSET.search(value[:MAX_PARAMETERS])):
+        given["charset"] = loose[1]
     kind = found[1].lower() if found else "text/plain" if value else default
-    return _Part(headers, start, stop, kind, parameters)
+    return Part(headers, start, stop, kind, given)
 
 
-def _parameters(value: str) -> dict[str, str]:
-    """The parameters of a header, those that are split or encoded as RFC 2231 has it included."""
-    if ";" not in value:
-        return {}
-    message = email.message.Message()
-    message["Content-Type"] = value[:_MAX_PARAMETERS]
-    try:
-        pairs = message.get_params([])
-        return {name.lower(): email.utils.collapse_rfc2231_value(text).strip() for name, text in reversed(pairs[1:])}
-    except (ValueError, TypeError, LookupError):  # parameters that the package cannot put together
-        return {}
-
-
-def _is_attached(part: _Part) -> bool:
-    """Whether a part is a file, by its disposition or its name (RFC 2183, RFC 2231)."""
-    disposition = part.headers.get("content-disposition", "")
-    if disposition.strip().lower().startswith("attachment"):
-        return True
-    if part.type == "text/calendar":  # an invitation, to which most programs give a name; read where nothing else is
-        return False
-    names = {name.partition("*")[0] for name in (*part.parameters, *_parameters(disposition))}
-    return bool(names & {"name", "filename"})
+def _is_text(part: Part) -> bool:
+    """Whether a part that holds no parts is read as text."""
+    return part.type in _REPORTS or (part.type.startswith("text/") and part.type not in _NO_TEXT)
 
 
 def _choose(children: list[list[_Text]]) -> list[_Text]:

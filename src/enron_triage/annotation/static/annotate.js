@@ -4,7 +4,7 @@
 const ACTIONS = ["reply_now", "reply_later", "forward", "archive", "delete"];
 const NAMES = { reply_now: "Reply now", reply_later: "Reply later", forward: "Forward", archive: "Archive", delete: "Delete" };
 const HEADERS = { to: "To", cc: "Cc", bcc: "Bcc" };
-const RECIPIENTS_SHOWN = window.innerWidth < 550 ? 3 : 8;
+const SHOWN_AT_FIRST = window.innerWidth < 550 ? 3 : 8; // recipients, or attachments
 
 const $ = (id) => document.getElementById(id);
 const page = { annotator: "", kind: "pair", item: null, neither: false, busy: false, keys: {} };
@@ -122,14 +122,22 @@ function addressList(addresses) {
     const comma = index < addresses.length - 1 ? "," : "";
     return make("span", address + comma, { class: "address", dir: "auto" });
   });
-  const shown = make("div", undefined, { class: "addresses" });
-  shown.append(...parts.slice(0, RECIPIENTS_SHOWN));
-  if (parts.length <= RECIPIENTS_SHOWN) return shown;
+  return folded(parts, "addresses");
+}
+
+function folded(parts, kind) {
+  const shown = make("div", undefined, { class: kind });
+  shown.append(...parts.slice(0, SHOWN_AT_FIRST));
+  if (parts.length <= SHOWN_AT_FIRST) return shown;
   const more = make("details");
-  const rest = make("div", undefined, { class: "addresses" });
-  rest.append(...parts.slice(RECIPIENTS_SHOWN));
-  more.append(make("summary", `and ${parts.length - RECIPIENTS_SHOWN} more`), rest);
+  const rest = make("div", undefined, { class: kind });
+  rest.append(...parts.slice(SHOWN_AT_FIRST));
+  more.append(make("summary", `and ${parts.length - SHOWN_AT_FIRST} more`), rest);
   return [shown, more];
+}
+
+function attachmentList(names) {
+  return folded(names.map((name) => make("div", name, { dir: "auto" })), "attachments");
 }
 
 function showMessage(message) {
@@ -141,7 +149,7 @@ function showMessage(message) {
   for (const [name, addresses] of Object.entries(message.recipients)) addRow(head, HEADERS[name], addressList(addresses));
   addRow(head, "Date", message.date);
   if (message.mailbox) addRow(head, "Mailbox", message.mailbox);
-  addRow(head, "Attachments", make("span", "not kept in the records", { class: "quiet" }));
+  if (message.attachments.length) addRow(head, "Attachments", attachmentList(message.attachments));
   for (const note of message.notes) addRow(head, "Note", note);
   $("text").textContent = message.text || "(no text of its own)";
   $("text").classList.toggle("quiet", !message.text);
@@ -173,8 +181,10 @@ async function showContext(item) {
   const earlier = context.conversation.map((message) => {
     const details = make("details");
     details.append(make("summary", `${message.date}: ${message.sender}`, { dir: "auto" }));
-    details.append(make("p", `to ${Object.values(message.recipients).flat().slice(0, RECIPIENTS_SHOWN).join(", ") || "nobody"}`,
+    details.append(make("p", `to ${Object.values(message.recipients).flat().slice(0, SHOWN_AT_FIRST).join(", ") || "nobody"}`,
       { class: "quiet" }));
+    const names = message.attachments.join(", ");
+    if (names) details.append(make("p", `attached: ${names}`, { class: "quiet", dir: "auto" }));
     details.append(make("div", message.text || "(no text of its own)", { class: "mail", dir: "auto", tabindex: "0" }));
     return details;
   });
