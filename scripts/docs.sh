@@ -12,4 +12,5 @@ if ! "$python" -c 'import furo, myst_parser, sphinx' 2>/dev/null; then
     exit 2
 fi
 # A fresh environment each time: Sphinx warns of a page only when it reads it.
-exec "$python" -m sphinx --fresh-env --fail-on-warning --keep-going --quiet -b html docs build/docs "$@"
+"$python" -m sphinx --fresh-env --fail-on-warning --keep-going --quiet -b html docs build/docs "$@"
+echo "build/docs/index.html"

@@ -327,7 +327,7 @@ def test_what_the_owner_did_with_this_sender_is_told_in_words():
     assert lines == [
         "7 messages from this sender before, the last 2 hours earlier.",
         "What became of them: 1 answered at once, 2 answered later, 3 deleted.",
-        "The latest whose end is known was deleted.",
+        "The latest with a known outcome was deleted.",
     ]
     assert "not known" in context_view(builders.new_record(history=None), Conversation()).sender[0]
 

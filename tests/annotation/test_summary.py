@@ -98,3 +98,9 @@ def test_nothing_judged_is_no_error_and_no_file_is_one(config):
     assert "not yet judged 1" in summary_table(summary)
     with pytest.raises(UsageError, match=r"none\.jsonl: No such file or directory; `triage annotate`"):
         summarize_file(config, config.data / "none.jsonl")
+
+
+def test_judgements_of_other_mail_are_told_by_their_summary(config):
+    table = summary_table(summarize_file(config, write(config, pair("elsewhere", "archive", "delete"))))
+    assert "none of these messages is in train, val or test of the data folder" in table
+    assert "none of these" not in summary_table(summarize_file(config, write(config, *LINES)))

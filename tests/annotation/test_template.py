@@ -44,7 +44,7 @@ def test_the_template_asks_for_the_least_certain_messages_and_can_be_judged(fold
     result = template.run(config_of(folder), 12, path)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert result.data["messages"] == len(lines) == 12
-    assert f"triage dpo --config dpo_judgements --set dpo.preferences={path}" in result.table
+    assert f"triage dpo --config dpo_judgements --set dpo.preferences={path}" in result.following
     gaps = [max(line["candidates"].values()) - min(line["candidates"].values()) for line in lines]
     assert gaps == pytest.approx(sorted(gaps), abs=2e-4)  # the file rounds
     everything = tmp_path / "all.jsonl"

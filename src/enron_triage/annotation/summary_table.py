@@ -73,6 +73,11 @@ def _annotators(summary: Summary) -> list[str]:
             f"of those judgements that the label can tell; the labels of {summary.labels_known:,} "
             f"of the messages are known",
         )
+    elif not summary.labels_known:
+        lines += wrapped(
+            "none of these messages is in train, val or test of the data folder: dpo and evaluate cannot use the "
+            "judgements there (they may belong to other mail: --config, --data-dir)"
+        )
     return lines
 
 

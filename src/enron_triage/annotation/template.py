@@ -77,8 +77,8 @@ def run(config: Config, sample_uncertain: int, output: Path | None = None) -> Re
         for row, candidates in pairs.items():
             file.write(msgspec.json.encode(_candidate(wanted[row], candidates)) + b"\n")
     then = f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`"
-    table = f"{len(pairs):,} messages to judge -> {path}; then {then}"
-    return Result(stage="preferences", table=table, data={"messages": len(pairs), "path": str(path)})
+    table = f"{len(pairs):,} messages to judge -> {path}"
+    return Result(stage="preferences", table=table, data={"messages": len(pairs), "path": str(path)}, following=then)
 
 
 def least_certain(log_probabilities: Tensor, count: int) -> dict[int, dict[str, float]]:

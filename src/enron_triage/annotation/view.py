@@ -165,7 +165,7 @@ def _about_sender(history: History | None) -> list[str]:
     if history.response_to_sender is not None:
         lines.append(f"Answers to this sender took {in_words(history.response_to_sender)} (geometric mean).")
     if history.last_sender_action is not None:
-        lines.append(f"The latest whose end is known was {ACTION_WORDS[history.last_sender_action]}.")
+        lines.append(f"The latest with a known outcome was {ACTION_WORDS[history.last_sender_action]}.")
     lines += filter(None, [_actions("In this conversation", history.conversation)])
     return lines
 

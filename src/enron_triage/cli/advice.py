@@ -44,7 +44,25 @@ def with_options(message: TriageError, error: TriageError) -> str:
     >>> with_options(error, error)
     'x: no such file; run `triage split --config demo` first'
     """
-    options = next((note for note in getattr(error, "__notes__", []) if note), None)
-    if options is None:
-        return str(message)
-    return _COMMAND.sub(lambda found: f"`triage {found[1]} {options}{found[2]}`", str(message))
+    options = next((note for note in getattr(error, "__notes__", []) if note), "")
+    return add_options(str(message), options)
+
+
+def add_options(advice: str, options: str) -> str:
+    """The advice, in which the commands of stages have these options.
+
+    Parameters
+    ----------
+    advice : str
+        Commands in backquotes among other words.
+    options : str
+        The result of `given_options`.
+
+    Examples
+    --------
+    >>> add_options("then `triage dpo --config dpo_judgements`", "--config demo")
+    'then `triage dpo --config demo --config dpo_judgements`'
+    """
+    if not options:
+        return advice
+    return _COMMAND.sub(lambda found: f"`triage {found[1]} {options}{found[2]}`", advice)

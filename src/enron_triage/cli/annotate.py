@@ -46,7 +46,7 @@ InputOption = Annotated[
     typer.Option("--input", metavar="PATH", help="Judge this mail instead, as predict reads it; repeatable."),
 ]
 MailboxOption = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="With --input: the owner's earlier mail, as for predict.")
+    Path | None, typer.Option(metavar="PATH", help="With --input: the owner's earlier mail, as for predict.")
 ]
 OwnerOption = Annotated[
     list[str] | None,
@@ -147,6 +147,10 @@ def _checkpoints(config: Config, names: Sequence[str], needed: bool) -> list[Pat
     if not names and not needed and not found[0].exists():
         logger.info("%s: no such file; pairs are drawn at random", found[0])
         return []
+    for path in found:
+        others = "" if path.exists() else paths.other_checkpoints(path, Path(config.checkpoint_dir))
+        if others:
+            raise UsageError(f"{path}: no such file; {others}")
     return found
 
 
@@ -216,9 +220,8 @@ def _announce(address: str, path: Path, browser: bool) -> None:
 def _result(path: Path, judged: Counter[str], for_training: bool) -> Result:
     by_person = ", ".join(f"{name} {count:,}" for name, count in sorted(judged.items()))
     table = f"{judged.total():,} judged in this run{f' ({by_person})' if by_person else ''} -> {path}"
-    if for_training:
-        table += f"; then `triage dpo --config dpo_judgements --set dpo.preferences={path}`"
-    return Result(stage="annotate", table=table, data={"judged": dict(judged), "path": str(path)})
+    following = f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`" if for_training else ""
+    return Result(stage="annotate", table=table, data={"judged": dict(judged), "path": str(path)}, following=following)
 
 
 ANNOTATE = Command(

@@ -20,7 +20,7 @@ import msgspec
 import typer
 
 from enron_triage import pipeline
-from enron_triage.cli.advice import given_options, with_options
+from enron_triage.cli.advice import add_options, given_options, with_options
 from enron_triage.cli.commands import COMMANDS
 from enron_triage.cli.completion import join_words
 from enron_triage.cli.help import CommandHelp, ProgramHelp
@@ -114,7 +114,7 @@ def _add(
         )
         try:
             given = sources if takes_sources else sources.load()
-            _print_result(lambda: work(given, **own), as_json)
+            _print_result(lambda: work(given, **own), as_json, given_options(sources))
         except TriageError as error:
             error.add_note(given_options(sources))
             raise
@@ -141,8 +141,8 @@ def _option_names(parameter: inspect.Parameter) -> Collection[str]:
     return [name for names in found for name in names or ()]
 
 
-def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
-    """Do the work; print its result, if it has not written one itself."""
+def _print_result(work: Callable[[], Result | None], as_json: bool, options: str) -> None:
+    """Do the work; print its result, if it has not written one itself, and the next command with these options."""
     try:
         result = work()
     except KeyboardInterrupt:  # typer would exit with 130, but silently
@@ -156,6 +156,8 @@ def _print_result(work: Callable[[], Result | None], as_json: bool) -> None:
             typer.echo(printable(result.table) if sys.stdout.isatty() else result.table)
         else:
             print_table(result.table, result.wide)
+            if result.following:
+                typer.echo(printable(f"then {add_options(result.following, options)}"))
         if result.problem:
             raise TriageError(result.problem)
 

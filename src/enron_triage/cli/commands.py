@@ -196,7 +196,8 @@ def _predict(
         ),
     ] = None,
     mailbox: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The owner's earlier mail: a Maildir, an mbox, a folder.")
+        Path | None,
+        typer.Option(metavar="PATH", help="The owner's earlier mail: a Maildir, an mbox, a folder, an archive."),
     ] = None,
     owner: Annotated[
         list[str] | None,

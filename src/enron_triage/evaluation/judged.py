@@ -60,7 +60,10 @@ def judged_metrics(
             chosen, rejected = ACTION_INDEX[judgement.chosen], ACTION_INDEX[judgement.rejected]
             pairs += [(row, bool(log_probabilities[row, chosen] > log_probabilities[row, rejected])) for row in found]
     if not pairs and not actions:
-        raise UsageError(f"{path}: judges none of the messages of {records}; evaluate.split says which they are")
+        raise UsageError(
+            f"{path}: judges none of the messages of {records}; set evaluate.split to the split that was judged, "
+            "or judge messages of this one: `triage annotate --split` with its name"
+        )
     judged = {row for row, _ in (*pairs, *actions)}
     return JudgedMetrics(
         path=str(path),

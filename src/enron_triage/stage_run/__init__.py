@@ -141,19 +141,22 @@ class StageRun:
         """
         if ranks.rank() == 0:
             self.finish_interrupted()
-        for path in self.inputs.values():
+        for name, path in self.inputs.items():
             if not path.exists():
-                raise self._missing(path)
+                raise self._missing(name, path)
         self.refuse_to_replace()
         with self._locked():
             self.refuse_to_replace()  # another process may have written in the meantime
             yield from self._tracked()
 
-    def _missing(self, path: Path) -> UsageError:
+    def _missing(self, name: str, path: Path) -> UsageError:
         others = other_checkpoints(path, Path(self.config.checkpoint_dir)) if path.suffix == ".pt" else ""
         if others:
             return UsageError(f"{path}: no such file; {others}")
-        missing = ArtifactError(path, "no such file or folder", remedy="{command} first")
+        otherwise = "give the right path"
+        if name == "preferences":
+            otherwise += "; `triage annotate` writes such a file"
+        missing = ArtifactError(path, "no such file or folder", remedy="{command} first", otherwise=otherwise)
         return advised(missing, self.stages, but=self.name)
 
     @property

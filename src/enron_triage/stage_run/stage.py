@@ -80,6 +80,8 @@ class Result(msgspec.Struct, kw_only=True):
         one that is wide enough; empty where `table` has such rows itself.
     verbatim : bool
         Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
+    following : str
+        The command to give next, in backquotes: the command line adds the options that it was given itself.
     data : dict
         For programs: what ``--json`` prints.
     """
@@ -90,3 +92,4 @@ class Result(msgspec.Struct, kw_only=True):
     problem: str = ""
     wide: str = ""
     verbatim: bool = False
+    following: str = ""

@@ -115,10 +115,12 @@ def preference_pairs(config: Config, settings: PairsConfig, setup: PostTrainingS
         for name in data:
             found, counts = from_annotations(judgements, rows_by_fingerprint(config.data / f"{name}.json"))
             pairs.append(found)
-            logger.info("%s: on %s %s", path, name, ", ".join(f"{key} {value}" for key, value in counts.items()))
+            listed = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counts.items())
+            logger.info("%s: on %s %s", path, name, listed)
         _warn_of_few_steps(path, len(pairs[0]), settings)
     if not len(pairs[0]):
-        raise UsageError(f"{settings.preferences}: no pair of actions on a message of train")
+        remedy = "judge some with `triage annotate`"
+        raise UsageError(f"{settings.preferences}: no pair of actions on a message of train; {remedy}")
     return pairs[0], pairs[1]
 
 
@@ -218,7 +220,7 @@ def from_annotations(
     Parameters
     ----------
     judgements : sequence of PreferenceRecord
-        Who judged what; ties, and lines that nobody has judged, are counted and left out.
+        Who judged what; ties on these messages, and lines that nobody has judged, are counted and left out.
     messages : mapping of str to sequence of int
         The indices of the messages by fingerprint, and by user and fingerprint joined by a space.
 
@@ -228,20 +230,20 @@ def from_annotations(
         Those that are decided.
     counts : dict of str to int
         ``judged``, ``ties``, ``contradictions`` (pairs judged both ways), ``undecided`` (evenly so),
-        ``not_judged`` and ``unknown`` (no such message).
+        ``not_judged`` and ``unknown`` (of no message of these).
     """
     counts = Counter(dict.fromkeys(("judged", "ties", "contradictions", "undecided", "not_judged", "unknown"), 0))
     votes: dict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0, 0])
     for judgement in judgements:
+        rows = messages.get(f"{judgement.user} {judgement.fingerprint}" if judgement.user else judgement.fingerprint)
+        if not rows:
+            counts["unknown"] += 1
+            continue
         if judgement.tie:
             counts["ties"] += 1
             continue
         if judgement.chosen is None or judgement.rejected is None or judgement.chosen == judgement.rejected:
             counts["not_judged"] += 1
-            continue
-        rows = messages.get(f"{judgement.user} {judgement.fingerprint}" if judgement.user else judgement.fingerprint)
-        if not rows:
-            counts["unknown"] += 1
             continue
         counts["judged"] += 1
         chosen, rejected = ACTION_INDEX[judgement.chosen], ACTION_INDEX[judgement.rejected]
