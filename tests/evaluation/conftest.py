@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from enron_triage.evaluation.judged_result import JudgedMetrics, JudgedShare
 from enron_triage.evaluation.reading import EpochRecord, EvaluatedCheckpoint, TrainingHistory
 from enron_triage.evaluation.record_sets import RecordSet
 from enron_triage.evaluation.result import (
@@ -127,6 +128,29 @@ def compared(
     return [
         EvaluatedCheckpoint(name=name, evaluations={each.split: each for each in evaluations})
         for name, evaluations in policies.items()
+    ]
+
+
+@pytest.fixture(scope="session")
+def judged(compared: list[EvaluatedCheckpoint]) -> list[EvaluatedCheckpoint]:
+    """The same policies, two of them measured by judgements: the first on val, trained on these, the second on test."""
+    pairs = JudgedShare(count=1200, accuracy=0.625, interval=[0.5, 0.75], interval_method="jackknife over mailboxes")
+    actions = JudgedShare(
+        count=8, accuracy=0.25, interval=[0.0625, 0.5625], interval_method="Wilson, judgements taken for independent"
+    )
+    nothing = JudgedShare(count=0, accuracy=None, interval=None, interval_method=None)
+    counts = {"messages": 1100, "mailboxes": 12, "ties": 31, "elsewhere": 7}
+    both = JudgedMetrics(
+        path="/home/jane/data/judgements.jsonl", sha256="ab" * 32, annotators=2, pairs=pairs, actions=actions, **counts
+    )
+    one = JudgedMetrics(path="more|.jsonl", sha256="cd" * 32, annotators=1, pairs=nothing, actions=actions, **counts)
+    first, second, *others = compared
+    val = msgspec.structs.replace(first.evaluations["val"], judgements=both, notes=["trained on these judgements"])
+    test = msgspec.structs.replace(second.evaluations["test"], judgements=one)
+    return [
+        msgspec.structs.replace(first, evaluations={**first.evaluations, "val": val}),
+        msgspec.structs.replace(second, evaluations={"test": test}),
+        *others,
     ]
 
 

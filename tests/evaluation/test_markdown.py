@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from enron_triage.evaluation.compare import rank
-from enron_triage.evaluation.markdown import results_markdown, training_markdown
+from enron_triage.evaluation.markdown import judged_markdown, results_markdown, training_markdown
 from enron_triage.evaluation.reading import TrainingHistory
 from enron_triage.evaluation.record_sets import record_sets
 from enron_triage.labels.schemes import SCHEMES
@@ -105,3 +105,47 @@ def test_a_training_is_told_by_its_best_epoch_and_its_collapses(epochs, historie
     assert "| stage_4 | 1 | 1 | - |" in unknown
     assert unknown.endswith("| no |")
     assert training_markdown({}) == ""
+
+
+def test_the_agreement_with_judgements_is_a_table_with_intervals_and_their_names(judged, compared):
+    text = judged_markdown(judged)
+    assert rows_of(text, "val") == [
+        [
+            *("best_sft", "val", "the better of two actions", "1,200", "0.6250", "0.5000 to 0.7500"),
+            *("jackknife over mailboxes", "judgements.jsonl, SHA-256 abababab"),
+        ],
+        [
+            *("best_sft", "val", "what should be done", "8", "0.2500", "0.0625 to 0.5625"),
+            *("Wilson, judgements taken for independent", "judgements.jsonl, SHA-256 abababab"),
+        ],
+    ]
+    (other,) = [line for line in text.splitlines() if line.startswith("| best_grpo |")]
+    assert r"| more\|.jsonl, SHA-256 cdcdcdcd |" in other
+    assert "best_dpo" not in text
+    assert "Note: best_sft on val: trained on these judgements." in text
+    assert "trained again" not in text
+    assert judged_markdown(compared) == ""
+
+
+def test_judgements_of_a_policy_that_was_trained_again_are_told_apart(judged):
+    first = judged[0]
+    source = msgspec.structs.replace(first.evaluations["val"].source, checkpoint_sha256="e" * 64)
+    val = msgspec.structs.replace(first.evaluations["val"], source=source)
+    changed = msgspec.structs.replace(first, evaluations={**first.evaluations, "val": val})
+    assert (
+        "Note: best_sft on val: the policy was trained again between this evaluation and the one on test."
+    ) in judged_markdown([changed])
+
+
+def test_each_judged_policy_has_a_sentence_on_its_judgements(judged, results):
+    sections = {part.split(",")[0]: part for part in markdown_of(judged).split("##### ")[1:]}
+    assert (
+        "Judgements by people on val: the better of two actions: 0.6250 of 1,200 as the policy (95% interval 0.5000 to "
+        "0.7500, jackknife over mailboxes); what should be done: 0.2500 of 8 as the policy (95% interval 0.0625 to "
+        "0.5625, Wilson, judgements taken for independent). They are of 2 people, on 1,100 messages in 12 mailboxes "
+        "(judgements.jsonl, SHA-256 abababab); not counted are 31 between equally good actions and 7 of other messages."
+    ) in sections["best_sft"]
+    assert "Judgements by people on test: what should be done: 0.2500" in sections["best_grpo"]
+    assert "They are of 1 person," in sections["best_grpo"]
+    assert "Judgements" not in sections["synthetic/best_dpo"]
+    assert "Judgements" not in results

@@ -156,6 +156,28 @@ def test_the_page_stands_alone_has_headings_in_order_and_is_the_same_for_the_sam
     assert page_of() == text
 
 
+def test_the_agreement_with_judgements_is_shown_with_its_interval_where_there_is_one(page_of, judged):
+    text = page_of(judged)
+    page = Page(text)
+    section = text[text.index('<section id="judgements"') : text.index('<section id="training"')]
+    cells = [re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", section)]
+    start = cells.index("the better of two actions")
+    assert cells[start - 2 : start + 5] == [
+        *("best_sft", "val", "the better of two actions", "1,200", "0.6250", "0.5000 to 0.7500"),
+        "jackknife over mailboxes",
+    ]
+    words = Page(section).words
+    assert "Wilson, judgements taken for independent" in words
+    assert "Note: best_sft on val: trained on these judgements." in words
+    assert "judgements" in page.links
+    assert len(page.ids) == len(set(page.ids))
+    assert text.count("<caption>") == page.tables
+    details = text[text.index('<section id="set-1-details"') : text.index('<section id="set-2"')]
+    assert details.count("Judgements by people on ") == 2
+    assert "/home/jane" not in text
+    assert "judgements" not in page_of().lower()
+
+
 def test_no_owner_is_named(page_of, new_evaluation):
     assert "owner-a" in new_evaluation().per_mailbox
     assert "owner-a" not in page_of()

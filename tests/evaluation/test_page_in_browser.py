@@ -69,7 +69,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, compared, decided, epochs):
+def address(tmp_path_factory, judged, decided, epochs):
     """The page of four policies: one with intervals and a long name, one that collapsed, one with leaking labels."""
     targets = np.arange(240) % 5
     bins = [ReliabilityBin(count=1000 * n, confidence=n / 10, accuracy=n / 11) for n in range(1, 11)]
@@ -80,7 +80,7 @@ def address(tmp_path_factory, compared, decided, epochs):
     checkpoints = [
         EvaluatedCheckpoint(name=LONG_NAME, evaluations={"test": wide}),
         EvaluatedCheckpoint(name="stuck/best_sft", evaluations={"test": stuck}),
-        *compared,
+        *judged,
     ]
     histories = {"synthetic/stage_4": TrainingHistory(epochs=epochs, val_messages=7)}
     rankings = [rank(records, "macro_f1", costs=COSTS) for records in record_sets(checkpoints)]

@@ -8,6 +8,7 @@ from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.evaluation import report
 from enron_triage.evaluation.training_log import BEGIN, LOG
+from enron_triage.runtime import artifacts
 from enron_triage.runtime.together import finish_renames
 
 
@@ -110,3 +111,14 @@ def test_an_unknown_metric_or_run_is_refused_with_what_there_is(config):
     with pytest.raises(UsageError, match=r"^--runs x\*: matches no evaluated policy; there are best_sft, best_grpo, "):
         report.run(config, runs=["x*"])
     assert not list((config.data / "eval").glob("report.*"))
+
+
+def test_judgements_are_in_the_text_the_page_and_the_data_where_an_evaluation_has_them(config, run_folders, judged):
+    folder = run_folders / "data" / "eval"
+    assert "judgements" not in report.run(config).data["policies"]["best_grpo"]["test"]
+    artifacts.write_json(folder / "best_grpo.test.json", judged[1].evaluations["test"])
+    data = report.run(config).data
+    assert data["policies"]["best_grpo"]["test"]["judgements"]["actions"]["accuracy"] == pytest.approx(0.25)
+    assert "judgements" not in data["policies"]["best_sft"]["test"]
+    assert "### Judgements by people" in (folder / "report.md").read_text()
+    assert "Judgements by people</h2>" in (folder / "report.html").read_text()

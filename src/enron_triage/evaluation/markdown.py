@@ -7,10 +7,17 @@ from typing import Any
 
 from enron_triage.evaluation.differing import differing_settings, in_words
 from enron_triage.evaluation.formatting import number
+from enron_triage.evaluation.judged_words import (
+    JUDGED_HEAD,
+    JUDGED_READING,
+    judged_notes,
+    judged_rows,
+    judged_sentence,
+)
 from enron_triage.evaluation.ranking import METRICS, Ranking, Row
 from enron_triage.evaluation.ranking_table import figure
 from enron_triage.evaluation.ranking_words import answer, policy_notes, remarks, rule_notes, several_sets
-from enron_triage.evaluation.reading import TrainingHistory
+from enron_triage.evaluation.reading import EvaluatedCheckpoint, TrainingHistory
 from enron_triage.evaluation.result import Evaluation
 from enron_triage.labels.sample_size import sample_note
 
@@ -48,7 +55,24 @@ def results_markdown(rankings: Sequence[Ranking]) -> str:
         for row in ranking.policies:
             evaluation = ranking.records.policies[row.name]
             lines += ["", f"##### {row.name}, on {evaluation.split}", "", *_action_table(evaluation)]
+            judged = map(judged_sentence, (evaluation, ranking.records.validation.get(row.name)))
+            lines += [line for sentence in judged if sentence for line in ("", sentence)]
     return "\n".join(lines)
+
+
+def judged_markdown(checkpoints: Sequence[EvaluatedCheckpoint]) -> str:
+    """How far the policies agree with judgements by people; empty without any.
+
+    Parameters
+    ----------
+    checkpoints : sequence of EvaluatedCheckpoint
+        The policies with their evaluations.
+    """
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in judged_rows(checkpoints)]
+    if not rows:
+        return ""
+    lines = ["### Judgements by people", "", JUDGED_READING, "", *_table(JUDGED_HEAD, rows)]
+    return "\n".join([*lines, *(line for note in judged_notes(checkpoints) for line in ("", f"Note: {note}"))])
 
 
 def training_markdown(histories: Mapping[str, TrainingHistory]) -> str:

@@ -21,7 +21,7 @@ from enron_triage.errors import UsageError
 from enron_triage.evaluation import training_log
 from enron_triage.evaluation.compare import rank
 from enron_triage.evaluation.differing import differing_settings
-from enron_triage.evaluation.markdown import results_markdown, training_markdown
+from enron_triage.evaluation.markdown import judged_markdown, results_markdown, training_markdown
 from enron_triage.evaluation.page import html_page
 from enron_triage.evaluation.ranking import METRICS, Ranking
 from enron_triage.evaluation.ranking_table import ranking_text
@@ -41,7 +41,16 @@ from enron_triage.runtime.locks import locked
 from enron_triage.runtime.together import finish_renames_in, held_together
 from enron_triage.stage_run import Result
 
-_SUMMARY = ("accuracy", "macro_f1", "reply_auc", "ece_calibrated", "mean_reward", "collapsed", "alternative")
+_SUMMARY = (
+    "accuracy",
+    "macro_f1",
+    "reply_auc",
+    "ece_calibrated",
+    "mean_reward",
+    "collapsed",
+    "alternative",
+    "judgements",
+)
 
 
 def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequence[str] = ()) -> Result:
@@ -75,7 +84,8 @@ def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequ
     histories = _histories(config, checkpoints if runs else None)
     rankings = [rank(records, sort, costs=config.rewards.costs) for records in record_sets(checkpoints)]
     named = mark_leaks(histories, checkpoints)
-    results = f"{results_markdown(rankings)}\n\n{training_markdown(named)}".rstrip()
+    parts = (results_markdown(rankings), judged_markdown(checkpoints), training_markdown(named))
+    results = "\n\n".join(filter(None, parts)).rstrip()
     if log:
         training_log.write_results(results)
     _write(folder, results, html_page(rankings, named, checkpoints, command_line()))
@@ -118,7 +128,7 @@ def _histories(config: Config, checkpoints: Sequence[EvaluatedCheckpoint] | None
 def _summary(evaluation: Evaluation) -> dict[str, Any]:
     """What ``triage report --json`` says of an evaluation, under the keys of its file."""
     content = msgspec.to_builtins(evaluation)
-    return {key: content[key] for key in _SUMMARY}
+    return {key: content[key] for key in _SUMMARY if key in content}  # judgements only where some were given
 
 
 def _test_set(ranking: Ranking) -> dict[str, Any]:

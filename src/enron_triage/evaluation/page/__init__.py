@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from enron_triage.evaluation.judged_words import JUDGED_READING, judged_notes, judged_sentence
 from enron_triage.evaluation.page import pictures, tables
 from enron_triage.evaluation.page.lead import lead_of, set_name, source_of
 from enron_triage.evaluation.page.making import making_of
@@ -64,6 +65,9 @@ def html_page(
         .render(
             several=several_sets([ranking.records for ranking in rankings]),
             sets=[_set(ranking, number) for number, ranking in enumerate(rankings, 1)],
+            judged=tables.judged_table(checkpoints),
+            judged_reading=JUDGED_READING,
+            judged_notes=judged_notes(checkpoints),
             training=tables.training_table(histories) if histories else None,
             histories=[drawn[name] for name in sorted(drawn, key=lambda name: name.removesuffix(LEAKING) != first)],
             making=making_of(checkpoints, command),
@@ -102,6 +106,7 @@ def _set(ranking: Ranking, number: int) -> dict[str, Any]:
                 "name": name,
                 "collapsed": evaluation.collapsed,
                 "notes": rule_notes(evaluation),
+                "judged": list(filter(None, map(judged_sentence, (evaluation, ranking.records.validation.get(name))))),
                 "actions": tables.action_table(name, evaluation),
                 "confusion": tables.confusion_rows(evaluation),
                 "reliability": pictures.reliability_picture(name, evaluation),

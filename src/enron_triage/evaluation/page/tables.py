@@ -9,12 +9,13 @@ import msgspec
 
 from enron_triage.evaluation.differing import differing_settings, in_words
 from enron_triage.evaluation.formatting import number
+from enron_triage.evaluation.judged_words import JUDGED_HEAD, judged_rows
 from enron_triage.evaluation.page.drawing import Axis
 from enron_triage.evaluation.page.lead import signed, span
 from enron_triage.evaluation.ranking import METRICS, Ranking, Row
 from enron_triage.evaluation.ranking_table import shown_rows
 from enron_triage.evaluation.ranking_words import policy_notes
-from enron_triage.evaluation.reading import TrainingHistory
+from enron_triage.evaluation.reading import EvaluatedCheckpoint, TrainingHistory
 from enron_triage.evaluation.result import Evaluation, Interval
 from enron_triage.records import ACTION_NAMES
 
@@ -260,6 +261,19 @@ def training_table(histories: Mapping[str, TrainingHistory]) -> Table:
         messages = "-" if history.val_messages is None else f"{history.val_messages:,}"
         rows.append([name, str(len(epochs)), str(best.epoch), messages, *figures, told])
     return Table(caption="Each training stage, at its best epoch on validation", head=head, rows=rows, words={9})
+
+
+def judged_table(checkpoints: Sequence[EvaluatedCheckpoint]) -> Table | None:
+    """How far the policies agree with judgements by people; None without any.
+
+    Parameters
+    ----------
+    checkpoints : sequence of EvaluatedCheckpoint
+        The policies with their evaluations.
+    """
+    rows = judged_rows(checkpoints)
+    caption = "How far the policies agree with judgements by people"
+    return Table(caption=caption, head=JUDGED_HEAD, rows=rows, words={1, 2, 6, 7}) if rows else None
 
 
 def _setting(values: Mapping[str, Any], policy: str) -> str:
