@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from peers import PEERS, Mail, Peer, read_mail
+from peers import PEERS, Mail, Peer, check_packages, read_mail
 from scipy.stats import t as student
 
 from enron_triage.config.load import load_config
@@ -102,6 +102,7 @@ def _compare(arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, Sc
     overrides = [*arguments.overrides, f"split.seed={seed}"]
     config = load_config(arguments.config, overrides, data_dir=str(folder), checkpoint_dir=str(folder / "checkpoints"))
     split.run(config)
+    check_packages(PEERS[name] for name in arguments.peers)
     yield POLICY, _policy(config)
     mail = {name: read_mail(config, name) for name in ("train", "val", "test", "unacted")}
     for name in arguments.peers:

@@ -28,7 +28,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
-from peers import Mail
+from peers import Mail, check_packages
 from peers_more import MORE_PEERS
 
 from enron_triage.config.load import load_config
@@ -107,6 +107,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     try:
+        check_packages(MORE_PEERS[name] for name in arguments.models if name != POLICY)
         config = load_config(arguments.config, arguments.overrides, data_dir=arguments.data_dir)
         corpus = read_corpus(config, arguments.vectors)
         repetitions = [
@@ -117,7 +118,7 @@ def main() -> None:
             artifacts.write_json(arguments.json, results)
         print("\n".join(table(results)))
     except ImportError as error:
-        _fail(f"needs {error.name}; run `pip install -e '.[peers]' -c constraints.txt xgboost-cpu catboost`", 2)
+        _fail(f"needs {error.name}; run `pip install -e '.[peers]' -c constraints.txt`", 2)
     except TriageError as error:
         _fail(str(error), error.exit_status)
 

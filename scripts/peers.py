@@ -6,7 +6,9 @@ Hyperparameters were chosen on train and val of split seed 42, then frozen.
 from __future__ import annotations
 
 import functools
+import importlib
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -88,9 +90,12 @@ class Peer:
     ----------
     shift : array, shape (actions,), or None
         What gives back the shares of the actions that class weights changed: see `Calibration`.
+    package : str or None
+        A package of the extra ``peers`` that it imports.
     """
 
     shift: FloatArray | None = None
+    package: str | None = None
 
     def __init__(self, train: Mail, val: Mail, seed: int) -> None:
         raise NotImplementedError
@@ -177,6 +182,8 @@ class BalancedTextRegression(TextRegression):
 
 class FastText(Peer):
     """fastText (Joulin et al. 2017): words and pairs of words."""
+
+    package = "fasttext"
 
     def __init__(self, train: Mail, val: Mail, seed: int) -> None:
         import fasttext
@@ -297,3 +304,10 @@ PEERS: dict[str, type[Peer]] = {
     "LightGBM, balanced": BalancedTrees,
     "LightGBM + TF-IDF stack": Stack,
 }
+
+
+def check_packages(peers: Iterable[type[Peer]]) -> None:
+    """Import what peers need before the first is trained; raises ImportError."""
+    for peer in peers:
+        if peer.package:
+            importlib.import_module(peer.package)

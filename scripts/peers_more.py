@@ -21,6 +21,8 @@ INVERSE_PENALTY = 10.0  # of the regression; the vectors have length 1
 class XGBoost(Trees):
     """XGBoost on the policy's dense features."""
 
+    package = "xgboost"
+
     def __init__(self, train: Mail, val: Mail, seed: int) -> None:
         import xgboost
 
@@ -47,6 +49,8 @@ class XGBoost(Trees):
 
 class CatBoost(Trees):
     """CatBoost on the policy's dense features."""
+
+    package = "catboost"
 
     def __init__(self, train: Mail, val: Mail, seed: int) -> None:
         import catboost
