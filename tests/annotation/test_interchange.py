@@ -75,13 +75,23 @@ def test_what_was_judged_comes_back_as_it_was(config, name):
     assert result.data["tasks"] == 4
     assert result.data["without_text"] == 1
     again = config.data / "again.jsonl"
-    came = interchange.import_file(again, name, target)
-    assert (came.data["added"], came.data["unclear"]) == (len(lines) - 1, [])
+    came = interchange.import_file(config, again, name, target)
+    assert (came.data["added"], came.data["unclear"], came.data["in_no_split"]) == (len(lines) - 1, [], 0)
     assert answers(again) == answers(path)
     first = judgements_in_force(again)[0]
     assert (first.policy, first.strategy) == ({"archive": 0.25, "delete": 0.5}, "random")
-    known = interchange.import_file(path, name, target)  # into the file that it was made from
+    known = interchange.import_file(config, path, name, target)  # into the file that it was made from
     assert (known.data["added"], known.data["changed"], known.data["known"]) == (0, 0, len(lines) - 1)
+
+
+@pytest.mark.parametrize("name", interchange.FORMATS)
+def test_judgements_of_other_mail_are_counted(config, name, tmp_path):
+    target = config.data / "export.json"
+    interchange.export_file(config, write(config, *LINES), name, target)
+    other = load_config([], [], data_dir=str(tmp_path / "other"))
+    came = interchange.import_file(other, other.data / "judgements.jsonl", name, target)
+    assert came.data["in_no_split"] == came.data["added"] == len(LINES) - 1
+    assert "in no split of" in came.table
 
 
 @pytest.mark.parametrize("name", interchange.FORMATS)
@@ -89,7 +99,7 @@ def test_another_answer_takes_the_earlier_one_back(config, name):
     path, target = write(config, LINES[0]), config.data / "export.json"
     interchange.export_file(config, path, name, target)
     edit(target, ('"value":"first"', '"value":"second"'), ('["first"]', '["second"]'))
-    assert interchange.import_file(path, name, target).data["changed"] == 1
+    assert interchange.import_file(config, path, name, target).data["changed"] == 1
     assert [(each.chosen, each.rejected) for each in read_judgements(path)] == [("delete", "archive")]
     assert len(path.read_text().splitlines()) == 3  # nothing is removed
 
@@ -133,7 +143,7 @@ def test_what_label_studio_adds_is_understood(config, tmp_path, caplog):
     ]
     source = tmp_path / "from_label_studio.json"
     source.write_text(json.dumps([{"id": 1, "data": data, "annotations": annotations, "predictions": [], "meta": {}}]))
-    result = interchange.import_file(config.data / "new.jsonl", "label-studio", source)
+    result = interchange.import_file(config, config.data / "new.jsonl", "label-studio", source)
     assert (result.data["added"], len(result.data["unclear"])) == (3, 3)
     assert "task 1: neither, without the action that should be done; left out" in caplog.text
     assert "task 1: both first and forward; left out" in caplog.text
@@ -161,7 +171,7 @@ def test_users_that_argilla_knows_by_itself_keep_their_ids(config):
     records = json.loads(target.read_text())
     records[0]["responses"]["better"].append({"value": "tie", "user_id": "a-user-of-the-server"})
     target.write_text(json.dumps(records))
-    interchange.import_file(path, "argilla", target)
+    interchange.import_file(config, path, "argilla", target)
     assert {each.annotator for each in judgements_in_force(path)} == {"Änne", "a-user-of-the-server"}
 
 
@@ -185,7 +195,7 @@ def test_a_bad_file_is_one_clear_line_and_leaves_everything_as_it_was(config, tm
     path = write(config, LINES[0])
     before = path.read_bytes()
     with pytest.raises(UsageError, match=r"bad\.json: not the (tasks|records) of `triage annotate --export") as error:
-        interchange.import_file(path, name, source)
+        interchange.import_file(config, path, name, source)
     assert "\n" not in str(error.value)
     assert path.read_bytes() == before
 
@@ -206,7 +216,7 @@ def test_a_word_that_nobody_offered_is_refused(config, change, message):
     edit(target, change)
     assert json.loads(target.read_text()) != before
     with pytest.raises(UsageError, match=message):
-        interchange.import_file(path, "label-studio", target)
+        interchange.import_file(config, path, "label-studio", target)
 
 
 def test_files_that_are_there_or_missing_are_told(config, tmp_path):
@@ -216,9 +226,9 @@ def test_files_that_are_there_or_missing_are_told(config, tmp_path):
         interchange.export_file(config, path, "argilla", target)
     assert target.read_text() == "mine"
     with pytest.raises(UsageError, match=r"none\.json: No such file or directory; give the file that argilla"):
-        interchange.import_file(path, "argilla", tmp_path / "none.json")
+        interchange.import_file(config, path, "argilla", tmp_path / "none.json")
     with pytest.raises(UsageError, match="prodigy: unknown format; allowed: label-studio, argilla"):
-        interchange.import_file(path, "prodigy", target)
+        interchange.import_file(config, path, "prodigy", target)
     empty = write(config, {"fingerprint": "train0", "tie": True}, name="empty.jsonl")
     with pytest.raises(UsageError, match=r"empty\.jsonl: holds no question"):
         interchange.export_file(config, empty, "argilla", tmp_path / "new.json")
@@ -230,5 +240,5 @@ def test_a_line_that_broke_off_gives_way_to_what_is_appended(config):
     other = write(config, LINES[1], name="other.jsonl")
     for end in (b'{"fingerprint": "tra', b'{"fingerprint": "train2"}'):
         other.write_bytes(other.read_bytes() + end)
-        interchange.import_file(other, "label-studio", target)
+        interchange.import_file(config, other, "label-studio", target)
         assert {each.annotator for each in judgements_in_force(other) if each.is_judged} == {"Änne", "ben"}

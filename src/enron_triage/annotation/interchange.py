@@ -15,8 +15,10 @@ import msgspec
 
 from enron_triage.annotation import argilla, label_studio
 from enron_triage.annotation.tasks import Merged, Task, merge, tasks_of
+from enron_triage.config.paths import SPLITS
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
+from enron_triage.labels.judged_messages import rows_by_fingerprint
 from enron_triage.labels.judgements import Judgement, breaks_off, decode_judgements, in_force, judgements_in_force
 from enron_triage.runtime import artifacts
 from enron_triage.runtime.locks import locked
@@ -85,11 +87,13 @@ def export_file(config: Config, judgements: Path, name: str, target: Path) -> Re
     return Result(stage="annotate", table="\n".join(notes), data={**data, "path": str(target)})
 
 
-def import_file(judgements: Path, name: str, source: Path) -> Result:
+def import_file(config: Config, judgements: Path, name: str, source: Path) -> Result:
     """Append what people judged in another program.
 
     Parameters
     ----------
+    config : Config
+        Where the splits are: the result says how many judgements are of messages that they do not hold.
     judgements : Path
         The file of judgements; it is made if it is missing.
     name : str
@@ -118,7 +122,15 @@ def import_file(judgements: Path, name: str, source: Path) -> Result:
         f"judgements added {merged.added:,}, changed {merged.changed:,}, known already {merged.known:,}, "
         f"unclear and left out {len(unclear):,} -> {judgements}"
     )
+    splits = [path for path in (config.data / f"{split}.json" for split in SPLITS) if path.exists()]
+    held = {fingerprint for path in splits for fingerprint in rows_by_fingerprint(path)}
+    elsewhere = sum(each.fingerprint not in held for each in found)
+    if elsewhere:
+        table += (
+            f"\nof messages in no split of {config.data}: {elsewhere:,} of {len(found):,}; dpo learns nothing from them"
+        )
     data = {"added": merged.added, "changed": merged.changed, "known": merged.known, "unclear": unclear}
+    data["in_no_split"] = elsewhere
     return Result(stage="annotate", table=table, data={**data, "path": str(judgements)})
 
 

@@ -70,4 +70,4 @@ def without_page(
     if export is not None:
         return interchange.export_file(config, path, *export)
     assert take is not None
-    return interchange.import_file(path, *take)
+    return interchange.import_file(config, path, *take)
