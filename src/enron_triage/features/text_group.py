@@ -90,7 +90,8 @@ class TextGroup:
     ) -> list[Reason]:
         """One for each word and pair of words: what it added to the scores, times the gradients of the scores."""
         added = word_contributions(raw.buckets, state["idf"], state["table"], state["std"])
-        contributions = added @ gradients
+        # Not `@`: OpenBLAS's product with a vector may warn of an invalid value that is not among the numbers.
+        contributions = (added * gradients).sum(axis=1)
         wanted = {int(raw.buckets[index]): float(contributions[index]) for index in strongest(contributions, count)}
         found: dict[int, Reason] = {}
         for segment, segment_words in enumerate(text.words(email, split_body(email))):
