@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,9 @@ from enron_triage.runtime.threads import one_blas_thread
 
 _ROWS = 128  # evaluated at a time: enough for matrix products, few enough for the processor's cache
 _TREE_TENSORS = ("root", "action", "feature", "threshold", "left", "right", "value", "base", "depth")
+
+# OpenBLAS may set the flag of an invalid value for lanes of a vector that it does not use (OpenBLAS#1924, numpy#24067).
+_OF_BLAS: Literal["ignore"] = "ignore"
 
 IntArray = npt.NDArray[np.int64]
 
@@ -89,7 +92,7 @@ class ArrayPolicy:
             The logits.
         """
         of_trees = None if self._trees is None else log_softmax(self._trees.logits(features))[0]
-        with one_blas_thread():
+        with one_blas_thread(), np.errstate(invalid=_OF_BLAS):
             parts = [
                 self._logits(features[rows], None if of_trees is None else of_trees[rows])
                 for rows in (slice(start, start + _ROWS) for start in range(0, len(features), _ROWS))
@@ -114,7 +117,7 @@ class ArrayPolicy:
             The mean gradients along the path.
         """
         rows = max(_ROWS // len(path_points()[0]), 1)
-        with one_blas_thread():
+        with one_blas_thread(), np.errstate(invalid=_OF_BLAS):
             parts = [
                 self._mean_gradients(features[start : start + rows], actions[start : start + rows])
                 for start in range(0, len(features), rows)
