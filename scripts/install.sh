@@ -24,7 +24,8 @@ if ! .venv/bin/python -c '' 2>/dev/null; then
     rm -rf .venv
     "$(find_python)" -m venv .venv
 fi
-pip=(.venv/bin/python -m pip --disable-pip-version-check install --quiet)
+# Without --no-compile, pip compiles every module for a minute; Python compiles those that are used when they are imported.
+pip=(.venv/bin/python -m pip --disable-pip-version-check install --quiet --no-compile)
 if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("torch")' 2>/dev/null &&
     ! command -v nvidia-smi >/dev/null; then
     torch=$(grep '^torch==' constraints.txt)
