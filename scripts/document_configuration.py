@@ -25,10 +25,12 @@ def _lines() -> Iterator[str]:
     yield from (
         "# Configuration",
         "",
-        "Made by `scripts/document_configuration.py` from the comments in `src/enron_triage/config/`; edit those.",
+        "Generated from the comments in `src/enron_triage/config/` by `scripts/document_configuration.py`.",
+        "To change it, edit those comments.",
         "",
-        "A key is set in a YAML file (`--config FILE`) or by `--set KEY=VALUE` with the value in YAML. The help of a",
-        "command (`triage sft --help`) shows the keys of its section. An unknown key or a wrong value is refused.",
+        "Set a key in a YAML file (`--config FILE`), or with `--set KEY=VALUE`, where the value is YAML. The help of a",
+        "command (such as `triage sft --help`) shows the keys of its section. Unknown keys and invalid values are",
+        "refused.",
     )
     for section in documented_sections().values():
         if section.keys:

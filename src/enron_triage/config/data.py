@@ -32,11 +32,11 @@ class PipelineConfig(Section, frozen=True):
 class DemoConfig(Section, frozen=True):
     """Section ``download.demo``: the synthetic corpus that ``download.source: demo`` writes."""
 
-    # The seed of the corpus; a training's `seed` does not touch it.
+    # The seed of the corpus; the top-level `seed` does not affect it.
     seed: int = 42
     # The number of mailbox owners.
     mailboxes: Annotated[int, msgspec.Meta(ge=1, le=500)] = 24
-    # About how many files are written.
+    # The approximate number of files to write.
     messages: Annotated[int, msgspec.Meta(ge=30)] = 12_000
 
 
@@ -54,12 +54,12 @@ class DownloadConfig(Section, frozen=True):
 class ParseConfig(Section, frozen=True):
     """Section ``parse``: which mail is parsed."""
 
-    # Where the mail is: a Maildir, an mbox, a profile, an export, a folder or an archive of such; without it, in
+    # Where the mail is: a Maildir, an mbox, a profile, an export, or a folder or an archive of these; by default
     # <data_dir>/maildir.
     source: str | None = None
     # The layout of the source; "auto" recognises it.
     format: Annotated[str, Choices("enron_triage.mail.sources:SOURCES", also=("auto",))] = "auto"
-    # Parse only the first files, up to this number, for a quick look; without it, parse all of them.
+    # Parse at most this number of files, for a quick look; by default, all of them.
     limit: PositiveInt | None = None
 
 
@@ -69,7 +69,7 @@ class FoldersConfig(Section, frozen=True):
     A folder that has no role by its name is a filing folder: a message in it was archived.
     """
 
-    # Folders of mail that the owner sent; an empty list says that there is none.
+    # Folders of mail that the owner sent; an empty list means that there are none.
     sent: tuple[str, ...] = (
         "sent",
         "sent_items",
@@ -88,7 +88,7 @@ class FoldersConfig(Section, frozen=True):
         "deleted messages",
         "bin",
     )
-    # Folders of mail that a filter, or the owner, judged to be junk.
+    # Folders of mail that a filter, or the owner, classified as junk.
     junk: tuple[str, ...] = ("junk", "junk_file", "junk_e-mail", "junk e-mail", "spam", "bulk mail")
     # Folders in which mail arrives; "" is the top of a Maildir (its own cur and new).
     inbox: tuple[str, ...] = ("inbox", "notes_inbox", "")
@@ -115,19 +115,19 @@ class LabelConfig(Section, frozen=True):
 
     # How labels are derived from a mailbox.
     scheme: Annotated[str, Choices("enron_triage.labels.schemes:SCHEMES")] = "received"
-    # A reply within this time after the message is reply_now, a later one reply_later; 1h is the reference log's.
+    # A reply within this time after the message is reply_now, a later one reply_later; 1h as in the reference log.
     reply_now_within: Duration = "1h"
     # A reply or forward is linked to a message that arrived at most this long before it.
     link_window: Duration = "30d"
-    # Filing and deleting leave no time stamp; this long after a message's arrival they count in the owner's history.
+    # Filing and deleting leave no time stamp; they enter the owner's history this long after the message arrived.
     action_lag: Duration = "7d"
     # Only messages from the first date (included) to the second (excluded), in UTC, are labelled.
     dates: Dates = (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
-    # All of the owner's addresses, of every mailbox or by the name of the mailbox; without them, they are learned from
-    # who writes the sent mail, and from the mailbox's name.
+    # All addresses of the owner, for all mailboxes or for each mailbox by its name; by default they are learned from
+    # the senders of the sent mail and from the mailbox's name.
     owner: Owner = ()
-    # The roles of folders and Gmail labels: names as people read them, whatever their case and accents. A role with its
-    # default list has the names that programs give in other languages, too; a list of one's own replaces both.
+    # The roles of folders and Gmail labels: names as mail programs display them; case and accents do not matter. A role
+    # with its default list also has the names in other languages; your own list replaces both.
     folders: FoldersConfig = FoldersConfig()
 
 
@@ -135,9 +135,9 @@ class SplitConfig(Section, frozen=True):
     """Section ``split``: how labelled messages are divided into train, val and test."""
 
     # "user" assigns whole mailboxes; "time" cuts each mailbox into earlier and later messages, and leaves out
-    # label.link_window before each cut (less in a short mailbox), because what became of these is not known by then.
+    # label.link_window before each cut (less in a short mailbox), because answers to these messages may still follow.
     by: Literal["user", "time"] = "user"
     # The shares of train, val and test, which sum to 1.
     ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)
-    # The seed of the assignment of mailboxes; a training's `seed` does not touch it.
+    # The seed of the assignment of mailboxes; the top-level `seed` does not affect it.
     seed: int = 42

@@ -44,39 +44,39 @@ class Config(Section, frozen=True):
     sections, which their classes describe.
     """
 
-    # The seed of every training stage without one of its own. Data (download.demo.seed, split.seed) and evaluations
-    # (evaluate.seed) have theirs, so that runs with other seeds share one test set.
+    # The seed of every training stage that has no seed of its own. The data (download.demo.seed, split.seed) and the
+    # evaluations (evaluate.seed) have separate seeds, so that runs with different seeds share one test set.
     seed: int = 42
-    # Where training and prediction run; "auto" takes a GPU if there is one.
+    # Where training and prediction run; "auto" uses a GPU if there is one.
     device: DeviceName = "auto"
-    # The folder of the mail, the data artifacts and the evaluations.
+    # The folder for the mail, the data artifacts and the evaluations.
     data_dir: str = "data"
-    # The folder of the checkpoints.
+    # The folder for the checkpoints.
     checkpoint_dir: str = "checkpoints"
-    # A name for this run, whose files are then in <checkpoint_dir>/<run>/ and <data_dir>/eval/<run>/.
+    # A name for this run; its files are then in <checkpoint_dir>/<run>/ and <data_dir>/eval/<run>/.
     run: RunName | None = None
-    # The number of processes of the data stages; "auto" takes as many as there are processors.
+    # The number of processes of the data stages; "auto" uses one per processor.
     workers: Workers = "auto"
-    # Where the metrics of training go, besides the console and stage_N_metrics.jsonl; the names are also the extras to
-    # install. Or module:function, a function of one's own: see `training.trackers.functions`.
+    # Where training metrics go, in addition to the console and stage_N_metrics.jsonl; each name is also the extra to
+    # install. module:function calls your own function: see `training.trackers.functions`.
     tracking: tuple[TrackerName, ...] = ()
     # The address of a Dask scheduler that runs the data stages, instead of processes on this machine.
     scheduler: SchedulerAddress | None = None
-    # Whether a stage may replace artifacts that were made from other mail, and a policy of other settings.
+    # Whether a stage may replace artifacts made from other mail, and a policy with other settings.
     overwrite: bool = False
-    # Which stages `triage run` chains.
+    # Which stages `triage run` runs.
     pipeline: PipelineConfig = PipelineConfig()
     # Where the raw archive comes from.
     download: DownloadConfig = DownloadConfig()
     # Which mail is parsed.
     parse: ParseConfig = ParseConfig()
-    # What counts as which action.
+    # How messages are labelled with actions.
     label: LabelConfig = LabelConfig()
     # How labelled messages are divided into train, val and test.
     split: SplitConfig = SplitConfig()
     # What the policy sees of a message.
     features: FeaturesConfig = FeaturesConfig()
-    # The size and form of the policy.
+    # The size and architecture of the policy.
     model: ModelConfig = ModelConfig()
     # Supervised fine-tuning (stage 1).
     sft: SftConfig = SftConfig()
@@ -88,7 +88,7 @@ class Config(Section, frozen=True):
     dpo: DpoConfig = DpoConfig()
     # Group relative policy optimisation (stage 3).
     grpo: GrpoConfig = GrpoConfig()
-    # From probabilities to an action.
+    # How probabilities become a decision.
     decision: DecisionConfig = DecisionConfig()
     # Which checkpoint is evaluated on which records.
     evaluate: EvaluateConfig = EvaluateConfig()

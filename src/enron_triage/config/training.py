@@ -36,18 +36,18 @@ class TextConfig(Section, frozen=True):
     epochs: PositiveInt = 3
     # Messages per step.
     batch_size: PositiveInt = 512
-    # The learning rate of the first step; it falls to 0 along a cosine.
+    # The learning rate of the first step; it then falls to 0 along a cosine.
     learning_rate: PositiveFloat = 2e-2
     # Words that occur in fewer messages are left out.
     min_messages: PositiveInt = 10
-    # The scores of train's own messages come from models of the other folds; a fold consists of whole mailboxes.
+    # Text scores for messages in train come from models fitted on the other folds; a fold consists of whole mailboxes.
     folds: Annotated[int, msgspec.Meta(ge=2)] = 4
 
 
 class FeaturesConfig(Section, frozen=True):
     """Section ``features``: what the policy sees of a message."""
 
-    # The feature groups; without this key, those of the default that the label scheme has the data for.
+    # The feature groups; by default, those of the default list for which the label scheme provides data.
     groups: Annotated[tuple[FeatureGroupName, ...], msgspec.Meta(min_length=1)] = ("metadata", "history", "text")
     # How the group "text" is trained.
     text: TextConfig = TextConfig()
@@ -92,7 +92,7 @@ class TrainingConfig(Section, frozen=True):
     select_by: SelectionMetric = "loss"
     # How many of the latest epoch checkpoints are kept; the best one is kept in any case.
     keep_checkpoints: PositiveInt = 3
-    # Whether a run that was interrupted continues after its last whole epoch; false starts over.
+    # Whether an interrupted run continues after its last complete epoch; false starts over.
     resume: bool = True
     # The seed of the stage; without it, the top-level `seed`.
     seed: int | None = None
@@ -106,9 +106,9 @@ class SftConfig(TrainingConfig, frozen=True):
     reference log.
     """
 
-    # A policy to go on from (warm start): NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends
-    # in .pt. Its features, its form and its trees stay as they are, and features.* and model.* are not used. Without
-    # it, training begins with random weights.
+    # A policy to start from (warm start): NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends
+    # in .pt. Its features, architecture and trees stay as they are, and features.* and model.* are not used. By
+    # default, training starts from random weights.
     init: str | None = None
     # The loss.
     loss: Annotated[str, Choices("enron_triage.training.losses:LOSSES")] = "cross_entropy"
@@ -124,8 +124,8 @@ class SftConfig(TrainingConfig, frozen=True):
     sampler: Literal["none", "balanced"] = "none"
     # A message has the weight 1 / (messages of its mailbox) ** this: 0 counts messages, 1 counts mailboxes.
     mailbox_weights_power: NonNegativeFloat = 0.5
-    # What the networks' passes compute in; weights and optimizer stay float32. "bfloat16" takes about 0.7 of the time
-    # where the processor multiplies it (AMX, AVX512-BF16, a GPU since Ampere), and may take longer elsewhere.
+    # The number format of the networks' passes; weights and optimizer stay float32. "bfloat16" takes about 0.7 of the
+    # time on hardware that supports it (AMX, AVX512-BF16, a GPU since Ampere), and may take longer elsewhere.
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
@@ -133,9 +133,9 @@ class RewardsConfig(Section, frozen=True):
     """Section ``rewards``: the reward of an action is minus its cost."""
 
     # The cost of each decision: one row for each action of the owner, one column for each predicted action, both in
-    # class order. A missed reply costs most, because somebody waits and the owner does not know. Deleting is worse
-    # than archiving, because it hides more. Asking for a reply that is not due costs a moment's attention: a fifth of
-    # a missed reply.
+    # class order. A missed reply costs most, because somebody is waiting and the owner does not know. Deleting is worse
+    # than archiving, because it hides more. Asking for a reply that is not needed costs a moment's attention: a fifth
+    # of a missed reply.
     costs: Costs = (
         (0.0, 1.0, 2.0, 4.0, 5.0),  # reply_now
         (0.5, 0.0, 1.5, 3.0, 4.0),  # reply_later
@@ -144,9 +144,9 @@ class RewardsConfig(Section, frozen=True):
         (1.0, 0.8, 0.8, 0.3, 0.0),  # delete
     )
     # How much less it costs to confuse reply_now and reply_later when the reply came close to the boundary between
-    # them; see `training.rewards.reward_table`. Training only: an evaluation counts the plain costs.
+    # them; see `training.rewards.reward_table`. For training only: evaluations use the plain costs.
     partial_credit: Share = 0.0
-    # A wrong action costs this much more, times the policy's probability of it. Training only, as above.
+    # The extra cost of a wrong action, times the policy's probability of it. For training only, as above.
     confidence_penalty: NonNegativeFloat = 0.0
 
 
@@ -157,13 +157,13 @@ class PostTrainingConfig(TrainingConfig, frozen=True):
     epochs: PositiveInt = 5
     # As in every training stage; lower, because the policy is already trained.
     learning_rate: PositiveFloat = 1e-4
-    # The policy to begin with: NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt.
+    # The policy to start from: NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt.
     init: str = "best_sft"
     # "networks" trains the networks; "residual" freezes the policy and trains a small network on top of it.
     train: Literal["networks", "residual"] = "networks"
     # For "residual": the width of that network's hidden layer.
     residual_width: PositiveInt = 32
-    # The dropout of what is trained; with 0, training begins at exactly the reference policy's probabilities.
+    # The dropout of the trained networks; with 0, training starts at exactly the reference policy's probabilities.
     dropout: Fraction = 0.0
 
 
@@ -174,13 +174,13 @@ class PairsConfig(PostTrainingConfig, frozen=True):
     batch_size: PositiveInt = 2048
     # "labels" (what the owner did is preferred), "synthetic" (the reference log's pairs), or the path of judged pairs.
     preferences: str = "labels"
-    # For "synthetic": whether pairs are made of the actions that occur in the data, or of all five.
+    # For "synthetic": whether pairs are made from the actions that occur in the data, or from all five.
     synthetic_actions: Literal["present", "all"] = "present"
     # For "labels": a pair has the weight (probability of the rejected action) ** this, so that hard pairs count more.
     hard_negatives: NonNegativeFloat = 1.0
     # For "labels": whether the weight of a pair is also multiplied by the cost of the rejected action.
     scale_by_costs: bool = False
-    # The probability that a preference is the wrong way round.
+    # The assumed probability that a preference is the wrong way round.
     label_smoothing: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.0
 
 
@@ -193,10 +193,10 @@ class DpoConfig(PairsConfig, frozen=True):
 
     # The loss.
     loss: Annotated[str, Choices("enron_triage.training.preference_losses:PREFERENCE_LOSSES")] = "sigmoid"
-    # How strongly the policy is held to the reference policy; larger values hold it closer.
+    # How strongly the policy is kept close to the reference policy; larger values keep it closer.
     beta: PositiveFloat = 0.1
-    # Whether the loss is of the policy's own log odds of the two actions, not of what it has gained on the reference:
-    # what the policy gets right already then asks for no change. Better for few judgements.
+    # Whether the loss uses the policy's own log odds of the two actions instead of their change from the reference
+    # policy. Pairs that the policy already gets right then cause no change. Better for few judgements.
     reference_free: bool = False
     # The weight of an added cross-entropy on the chosen actions (RPO).
     sft_weight: NonNegativeFloat = 0.0
@@ -209,9 +209,9 @@ class GrpoConfig(PostTrainingConfig, frozen=True):
     select_by: SelectionMetric = "mean_reward"
     # "costs" (rewards.costs with their shaping), or a reward model: its name, such as best_reward, or its path.
     reward: str = "costs"
-    # "sampled" draws actions from the policy; "exact" takes the expectation over all five.
+    # "sampled" samples actions from the policy; "exact" computes the expectation over all five.
     estimator: Literal["sampled", "exact"] = "sampled"
-    # For "sampled": how many actions are drawn for each message.
+    # For "sampled": how many actions are sampled for each message.
     num_generations: Annotated[int, msgspec.Meta(ge=2)] = 8
     # Whether advantages are divided by the standard deviation of their group's rewards.
     scale_rewards: bool = True
@@ -230,25 +230,25 @@ class GrpoConfig(PostTrainingConfig, frozen=True):
 class DecisionConfig(Section, frozen=True):
     """Section ``decision``: from probabilities to an action; see `policy.decisions`."""
 
-    # The decision rule; without it, a new checkpoint gets "argmax", and a checkpoint that is used keeps its own.
+    # The decision rule; by default, a new checkpoint gets "argmax", and an existing checkpoint keeps its own.
     rule: RuleName | None = None
     # For the rule "prior": the share of train's log class prior that is subtracted.
     prior_strength: Share = 0.5
-    # For the rule "thresholds": what they are tuned for on validation; the costs are rewards.costs.
+    # For the rule "thresholds": the objective for tuning on validation; the costs are rewards.costs.
     objective: Literal["macro_f1", "cost"] = "macro_f1"
-    # Whether class weights and balanced sampling are left in the probabilities; see `SftConfig`.
+    # Whether the effect of class weights and balanced sampling stays in the probabilities; see `SftConfig`.
     keep_class_weights: bool = False
 
 
 class EvaluateConfig(Section, frozen=True):
     """Section ``evaluate``: which checkpoint is evaluated on which records."""
 
-    # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt; a list of several judges as
-    # one, by the mean of their probabilities, which is calibrated on val.json.
+    # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt. Several in a list form an
+    # ensemble: their mean probabilities, calibrated on val.json.
     checkpoint: CheckpointNames = "best_sft"
     # The name of a split, or the path of labelled records.
     split: str = "test"
     # A file of judgements by people, of `triage annotate`: how often the policy agrees with them is measured, too.
     judgements: str | None = None
-    # The seed of the baseline that draws at random; a training's `seed` does not touch it.
+    # The seed of the random baseline; the top-level `seed` does not affect it.
     seed: int = 42
