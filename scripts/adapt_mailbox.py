@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""A few preferences of a person never seen: what they bring, against none and against the same messages' labels.
+"""Measure what a few preferences of a new person gain, compared with none and with the labels of the same messages.
 
     python scripts/adapt_mailbox.py --data-dir data --checkpoint checkpoints/best_sft.pt
 
-For every mailbox of a split, the first N messages in time are judged: of each, the owner's action was better than the
-policy's most probable other one. A residual on the frozen policy is trained on these pairs (DPO) or on the same
-messages' labels (cross-entropy), and measured on all that came later. Prints a Markdown table: means over mailboxes,
-and how many of them gained.
+In every mailbox of a split, the first N messages are judged: for each, the owner's action is better than the most
+probable other action by the policy. A residual network on the frozen policy is trained on these pairs (DPO), or on the
+labels of the same messages (cross-entropy), and measured on all later messages. Prints a Markdown table with the means
+over mailboxes and the number of mailboxes that gained.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/best_sft.pt"))
     parser.add_argument("--split", default="test", choices=("val", "test"))
     parser.add_argument("--pairs", type=int, nargs="+", default=[50, 100, 200, 500])
-    parser.add_argument("--later", type=int, default=100, help="the fewest later messages to measure on")
+    parser.add_argument("--later", type=int, default=100, help="the least number of later messages to measure on")
     parser.add_argument("--beta", type=float, default=2.0)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--learning-rate", type=float, default=1e-3)

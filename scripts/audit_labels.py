@@ -1,15 +1,15 @@
 #!/usr/bin/env python
-"""Audit the labels of scheme ``received``: a person reads a sample, and the error rates of all labels are estimated.
+"""Audit the labels of the scheme ``received``: a person checks a sample, from which error rates are estimated.
 
     python scripts/audit_labels.py sample audit.jsonl --data-dir data [--per-action 60] [--seed 0]
     python scripts/audit_labels.py judge audit.jsonl --data-dir data       shows each label, asks, and stores the answer
     python scripts/audit_labels.py show audit.jsonl --data-dir data [--first 1] [--last 20]     without asking
     python scripts/audit_labels.py rates audit.jsonl [--data-dir data] [--json]
 
-The file holds a line for each label: which message it is, and what was judged, but nothing of its text. A person may
-write into it instead of being asked: ``verdict`` is ``right``, ``wrong`` or ``unclear``; ``right_action`` an action, or
-``unacted``, or ``absent`` for what is no received mail; ``note`` what else is to be remembered. With ``--data-dir``,
-``rates`` also compares what was judged with the labels that are there now.
+The file has one line for each label. It identifies the message and contains the verdict, but no text of the message.
+Instead of answering questions, a person may edit the file: ``verdict`` is ``right``, ``wrong`` or ``unclear``;
+``right_action`` is an action, ``unacted``, or ``absent`` if the message is not received mail; ``note`` is a comment.
+With ``--data-dir``, ``rates`` also compares the verdicts with the current labels.
 """
 
 from __future__ import annotations
@@ -328,11 +328,13 @@ def main() -> None:
         command.add_argument("file", type=Path, help="the judgements, JSON Lines")
         command.add_argument("--data-dir", type=Path, default=None if name == "rates" else Path("data"))
         if name == "sample":
-            command.add_argument("--per-action", type=int, default=60, help="how many labels of each action")
+            command.add_argument("--per-action", type=int, default=60, help="number of labels of each action")
             command.add_argument("--seed", type=int, default=0)
         elif name == "show":
             command.add_argument("--first", type=int, default=1, help="the number of the first label shown")
-            command.add_argument("--last", type=int, default=None, help="and of the last; by default all")
+            command.add_argument(
+                "--last", type=int, default=None, help="the number of the last label shown; by default all"
+            )
         elif name == "rates":
             command.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()

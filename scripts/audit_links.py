@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Audit how ``triage label`` links replies to the messages that they answer.
+"""Audit the links that ``triage label`` makes between replies and the messages that they answer.
 
     python scripts/audit_links.py --data-dir data [--json]
 
-Reads ``emails.json``, links as ``label`` does, and compares the links with the headers that the replies quote, as an
-independent parser (``quoted_headers.py``) reads them. Then it removes those headers from the sent mail, links again,
-and compares with the same headers. Prints counts only.
+Reads ``emails.json``, links replies as ``label`` does, and compares the links with the headers quoted in the replies,
+which an independent parser (``quoted_headers.py``) reads. Then it removes those headers from the sent mail, links
+again, and compares with the same headers. Prints counts only.
 """
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ def _percent(share: float | None) -> str:
 def main() -> None:
     """Run the audit from the command line."""
     parser = argparse.ArgumentParser(description="Audit how `triage label` links replies to their originals.")
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="the folder of emails.json")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="the folder that contains emails.json")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     source = options.data_dir / "emails.json"

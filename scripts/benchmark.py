@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Time the stages, compare them with a floor and with other parsers and models, and print the ratios.
+"""Time the stages, and compare them with a floor and with other parsers and models.
 
     python scripts/benchmark.py --source path/to/maildir --archive mail.tar.xz --scaling --training --json figures.json
 
-Each measurement runs in its own process, ``--repeats`` times in turn with the others, and the median is reported. The
+Each measurement runs in its own process, ``--repeats`` times, alternating with the others; the median is reported. The
 floor is the time that one core needs to open, read, decode (latin-1), encode (JSON) and write every file without
-parsing it; for an archive, to read every member with ``tarfile``. Peak memory is the proportional set size of all
-processes of a measurement, sampled every 50 ms (Linux). Parsers and models of the extra ``peers`` are measured if it is
-installed.
+parsing it. For an archive, it is the time to read every member with ``tarfile``. Peak memory is the proportional set
+size of all processes of a measurement, sampled every 50 ms (Linux). The parsers and models of the extra ``peers`` are
+measured if they are installed.
 """
 
 from __future__ import annotations
@@ -51,16 +51,18 @@ class Measurement(NamedTuple):
 def main() -> None:
     """Read the options, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--source", type=Path, required=True, help="an Enron tree: maildir/<owner>/<folder...>/<file>")
-    parser.add_argument("--archive", type=Path, help="the same as a .tar.gz or .tar.xz, to be parsed without unpacking")
+    parser.add_argument(
+        "--source", type=Path, required=True, help="mail in the layout maildir/<owner>/<folder...>/<file>"
+    )
+    parser.add_argument("--archive", type=Path, help="the same as a .tar.gz or .tar.xz, parsed without unpacking")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
-        "--scaling", action="store_true", help="the data stages on parts and multiples of the corpus, too"
+        "--scaling", action="store_true", help="also run the data stages on parts and multiples of the corpus"
     )
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="the parts, or whole multiples")
-    parser.add_argument("--training", action="store_true", help="training against scikit-learn and LightGBM, too")
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="the parts or multiples of the corpus")
+    parser.add_argument("--training", action="store_true", help="also compare training with scikit-learn and LightGBM")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--only", choices=tuple(PLAIN), help=argparse.SUPPRESS)  # how this script calls itself
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

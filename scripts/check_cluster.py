@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Run the data stages on a Dask cluster over two networks of this machine, and count the bytes that move (Linux, root).
+"""Run the data stages on a local Dask cluster over two networks, and count the bytes that are sent (Linux, as root).
 
     python scripts/check_cluster.py --source path/to/maildir
 
-The client and the scheduler run in one network namespace, the workers in two others, each behind a link of its own, as
-on machines of their own that share a disk. The stages run with processes of this machine first, then with one worker
-and with two in each namespace; every artifact must be the same bytes. Writes a Markdown table to the standard output.
+The client and the scheduler run in one network namespace, and the workers in two others, each with its own link, like
+separate machines that share a disk. The stages run first with local processes, then with one worker and with two
+workers in each namespace. All artifacts must be byte-identical. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ class Figures(NamedTuple):
 def main() -> None:
     """Read the options, run the stages in each way, print the table; exit status 1 if an artifact differs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--source", type=Path, required=True, help="mail, as parse.source takes it")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="workers in each namespace, run by run")
+    parser.add_argument("--source", type=Path, required=True, help="mail, as for parse.source")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2], help="workers in each namespace, one number per run"
+    )
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("makes network namespaces, which needs root")
@@ -67,8 +69,8 @@ def main() -> None:
         sizes = {stage: _size(here, stage) for stage in STAGES}
     print("\n".join(table(found, sizes)))
     if differing:
-        sys.exit(f"not the same bytes as with processes of this machine: {', '.join(differing)}")
-    print("\nAll artifacts are the same bytes.")
+        sys.exit(f"not byte-identical to the artifacts made by local processes: {', '.join(differing)}")
+    print("\nAll artifacts are byte-identical.")
 
 
 def table(found: dict[str, dict[str, Figures]], sizes: dict[str, int]) -> Iterator[str]:

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Read every plain message of a corpus by the fast readers, by the full ones and by the ``email`` package, and compare.
+"""Read every plain message of a corpus with the fast readers, the full readers and the ``email`` package, and compare.
 
     python scripts/check_fast_paths.py path/to/maildir
 
-Ends with 1 if a record differs, and names the first files that do. Takes some minutes for 245,102 messages: the slow
-way is slow.
+Exits with status 1 if a record differs, and lists the first files that do. Takes some minutes for 245,102 messages.
 """
 
 from __future__ import annotations

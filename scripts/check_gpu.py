@@ -1,13 +1,13 @@
-"""Run the training stages on a GPU and on the CPU on the same data; print where they differ and how long each takes.
+"""Run the training stages on a GPU and on the CPU with the same data; print the differences and how long each takes.
 
     python scripts/check_gpu.py --json gpu.json
     python scripts/check_gpu.py --data-dir data --epochs 8
 
-Without ``--data-dir`` the demo corpus is written, labelled and split first. Every stage trains without dropout, so that
-both devices compute the same up to rounding; sampled groups and dropout draw differently on each, so GRPO runs with
-``estimator: exact``. With two GPUs, ``torchrun`` trains with one and with two processes under NCCL as well; with
-``--embedding-model`` the sentence encoder embeds the validation messages on both devices. Without a GPU only the CPU's
-half is run. Exit status 1 if a figure differs by more than the tolerance.
+Without ``--data-dir`` the demo corpus is written, labelled and split first. Dropout and sampling use different random
+numbers on each device. Therefore every stage trains without dropout, and GRPO with ``estimator: exact``, so that both
+devices compute the same up to rounding. With two GPUs, ``torchrun`` also trains with one and with two processes under
+NCCL. With ``--embedding-model`` the sentence encoder embeds the validation messages on both devices. Without a GPU,
+only the CPU part is run. The exit status is 1 if a figure differs by more than the tolerance.
 """
 
 from __future__ import annotations
@@ -175,9 +175,9 @@ def main() -> int:
     """Read the options, run the checks, print the table; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--data-dir", type=Path, help="folder with splits; by default those of the demo corpus are made"
+        "--data-dir", type=Path, help="folder with splits; by default, splits of the demo corpus are made"
     )
-    parser.add_argument("--epochs", type=int, default=3, help="of every stage")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of every stage")
     parser.add_argument("--embedding-model", help="path of a sentence-transformers model")
     parser.add_argument("--json", type=Path, help="where to write the result")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="further settings")
@@ -208,7 +208,7 @@ def main() -> int:
             return error.exit_status
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"GPU: {result['gpu'] or 'none found, the CPU only'}; torch {result['torch']}\n\n{table(result)}")
+    print(f"GPU: {result['gpu'] or 'none found, CPU only'}; torch {result['torch']}\n\n{table(result)}")
     return int(any(values["figures"] > TOLERANCE for values in result.get("differences", {}).values()))
 
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How often 95% intervals over mailboxes cover the truth, by simulation.
+"""Measure by simulation how often 95% intervals over mailboxes cover the true value.
 
     triage evaluate --set evaluate.split=data/emails_labeled.json --set decision.rule=thresholds
     python scripts/check_intervals.py data/eval/best_sft.emails_labeled.json
 
-The mailboxes of an evaluation are taken for the whole population, whose metric is known; samples of them are drawn with
-replacement, and each sample's interval either holds the population's metric or does not. Compared are the interval of
-`enron_triage.policy.intervals`, the same with as many degrees of freedom as there are mailboxes less one, and the
-percentile interval of a bootstrap over mailboxes. Prints a Markdown table.
+The mailboxes of an evaluation serve as the whole population, whose metric is known. Samples of mailboxes are drawn with
+replacement; the interval of each sample either contains the population's metric or does not. Three intervals are
+compared: that of `enron_triage.policy.intervals`, the same with one degree of freedom fewer than there are mailboxes,
+and the percentile interval of a bootstrap over mailboxes. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ RESAMPLES = 1000  # of the bootstrap
 def main() -> None:
     """Read the options, simulate, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("evaluation", type=Path, help="an evaluation of many mailboxes, as `triage evaluate` writes it")
+    parser.add_argument("evaluation", type=Path, help="an evaluation of many mailboxes, written by `triage evaluate`")
     parser.add_argument("--mailboxes", type=int, nargs="+", default=[10, 14, 30], help="the sizes of the samples")
-    parser.add_argument("--samples", type=int, default=1000, help="how many samples of each size are drawn")
+    parser.add_argument("--samples", type=int, default=1000, help="number of samples of each size")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     confusions = np.array(list(json.loads(arguments.evaluation.read_bytes())["mailbox_confusion"].values()))

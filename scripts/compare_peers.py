@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compare the policy with what a practitioner would use instead, on the same splits with the same metrics.
+"""Compare the policy with common alternatives (its peers), on the same splits with the same metrics.
 
     pip install -e '.[peers]' -c constraints.txt
     python scripts/compare_peers.py --config configs/enron.yaml --split-seeds 0 1 2 3 4
 
 Needs ``emails_labeled.json`` and ``emails_unacted.json`` in the data folder; every split seed gets a folder
-``<data-dir>/peers/<seed>/``. Every model's probabilities are calibrated alike on validation, and every model
-is shown under the arg max and under the thresholds that are tuned on validation.
+``<data-dir>/peers/<seed>/``. The probabilities of all models are calibrated in the same way on validation. Every model
+is evaluated with argmax decisions and with thresholds tuned on validation.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--data-dir")
     parser.add_argument("--split-seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS))
-    parser.add_argument("--json", type=Path, help="write every figure here")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     try:

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Refine SFT policies by DPO and GRPO over several seeds, and print what each stage adds.
+"""Refine SFT policies with DPO and GRPO over several seeds, and print what each stage adds.
 
     python scripts/compare_refined.py --config configs/enron.yaml --seeds 3
 
-Needs the splits (``triage run --set 'pipeline.stages=[download, parse, label, split]'``). Every stage begins with the
-SFT policy of the same seed: the default one, and the one of focal loss with balanced sampling. One split, so the spread
-is that of training alone. The last columns set the mean reward against the simple alternative: the calibrated
-probabilities of the SFT policy, and the action of highest expected reward.
+Needs the splits (``triage run --set 'pipeline.stages=[download, parse, label, split]'``). Every stage starts from the
+SFT policy of the same seed, both the default policy and the one with focal loss and balanced sampling. There is one
+split, so the spread shows only the variation of training. The last columns compare the mean reward with that of the
+simple alternative: the SFT policy's calibrated probabilities, with the action of highest expected reward.
 """
 
 from __future__ import annotations
@@ -53,11 +53,13 @@ COLUMNS = (
 def main() -> None:
     """Read the options, train, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--config", type=Path, action="append", default=[], help="what all policies share; repeatable")
+    parser.add_argument(
+        "--config", type=Path, action="append", default=[], help="configuration shared by all policies; repeatable"
+    )
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
     parser.add_argument("--data-dir")
     parser.add_argument("--checkpoint-dir")
-    parser.add_argument("--seeds", type=int, default=3, help="training seeds for each policy")
+    parser.add_argument("--seeds", type=int, default=3, help="number of training seeds for each policy")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
     try:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Train every SFT variant of ``configs/`` over several seeds and print the reference log's table.
+"""Train every SFT variant in ``configs/`` over several seeds, and print a table like that of the reference log.
 
     python scripts/compare_sft.py --config configs/enron.yaml --seeds 3
 
-Needs the splits (``triage run --set 'pipeline.stages=[download, parse, label, split]'``). One split, so
-the spread is that of training alone. Below the policies stand the rules that need no training.
+Needs the splits (``triage run --set 'pipeline.stages=[download, parse, label, split]'``). There is one split, so
+the spread shows only the variation of training. Rules that need no training are listed below the policies.
 """
 
 from __future__ import annotations
@@ -49,11 +49,13 @@ COLUMNS = ("accuracy", "macro_f1")
 def main() -> None:
     """Read the options, train, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--config", type=Path, action="append", default=[], help="what all variants share; repeatable")
+    parser.add_argument(
+        "--config", type=Path, action="append", default=[], help="configuration shared by all variants; repeatable"
+    )
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
     parser.add_argument("--data-dir")
     parser.add_argument("--checkpoint-dir")
-    parser.add_argument("--seeds", type=int, default=3, help="training seeds for each variant")
+    parser.add_argument("--seeds", type=int, default=3, help="number of training seeds for each variant")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     try:

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Compare the policy with its peers by cross-validation over people: each is tested once by models that never saw them.
+"""Compare the policy with its peers (other models) by cross-validation over people.
 
     pip install -e '.[peers]' -c constraints.txt
     python scripts/cross_validate.py --config enron --data-dir DATA --folds 5 --repetitions 1
 
-Needs ``emails_labeled.json``; the sentence encoder's peers need ``--vectors``, too (see ``sentence_vectors.py``). In
-each fold some 15% of the other people are validation: the policy is selected there, and every model calibrated and its
-thresholds tuned. What a model says of a fold is stored in ``<data-dir>/cross_validation/``, so that a run that was
-stopped goes on, and more models or repetitions take only their own time.
+Each person is tested once, with models that were trained on other people. Needs ``emails_labeled.json``; the models
+that use the sentence encoder also need ``--vectors`` (see ``sentence_vectors.py``). In each fold, about 15% of the
+other people are used for validation: to select the policy, to calibrate every model and to tune its thresholds. The
+predictions of each model for each fold are stored in ``<data-dir>/cross_validation/``. A run that was stopped
+therefore continues, and additional models or repetitions take only their own time.
 
-Metrics are of the messages of all people together, means over the repetitions. Differences are paired; their 95%
-intervals are the jackknife's over people (`intervals.jackknife_interval`). They tell what other people to test on would
-change, not what others to train on would: for that there is no unbiased estimate (Bengio and Grandvalet 2004).
+Metrics are computed on the messages of all people together and averaged over the repetitions. Differences are paired.
+Their 95% intervals are jackknife intervals over people (`intervals.jackknife_interval`). They show how much the result
+would change with other people to test on, but not with other people to train on, for which there is no unbiased
+estimate (Bengio and Grandvalet 2004).
 """
 
 from __future__ import annotations
@@ -102,8 +104,8 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--models", nargs="+", choices=[POLICY, *MORE_PEERS], default=[POLICY, *MORE_PEERS])
-    parser.add_argument("--vectors", type=Path, help="what sentence_vectors.py wrote")
-    parser.add_argument("--json", type=Path, help="write every figure here")
+    parser.add_argument("--vectors", type=Path, help="the output of sentence_vectors.py")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     try:

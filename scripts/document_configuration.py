@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Write ``docs/configuration.md``: every key of the configuration, its default, what is allowed and what it means.
+"""Write ``docs/configuration.md``: every configuration key with its default, allowed values and meaning.
 
     python scripts/document_configuration.py
 
-All of it stands in the schema (``src/enron_triage/config/``): in the comment above a key, its type and its default.
+The content comes from the schema (``src/enron_triage/config/``): the comment above each key, its type and its default.
 """
 
 from __future__ import annotations

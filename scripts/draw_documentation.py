@@ -3,8 +3,9 @@
 
     python scripts/draw_documentation.py
 
-The stages come from the table of the stages; the figures from ``docs/images/figures.json``, which names the command of
-each; the prediction from ``docs/images/prediction.json``, a line of ``triage predict`` on a message of the demo corpus.
+The stages come from the table of stages. The figures come from ``docs/images/figures.json``, which names the command
+for each. The prediction comes from ``docs/images/prediction.json``, a line of output of ``triage predict`` for a
+message of the demo corpus.
 """
 
 from __future__ import annotations

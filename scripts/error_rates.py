@@ -1,8 +1,8 @@
-"""A sample in which small mailboxes are not lost, and the error rates that judgements of it give.
+"""Draw a sample in which small mailboxes are represented, and estimate error rates from judgements of the sample.
 
-Used by ``audit_labels.py``. A message of a mailbox with ``n`` messages is drawn with a probability in proportion to
-``1 / sqrt(n)``, and weighted by the inverse of that probability when rates are estimated: the rates are those of all
-messages, whatever was drawn.
+Used by ``audit_labels.py``. A message in a mailbox with ``n`` messages is drawn with a probability proportional to
+``1 / sqrt(n)``. When rates are estimated, it is weighted by the inverse of that probability, so the rates are those
+for all messages.
 """
 
 from __future__ import annotations

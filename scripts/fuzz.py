@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Try hostile mail, hostile archives and kills against the program, and say what held.
+"""Test the program with hostile mail, hostile archives and kills, and report the results.
 
     python scripts/fuzz.py --work /tmp/fuzz --seed 1 --messages 100000 --archives 2000 --kills 300
 
-Every step depends on the seed and its number alone. What has been tried is in ``<work>/findings.jsonl``: the same
-command goes on where it was ended, and prints the table of ``docs/reliability.md`` in the end.
+Every step depends only on the seed and the number of the step. Completed steps are in ``<work>/findings.jsonl``. The
+same command therefore continues where it was stopped; at the end it prints the table for ``docs/reliability.md``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from fuzzing.pipelines import import_stages
 def main() -> int:
     """Run the campaigns that the command line asks for; 1 if something did not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="a folder for the work; small, but used heavily")
+    parser.add_argument("--work", type=Path, required=True, help="working folder; small, but written to often")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--messages", type=int, default=0, metavar="N", help="how many messages to try")
-    parser.add_argument("--archives", type=int, default=0, metavar="N", help="how many archives")
-    parser.add_argument("--kills", type=int, default=0, metavar="N", help="how many kills of each stage")
-    parser.add_argument("--stages", nargs="+", default=list(kills.STAGES), choices=kills.STAGES, help="what to kill")
-    parser.add_argument("--mail", type=Path, help="messages to damage, a file each; else a demo corpus")
+    parser.add_argument("--messages", type=int, default=0, metavar="N", help="number of messages to try")
+    parser.add_argument("--archives", type=int, default=0, metavar="N", help="number of archives to try")
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="number of kills of each stage")
+    parser.add_argument("--stages", nargs="+", default=list(kills.STAGES), choices=kills.STAGES, help="stages to kill")
+    parser.add_argument("--mail", type=Path, help="messages to damage, one per file; by default, a demo corpus")
     options = parser.parse_args()
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     options.work.mkdir(parents=True, exist_ok=True)

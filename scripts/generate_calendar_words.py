@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Write the names of months and weekdays in people's languages, from CLDR, as a module of the package.
+"""Generate a module of the package with the names of months and weekdays in many languages, from CLDR.
 
     pip install babel==2.19.0
     python scripts/generate_calendar_words.py > src/enron_triage/mail/calendar_words.py
     ruff format src/enron_triage/mail/calendar_words.py
 
-The table is generated, as loading CLDR takes longer than most of what the program does with it.
+The table is generated in advance because loading CLDR at run time would take too long.
 """
 
 from __future__ import annotations

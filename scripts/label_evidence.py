@@ -1,4 +1,4 @@
-"""What a person needs to judge a label, as text for a terminal. Used by ``audit_labels.py``."""
+"""Show the evidence that a person needs to judge a label, as text for a terminal. Used by ``audit_labels.py``."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Train on ever more mailboxes of train, and evaluate on the same val.
+"""Train on increasing numbers of mailboxes of train, and evaluate each policy on the same val.
 
     python scripts/learning_curve.py --config configs/enron.yaml --mailboxes 5 10 20 40 81
 
-Needs the splits. Each subset is nested in the next; its files lie in ``<data-dir>/learning_curve/``.
+Needs the splits. Each subset of mailboxes is contained in the next; its files are in ``<data-dir>/learning_curve/``.
 """
 
 from __future__ import annotations

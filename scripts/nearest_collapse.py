@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How far a policy must move, at the least, to say one action everywhere: a bound that no collapse can undercut.
+"""Compute how far a policy must move at least to predict one action for every message: a lower bound for any collapse.
 
     python scripts/nearest_collapse.py --config configs/log_2026_01.yaml --data-dir folder --action reply_later
 
-Begins with ``--checkpoint`` (default: ``checkpoints/best_sft.pt``).
+Starts from ``--checkpoint`` (default: ``checkpoints/best_sft.pt``).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
         print(f"nearest_collapse.py: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
     divergence = least_divergence(setup.val_reference.double(), ACTION_INDEX[Action(arguments.action)])
-    print(f"mean KL of the nearest policy that always says {arguments.action}: {float(divergence.mean()):.4f}")
+    print(f"mean KL of the nearest policy that always predicts {arguments.action}: {float(divergence.mean()):.4f}")
 
 
 if __name__ == "__main__":

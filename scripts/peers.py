@@ -1,6 +1,6 @@
-"""The peers of `compare_peers.py`: what a practitioner would use instead of the policy.
+"""The peers of `compare_peers.py`: models that a practitioner would use instead of the policy.
 
-Hyperparameters were chosen on train and val of split seed 42, then frozen.
+Hyperparameters were chosen on train and val of split seed 42 and not changed afterwards.
 """
 
 from __future__ import annotations

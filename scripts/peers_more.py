@@ -1,7 +1,7 @@
-"""Further peers, for `cross_validate.py`: other boosted trees, and a frozen sentence encoder.
+"""Further peers for `cross_validate.py`: other boosted trees, and a frozen sentence encoder.
 
-Settings are those of the LightGBM peer where a library has them, otherwise its defaults; none was chosen by the result.
-TabPFN and its like are not among them: their packages load the weights from a model hub.
+Settings are those of the LightGBM peer if a library has them, otherwise the library's defaults; none was chosen by its
+result. TabPFN and similar models are not included, because their packages download the weights from a model hub.
 """
 
 from __future__ import annotations

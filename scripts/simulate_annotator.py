@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""How many judgements until DPO follows a wish that the labels do not hold, and what it costs elsewhere.
+"""Measure how many judgements DPO needs to learn a wish that contradicts the labels, and what it costs elsewhere.
 
     python scripts/simulate_annotator.py --config configs/dpo_judgements.yaml --data-dir data
 
-A simulated person is asked which of the policy's two most probable actions is better for a message of train. They
-answer as the owner's label says (of two other actions: the cheaper one by ``rewards.costs``), but never want a message
-deleted that a person wrote to the owner alone; and one answer in ten is the wrong way round. The messages are drawn at
-random, or are those that the policy is least certain about, in a half of train that each seed draws. ``dpo`` is trained
-on the first 25, 50, 100 and 200 answers, and measured on mailboxes that it has never seen.
+A simulated person is asked which of the policy's two most probable actions is better for a message in train. The
+person answers according to the owner's label (if neither action is the label: the cheaper one by ``rewards.costs``),
+with one exception, the wish: the person never wants to delete a message that another person wrote only to the owner.
+One answer in ten is the wrong way round. The messages are drawn at random, or are those about which the policy is least
+certain, from a random half of train for each seed. ``dpo`` is trained on the first 25, 50, 100 and 200 answers, and
+measured on mailboxes that it has never seen.
 
-Needs the splits and the policy ``dpo.init``. Prints a Markdown table, a row as soon as it is known: means over the
-seeds, with the standard deviation. Columns: of the messages of the wish, the share that is deleted; accuracy by the
-wish, where a label that it contradicts counts as its cheapest alternative; macro-F1 by the labels, of all messages; and
-of the messages that the wish is not about, accuracy and macro-F1 by the labels, and the share of decisions that stayed
-as they were.
+Needs the splits and the policy ``dpo.init``. Prints a Markdown table, row by row, with means and standard deviations
+over the seeds. The columns are: the share of the messages affected by the wish that is deleted; accuracy by the wish,
+where a label that it contradicts is replaced by its cheapest alternative; macro-F1 by the labels for all messages; and,
+for the messages that the wish does not affect, accuracy and macro-F1 by the labels, and the share of unchanged
+decisions.
 """
 
 from __future__ import annotations
@@ -309,14 +310,14 @@ def row(name: str, count: int, found: list[tuple[list[float], bool]]) -> str:
 def main() -> None:
     """Read the options, simulate, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--config", type=Path, action="append", default=[], help="the settings of dpo; repeatable")
+    parser.add_argument("--config", type=Path, action="append", default=[], help="configuration of dpo; repeatable")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
     parser.add_argument("--data-dir")
     parser.add_argument("--checkpoint-dir")
-    parser.add_argument("--split", default="test", choices=("val", "test"), help="what is measured on")
+    parser.add_argument("--split", default="test", choices=("val", "test"), help="the split to measure on")
     parser.add_argument("--judgements", type=int, nargs="+", default=[25, 50, 100, 200])
     parser.add_argument("--strategies", nargs="+", default=["uncertain", "random"], choices=("uncertain", "random"))
-    parser.add_argument("--error", type=float, default=0.1, help="the share of answers the wrong way round")
+    parser.add_argument("--error", type=float, default=0.1, help="the share of answers that are the wrong way round")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.ERROR)
