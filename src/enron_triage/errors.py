@@ -1,4 +1,4 @@
-"""What a stage raises when it cannot go on: one line that says what, where and what to do."""
+"""The exceptions that stages raise: one line that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class TriageError(Exception):
-    """The work failed; the command line prints the message and exits with status 1."""
+    """The command failed while working; the command line prints the message and exits with status 1."""
 
     exit_status = 1
 
@@ -18,13 +18,13 @@ class InterruptedRun(TriageError):  # noqa: N818 - not an error, but it ends a r
 
 
 class UsageError(TriageError):
-    """A wrong option, configuration or missing input; the command line exits with status 2."""
+    """An invalid option or configuration, or a missing input; the command line exits with status 2."""
 
     exit_status = 2
 
 
 class ArtifactError(UsageError):
-    """An artifact is missing or damaged; `pipeline` adds the command that makes it, where a stage does.
+    """An artifact is missing or damaged; `pipeline` adds the command that makes it, if a stage makes it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class ArtifactError(UsageError):
     problem : str
         What is wrong with it.
     remedy : str
-        What to do about it, with ``{command}`` in place of the command that makes the artifact.
+        What to do about it, with ``{command}`` as a placeholder for the command that makes the artifact.
     otherwise : str
         What to do about an artifact that no stage makes.
     command : str, optional

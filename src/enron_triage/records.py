@@ -1,6 +1,6 @@
 """The five actions, and the records that the data stages write and read.
 
-Every record is a typed struct. msgspec checks it when it is read, so that code may rely on its types and ranges.
+Every record is a typed struct. msgspec checks it on reading, so code can rely on its types and ranges.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]
 
 
 class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """One parsed message; the artifacts leave the last five fields out where they are empty.
+    """One parsed message; in the artifacts, the last five fields are left out if they are empty.
 
     Attributes
     ----------
     path : str
-        Where the message is: its file, relative to the root of the corpus, or ``<mbox>#<index>``.
+        Where the message was read: its file, relative to the root of the corpus, or ``<mbox>#<index>``.
     user : str
         The mailbox that it belongs to.
     folder : str
-        The folders between the mailbox and the file, joined by ``/``; empty at the top.
+        The folders between the mailbox and the file, joined by ``/``; empty at the top level.
     labels : list of str
-        The Gmail labels, if the export has them (``Archived`` where it names none), not what a policy learns.
+        The Gmail labels, if the export has them (``Archived`` if it names none); not the actions that a policy learns.
     message_id : str
         The Message-ID header (RFC 5322); empty if there is none.
     date : str or None
@@ -65,27 +65,27 @@ class Email(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     subject : str
         The decoded Subject header; empty if there is none.
     raw_subject : str or None
-        The Subject header as it was sent, if it held encoded words (RFC 2047); else None.
+        The Subject header as it was sent, if it contains encoded words (RFC 2047); otherwise None.
     body : str
-        The text of the message, quoted text included.
+        The text of the message, including quoted text.
     in_reply_to : str
-        The Message-ID that the In-Reply-To header names, several of them separated by spaces; empty if there is none.
+        The Message-ID in the In-Reply-To header, or several separated by spaces; empty if there is none.
     references : list of str
         The Message-IDs of the References header, oldest first.
     fingerprint : str
         Equal for the copies of one message: a hash of time, sender, subject and normalised body.
     raw_sha256 : str
-        SHA-256 of the raw bytes; decides which of several copies is kept.
+        The SHA-256 of the raw bytes; it decides which of several copies is kept.
     flags : list of str
-        What a mail program noted on this copy: of ``deleted``, ``draft``, ``expunged``, ``forwarded``, ``replied``.
+        The status that a mail program stored: any of ``deleted``, ``draft``, ``expunged``, ``forwarded``, ``replied``.
     automatic : bool
-        Whether a program answered or reported for the sender.
+        Whether this is an automatic reply or report, sent by a program on behalf of the sender.
     forwarded_ids : list of str
-        The Message-IDs that the X-Forwarded-Message-Id header names.
+        The Message-IDs in the X-Forwarded-Message-Id header.
     item : {"", "entry", "meeting"}
-        An entry of the mail program's own, as in its calendar; or a meeting request.
+        ``entry`` for an item of the mail program, such as a calendar entry; ``meeting`` for a meeting request.
     attachments : list of str
-        The names of its attachments, for people alone: no feature sees them.
+        The names of the attachments, for display only: no feature uses them.
     """
 
     path: str
@@ -120,7 +120,7 @@ class ParseError(msgspec.Struct, kw_only=True):
     Attributes
     ----------
     path : str
-        Where it is, in the form of `Email.path`.
+        Where it is, in the same form as `Email.path`.
     error : str
         What is wrong with it.
     """
@@ -137,9 +137,9 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False):
     rule : str
         The rule that decided, e.g. ``reply:quoted_header`` or ``folder:deleted_items``.
     sent_path : str or None
-        The path of the sent message that replies to it or forwards it; None if none does.
+        The path of the sent message that replies to it or forwards it; None if there is none.
     folders : list of str
-        Every folder (or Gmail label) that holds a copy.
+        Every folder (or Gmail label) that contains a copy.
     """
 
     rule: str
@@ -148,14 +148,14 @@ class Evidence(msgspec.Struct, kw_only=True, gc=False):
 
 
 class ActionCounts(msgspec.Struct, kw_only=True, gc=False):
-    """How often the owner took each action on mail of one kind.
+    """How often the owner took each action on one kind of mail.
 
     Attributes
     ----------
     counts : list of int, length 5
         How often each action was taken, in class order.
     recent : list of float, length 5
-        The same counts, each action decayed by one half for every 30 days since.
+        The same counts, in which the weight of an action halves every 30 days.
     """
 
     counts: CountPerAction
@@ -180,7 +180,7 @@ class History(msgspec.Struct, kw_only=True, gc=False):
     conversation : ActionCounts
         The actions on mail of this conversation: the same subject without reply and forward marks.
     last_sender_action : Action or None
-        The action that became known last among those on mail from this sender; None if there is none.
+        The most recently known action on mail from this sender; None if there is none.
     sent : int
         How many messages the owner had sent.
     since_sent : int or None
@@ -204,7 +204,7 @@ class History(msgspec.Struct, kw_only=True, gc=False):
     since_received_from_sender : int or None
         Seconds since the last of those.
     sender_recipients : int
-        How many recipients this sender's earlier messages had, added up.
+        The total number of recipients of this sender's earlier messages.
     received_from_domain, received_in_series : int
         How many messages had come from this sender's domain, and from this sender with this subject.
     conversation_started : bool or None
@@ -214,11 +214,11 @@ class History(msgspec.Struct, kw_only=True, gc=False):
     since_conversation_sent, since_conversation_received : int or None
         Seconds since the last of each.
     response_to_sender, response : int or None
-        Geometric mean, in seconds, of the owner's response times to this sender and to anybody.
+        The geometric mean, in seconds, of the owner's response times to this sender, and to anybody.
     recipient_field : {"to", "cc", "bcc"} or None
-        The first of these headers that names the owner; None if none does.
+        The first of these headers that contains the owner's address; None if none does.
     recipient_position : int or None
-        The owner's position in that header, from 0.
+        The owner's position in that header, starting from 0.
     addressed_by_name : bool
         Whether the text opens with the owner's name.
     from_own_domain : bool
@@ -262,14 +262,14 @@ class History(msgspec.Struct, kw_only=True, gc=False):
 
 
 class LabeledEmail(Email, kw_only=True, gc=False):
-    """A message with what its owner did.
+    """A message with the action that its owner took.
 
     Attributes
     ----------
     action : Action or None
-        The label; None in ``emails_unacted.json``, if the owner did nothing with the message.
+        The label; None in ``emails_unacted.json``, where the owner took no action.
     response_seconds : int or None
-        Seconds from the arrival to the reply; None if there was no reply.
+        Seconds from the arrival to the reply; None if there was no reply or its time is not known.
     evidence : Evidence
         Why the message has this label.
     history : History or None

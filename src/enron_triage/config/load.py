@@ -19,11 +19,11 @@ def load_config(files: Sequence[str | Path] = (), overrides: Iterable[str] = (),
     Parameters
     ----------
     files : sequence of str or Path
-        YAML files, or names of shipped configurations (``sft_weighted``); a later one wins over an earlier one.
+        YAML files, or names of shipped configurations (``sft_weighted``); later ones override earlier ones.
     overrides : iterable of str
-        ``key.path=value`` with the value in YAML; they win over the files.
+        ``key.path=value`` with the value in YAML; they override the files.
     **top_level
-        Top-level keys of `Config`; they win over everything else. A value of None is ignored.
+        Top-level keys of `Config`; they override everything else. A value of None is ignored.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def load_config(files: Sequence[str | Path] = (), overrides: Iterable[str] = (),
 
 
 def value_origins(files: Sequence[str | Path] = (), overrides: Iterable[str] = (), **top_level: Any) -> dict[str, str]:
-    """Where each value that was given comes from; a key that has its default because nobody gave it is missing.
+    """Where each given value comes from; keys that have their default are not included.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def value_origins(files: Sequence[str | Path] = (), overrides: Iterable[str] = (
     Returns
     -------
     dict of str to str
-        By the dotted path of a key, such as ``download.source``: the file's path, ``--set``, or an option such as
+        For the dotted path of each key, such as ``download.source``: the file's path, ``--set``, or an option such as
         ``--data-dir``.
 
     Raises

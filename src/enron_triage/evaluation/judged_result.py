@@ -1,4 +1,4 @@
-"""What an evaluation says of a policy against judgements by people."""
+"""The part of an evaluation that compares a policy with judgements by people."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class JudgedShare(msgspec.Struct, kw_only=True):
     Attributes
     ----------
     count : int
-        How many judgements; each counts once, also where several people judged the same.
+        The number of judgements; each counts, also if several people judged the same question.
     accuracy : float or None
-        How often the policy agrees; None of none.
+        The share of judgements that the policy agrees with; None if there are none.
     interval : [low, high] or None
         The 95% interval of the accuracy.
     interval_method : str or None
-        How it was found: ``jackknife over mailboxes`` (see `policy.intervals`), or from fewer than 10 mailboxes, or
-        mailboxes that are all alike, ``Wilson, judgements taken for independent`` (Wilson 1927), which is too narrow
-        where the judgements of a mailbox resemble each other.
+        How it was computed: ``jackknife over mailboxes`` (see `policy.intervals`), or, with fewer than 10 mailboxes or
+        with mailboxes that are all alike, ``Wilson, judgements taken for independent`` (Wilson 1927). The latter is too
+        narrow if the judgements within a mailbox resemble each other.
     """
 
     count: int
@@ -29,22 +29,22 @@ class JudgedShare(msgspec.Struct, kw_only=True):
 
 
 class JudgedMetrics(msgspec.Struct, kw_only=True):
-    """A policy against what people judged.
+    """A policy compared with judgements by people.
 
     Attributes
     ----------
     path, sha256 : str
         The file of judgements.
     messages, mailboxes, annotators : int
-        How many of the evaluated messages were judged, of how many mailboxes, by how many people.
+        The number of evaluated messages that were judged, of their mailboxes, and of the people who judged them.
     pairs : JudgedShare
-        Of pairs of actions: how often the policy gives the better one the higher probability.
+        For pairs of actions: how often the policy gives the better one the higher probability.
     actions : JudgedShare
-        Of judgements of what should be done: how often the policy decides so.
+        For judgements of the right action: how often the policy decides on that action.
     ties : int
-        How many judgements find two actions equally good; they are in none of the shares.
+        The number of judgements that two actions are equally good; they are not part of the shares.
     elsewhere : int
-        How many judgements are of messages that were not evaluated.
+        The number of judgements of messages that were not evaluated.
     """
 
     path: str

@@ -1,7 +1,7 @@
-"""What an evaluation says: the content of ``data/eval/<checkpoint>.<split>.json``.
+"""The result of an evaluation: the content of ``data/eval/<checkpoint>.<split>.json``.
 
 The stage ``evaluate`` writes it; the table, the report and the plots read it. The order of the fields is the order of
-the keys in the file. What is undefined (an action without support, a ROC curve through one class) is None here and
+the keys in the file. An undefined value (for an action without support, or a ROC curve with one class) is None here and
 ``null`` in the file.
 """
 
@@ -20,34 +20,34 @@ Interval = list[float]  # [low, high]
 
 
 class DecisionMetrics(Classification, kw_only=True):
-    """The metrics of some decisions, whoever made them: a policy under some rule, or a baseline.
+    """The metrics of decisions, made by a policy with some decision rule or by a baseline.
 
     Attributes
     ----------
     mean_reward : float
-        Minus the mean cost of the decisions, by the costs of the configuration.
+        Minus the mean cost of the decisions, with the costs from the configuration.
     """
 
     mean_reward: float
 
 
 class ClassMetricsWithAuc(ClassMetrics, kw_only=True):
-    """The metrics of one action, for a policy that gives it a probability.
+    """The metrics of one action, for a policy that predicts probabilities.
 
     Attributes
     ----------
     auc : float or None
-        Area under the ROC curve of the action's probability, against all other actions; None if every message has
-        the action, or none has it.
+        Area under the ROC curve of the action's probability, against all other actions; None if all messages have
+        this action, or none has.
     """
 
     auc: float | None
 
 
 class HistoryBin(msgspec.Struct, kw_only=True):
-    """The result on messages before which the owner had taken about the same number of actions.
+    """The result on messages with about the same number of earlier actions by the owner.
 
-    A bin without messages has a count and nothing else, also in the file.
+    A bin without messages has only a count, also in the file.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class HistoryBin(msgspec.Struct, kw_only=True):
     accuracy : float
         The share of right decisions.
     macro_f1 : float
-        The mean F1 of the actions that these messages have.
+        The mean F1 over the actions that occur among these messages.
     reply_auc : float or None
         Area under the ROC curve of P(reply); None if all or none of the messages were answered.
     """
@@ -77,7 +77,7 @@ class MailboxMetrics(msgspec.Struct, kw_only=True):
     accuracy : float
         The share of right decisions.
     macro_f1 : float
-        The mean F1 of the actions that the owner took.
+        The mean F1 over the actions that the owner took.
     """
 
     count: int
@@ -86,7 +86,7 @@ class MailboxMetrics(msgspec.Struct, kw_only=True):
 
 
 class MailboxMean(msgspec.Struct, kw_only=True):
-    """Means over mailboxes, in which each mailbox counts once, however large it is.
+    """Means over mailboxes; every mailbox has the same weight, whatever its size.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class MailboxMean(msgspec.Struct, kw_only=True):
 
 
 class BayesBaseline(msgspec.Struct, kw_only=True):
-    """The decisions of a policy against the simple alternative to them: see `bayes_baseline`.
+    """The decisions of a policy compared with the simple alternative: see `bayes_baseline`.
 
     Attributes
     ----------
@@ -110,11 +110,11 @@ class BayesBaseline(msgspec.Struct, kw_only=True):
     mean_reward : float
         The mean reward of the alternative's decisions.
     gain : float
-        The policy's mean reward less the alternative's.
+        The policy's mean reward minus the alternative's.
     interval : [low, high] or None
-        The 95% interval of the gain over mailboxes; None under 10 mailboxes.
+        The 95% interval of the gain over mailboxes; None for fewer than 10 mailboxes.
     beats_baseline : bool
-        Whether the gain is above 0; the key ``beaten`` in the file.
+        Whether the gain is above 0; the key in the file is ``beaten``.
     """
 
     checkpoint: str
@@ -125,7 +125,7 @@ class BayesBaseline(msgspec.Struct, kw_only=True):
 
 
 class PolicyScores(msgspec.Struct, kw_only=True):
-    """What an evaluation says of the policy by itself.
+    """The part of an evaluation that concerns the policy alone.
 
     Attributes
     ----------
@@ -134,15 +134,15 @@ class PolicyScores(msgspec.Struct, kw_only=True):
     stage : str
         The stage that trained it.
     split : str
-        The split, or the path of the file of labelled records, that it was evaluated on.
+        The split that it was evaluated on, or the path of the file of labelled records.
     scheme : str
         The label scheme.
     count : int
-        How many messages with an action were evaluated.
+        The number of evaluated messages, which all have an action.
     mailboxes : int
-        How many mailboxes they belong to.
+        The number of mailboxes that they belong to.
     accuracy, balanced_accuracy, macro_f1, confusion_matrix, predicted_share, collapsed, mean_reward
-        Of the policy's decisions, as in `DecisionMetrics`.
+        The metrics of the policy's decisions, as in `DecisionMetrics`.
     per_class : dict of str to ClassMetricsWithAuc
         The metrics of each action.
     reply_auc : float or None
@@ -151,12 +151,12 @@ class PolicyScores(msgspec.Struct, kw_only=True):
     reply_average_precision : float or None
         Average precision of the same probability; None if no message was answered.
     reply_auc_received : float or None
-        `reply_auc` among all received messages, which counts those without an action as not answered; None if the
+        `reply_auc` among all received messages, where those without an action count as not answered; None if the
         split has no such messages.
     received : int
-        How many received messages that is.
+        The number of these received messages.
     ece : float
-        Expected calibration error of the network's own probabilities.
+        Expected calibration error of the probabilities before calibration.
     ece_calibrated : float
         Expected calibration error of the calibrated probabilities.
     reliability : list of ReliabilityBin
@@ -164,21 +164,21 @@ class PolicyScores(msgspec.Struct, kw_only=True):
     temperature : float
         The temperature of the calibration.
     decision_rule : str
-        The rule by which the policy decided.
+        The decision rule that the policy used.
     decisions : dict of str to DecisionMetrics
-        The result under every decision rule.
+        The result with every decision rule.
     by_earlier_actions : dict of str to HistoryBin
-        The result by how many actions of the owner were known when the message arrived, such as ``1-49``; empty
-        where records have no history.
+        The result by the number of the owner's actions that were known when the message arrived, such as ``1-49``;
+        empty if the records have no history.
     intervals : dict of str to [low, high] or None
-        95% intervals of some metrics over mailboxes; None under 10 mailboxes.
+        95% intervals of some metrics over mailboxes; None for fewer than 10 mailboxes.
     per_mailbox : dict of str to MailboxMetrics
         The result on each mailbox.
     mailbox_mean : MailboxMean
         Means over the mailboxes.
     mailbox_confusion : dict of str to list of list of int
-        The confusion matrix of each mailbox, a row for each action of the owner: two policies can be compared by them,
-        mailbox by mailbox.
+        The confusion matrix of each mailbox, with a row for each action of the owner, so that two policies can be
+        compared mailbox by mailbox.
     """
 
     checkpoint: str
@@ -213,33 +213,33 @@ class PolicyScores(msgspec.Struct, kw_only=True):
 
 
 class EvaluationSource(msgspec.Struct, kw_only=True):
-    """Of which files, and by which settings, an evaluation is.
+    """The files and settings that an evaluation was made from.
 
     Attributes
     ----------
     checkpoint : str
-        The path of the checkpoint, relative to the data folder: it holds also after both were moved together.
+        The path of the checkpoint, relative to the data folder, so that it stays valid if both are moved together.
     checkpoint_sha256 : str
         The SHA-256 of the checkpoint's file.
     run : str or None
-        The name of the run, whose folder the checkpoint is in; None if it is in none.
+        The name of the run whose folder contains the checkpoint; None if there is no such run.
     records : str
         The path of the labelled records, relative to the data folder.
     records_sha256 : str
-        The SHA-256 of the records: evaluations can be compared only if it is the same.
+        The SHA-256 of the records; only evaluations with the same value can be compared.
     settings : dict
-        The settings that decide the evaluation besides the checkpoint and the records, as nested plain values.
+        The settings that affect the evaluation in addition to the checkpoint and the records, as nested plain values.
     training : dict
-        The settings by which the policy was trained, as nested plain values; empty if they are not known.
+        The settings that the policy was trained with, as nested plain values; empty if they are not known.
     extended_from : list of int
-        For how many epochs the training was before it was extended, in order; empty if it was not.
+        The numbers of epochs before each extension of the training, in order; empty if it was not extended.
     members : list of str
-        The policies of an ensemble, as ``evaluate.checkpoint`` names them; empty for a single policy. The paths in
-        `checkpoint` are then joined by ``+``, and `checkpoint_sha256` is of the digests of all.
+        The policies of an ensemble, as in ``evaluate.checkpoint``; empty for a single policy. For an ensemble, the
+        paths in `checkpoint` are joined by ``+``, and `checkpoint_sha256` is the digest of all their digests.
     command : str
         The command that trained the policy; empty if it is not known.
     versions : dict of str to str
-        The versions of the program and its libraries that trained the policy; empty if they are not known.
+        The versions of the program and of the libraries that trained the policy; empty if they are not known.
     """
 
     checkpoint: str
@@ -256,29 +256,29 @@ class EvaluationSource(msgspec.Struct, kw_only=True):
 
     @property
     def costs(self) -> list[list[float]] | None:
-        """The costs of wrong decisions that the mean rewards are by; None if the settings lack them."""
+        """The costs of wrong decisions that the mean rewards are computed with; None if the settings lack them."""
         costs: list[list[float]] | None = self.settings.get("rewards", {}).get("costs")
         return costs
 
 
 class Evaluation(PolicyScores, kw_only=True):
-    """What an evaluation says of a policy and of what it is compared with.
+    """The result of an evaluation: the policy, and what it is compared with.
 
     Attributes
     ----------
     source : EvaluationSource
-        Of which checkpoint, data and settings it is.
+        The checkpoint, data and settings that it was made from.
     bayes_baseline : BayesBaseline or None
-        The comparison with the simple alternative, None if the SFT policy is not there any more; the key
-        ``alternative`` in the file.
+        The comparison with the simple alternative; None if the SFT policy no longer exists. The key in the file is
+        ``alternative``.
     baselines : dict of str to DecisionMetrics
-        The result of the untrained policy, of rules that need no training, and of those that show a leak.
+        The results of the untrained policy, of rules that need no training, and of rules that reveal a leak.
     messages_per_second : int
-        How many messages the policy decides in a second, once their features are extracted.
+        The number of messages per second that the policy decides, not counting feature extraction.
     notes : list of str
-        What to keep in mind of the figures, such as that they are from few messages; empty if nothing.
+        Remarks on how to interpret the figures, for example that there are few messages; may be empty.
     judgements : JudgedMetrics or UNSET
-        The comparison with judgements by people, if ``evaluate.judgements`` names some.
+        The comparison with judgements by people, if ``evaluate.judgements`` is set.
     """
 
     source: EvaluationSource

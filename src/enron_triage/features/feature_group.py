@@ -103,22 +103,22 @@ def strongest(contributions: FloatArray, count: int) -> list[int]:
 
 
 class FeatureGroup(Protocol[Raw]):
-    """A set of features that are configured, extracted, cached and fitted together.
+    """A set of features that are selected, extracted, cached and fitted together.
 
-    `Raw` is what fitting gets as raw features: a Tensor of shape (messages, raw columns) where `extract` gives
-    arrays of a fixed number of columns, and `TokenBags` where it gives `TokenArrays`.
+    `Raw` is the type of the raw features for fitting: a Tensor of shape (messages, raw columns) if `extract` returns
+    arrays with a fixed number of columns, and `TokenBags` if it returns `TokenArrays`.
     """
 
     @property
     def needs_history(self) -> bool:
-        """Whether the group is made from the record's history, which some label schemes do not have."""
+        """Whether the group needs the record's history, which some label schemes do not have."""
 
     @property
     def in_main_process(self) -> bool:
-        """Whether `extract` runs in the main process only, because it brings threads of its own."""
+        """Whether `extract` must run in the main process, because it uses its own threads."""
 
     def cache_key(self, settings: FeaturesConfig) -> str:
-        """The settings that change what `extract` returns, as text; the cached raw features depend on them.
+        """The settings that affect what `extract` returns, as text; the cache of raw features depends on them.
 
         Parameters
         ----------
@@ -129,14 +129,14 @@ class FeatureGroup(Protocol[Raw]):
     def extract(
         self, records: Sequence[LabeledEmail], bodies: Sequence[BodyParts], settings: FeaturesConfig
     ) -> FloatArray | TokenArrays:
-        """The raw features of some messages: all that can be computed without having seen train. Free of torch.
+        """Compute the raw features of messages: everything that does not depend on train. Must not use torch.
 
         Parameters
         ----------
         records : sequence of LabeledEmail
             The messages, possibly none.
         bodies : sequence of BodyParts
-            What the body of each message consists of; computed once for all groups.
+            The parts of each message's body; computed once for all groups.
         settings : FeaturesConfig
             The configuration of the feature groups.
 
@@ -152,30 +152,30 @@ class FeatureGroup(Protocol[Raw]):
         """
 
     def fit_transform(self, raw: Raw, context: TrainContext) -> tuple[dict[str, Tensor], Tensor]:
-        """Fit on train, and give train's own features.
+        """Fit on train, and return the features of train.
 
         Parameters
         ----------
         raw : Tensor or TokenBags
             The raw features of the train messages.
         context : TrainContext
-            What else is known of them.
+            What else is known about them.
 
         Returns
         -------
         state : dict of str to Tensor
-            What was fitted, by name: all that `transform` needs later.
+            What was fitted, by name: everything that `transform` needs later.
         features : Tensor of float32, shape (messages, features)
             The features of the train messages, to train a policy on.
         """
 
     def transform(self, raw: Any, state: dict[str, Any], class_prior: Any) -> FloatArray:
-        """The features of messages that were not trained on. Free of torch: prediction calls it.
+        """The features of messages that were not trained on. Must not use torch, because prediction calls it.
 
         Parameters
         ----------
         raw : array of float32 or TokenArrays
-            The raw features of the messages, as `extract` gives them.
+            The raw features of the messages, as returned by `extract`.
         state : dict of str to array
             What was fitted on train, as arrays.
         class_prior : array of float32, shape (actions,)
@@ -184,7 +184,7 @@ class FeatureGroup(Protocol[Raw]):
         Returns
         -------
         array of float32, shape (messages, features)
-            Normalised: each feature has its centre at 0 and is bounded (see `normalization`).
+            The normalised features: each is centred at 0 and bounded (see `normalization`).
         """
 
     def transform_train(self, raw: Raw, state: dict[str, Tensor], context: TrainContext) -> Tensor:
@@ -206,7 +206,7 @@ class FeatureGroup(Protocol[Raw]):
         """
 
     def columns(self, state: dict[str, Any]) -> dict[str, str]:
-        """The features that this version of the program makes, by name and in order, with their meanings.
+        """The features that this version of the program computes, by name and in order, with their meanings.
 
         Parameters
         ----------
@@ -225,13 +225,13 @@ class FeatureGroup(Protocol[Raw]):
         Raises
         ------
         KeyError, ValueError
-            If the state lacks a tensor, or its tensors do not fit each other.
+            If the state lacks a tensor, or its tensors do not fit together.
         """
 
     def reasons(
         self, email: Email, raw: Any, state: dict[str, Any], attributions: FloatArray, gradients: FloatArray, count: int
     ) -> list[Reason]:
-        """What the group's features contributed to one decision. Free of torch, likewise.
+        """What the group's features contributed to one decision. Must not use torch either.
 
         Parameters
         ----------
@@ -244,12 +244,12 @@ class FeatureGroup(Protocol[Raw]):
         attributions : array of float32, shape (features,)
             What each feature of the group added to the log-probability of the action.
         gradients : array of float32, shape (features,)
-            The mean gradients that the attributions come from: an attribution is a gradient times a feature.
+            The mean gradients that the attributions are computed from: an attribution is a gradient times a feature.
         count : int
             How many reasons are wanted.
 
         Returns
         -------
         list of Reason
-            The strongest, that is, with the greatest contributions of either sign; in no particular order.
+            The strongest reasons, with the greatest contributions of either sign, in no particular order.
         """

@@ -40,17 +40,17 @@ def run(config: Config, *, start: str | None = None, force: bool = False, may_fe
     config : Config
         The whole configuration.
     start : str, optional
-        The stage to begin with: those before it are taken as they are.
+        The stage to start from; the outputs of earlier stages are used as they are.
     force : bool
-        Whether stages run that are up to date.
+        Whether stages run even if they are up to date.
     may_fetch : bool
-        Whether the Enron archive, 423 MB, may be fetched.
+        Whether the Enron archive (423 MB) may be downloaded.
 
     Raises
     ------
     TriageError
-        Whatever a stage raises; the work of the stages before it is kept. What must not be replaced is refused before
-        anything runs.
+        Whatever a stage raises; the outputs of earlier stages are kept. If something must not be replaced, this is
+        raised before anything runs.
     """
     steps = _steps(config, start)
     for step in steps:
@@ -78,7 +78,7 @@ def run(config: Config, *, start: str | None = None, force: bool = False, may_fe
 
 
 def status(config: Config, *, start: str | None = None, force: bool = False, may_fetch: bool = True) -> Result:
-    """What `run` would do, stage by stage, and why; nothing is run.
+    """Report what `run` would do, stage by stage, and why, without running anything.
 
     Parameters
     ----------

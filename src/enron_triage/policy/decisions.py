@@ -52,16 +52,16 @@ def _decide_by_offsets(log_probabilities: FloatArray, offsets: npt.ArrayLike, co
 
 
 class DecisionRule(msgspec.Struct, frozen=True):
-    """One way from probabilities to an action.
+    """One way to choose an action from probabilities.
 
     Attributes
     ----------
     fit : callable or None
-        Takes a `FitData`; gives the rule's offsets, shape (actions,), for a checkpoint to keep. None for a rule
+        Takes a `FitData` and returns the rule's offsets, shape (actions,), which the checkpoint stores. None for a rule
         without fitted parameters.
     decide : callable
-        Takes log-probabilities, shape (messages, actions), the fitted offsets (zeros where there are none) and the
-        costs; gives the action of each message, shape (messages,).
+        Takes log-probabilities, shape (messages, actions), the fitted offsets (zeros if there are none) and the
+        costs; returns the action of each message, shape (messages,).
     """
 
     fit: Callable[[FitData], FloatArray] | None = None

@@ -28,13 +28,13 @@ class ClassMetrics(msgspec.Struct, kw_only=True):
     Attributes
     ----------
     precision : float or None
-        The share of the predictions of the action that are right; None for an action without support.
+        The share of the predictions of this action that are right; None for an action without support.
     recall : float or None
-        The share of the messages of the action that are predicted so; None likewise.
+        The share of the messages with this action that are predicted correctly; None as for `precision`.
     f1 : float or None
-        The harmonic mean of precision and recall; None likewise.
+        The harmonic mean of precision and recall; None as for `precision`.
     support : int
-        The number of messages of the action.
+        The number of messages with this action.
     """
 
     precision: float | None
@@ -59,9 +59,9 @@ class Classification(msgspec.Struct, kw_only=True):
     confusion_matrix : list of list of int
         Counts by true action (rows) and predicted action (columns), in class order.
     predicted_share : dict of str to float
-        The share of the predictions that each action takes.
+        The share of each action among the predictions.
     collapsed : bool
-        Whether one action takes nearly all predictions: see the function `collapsed`.
+        Whether nearly all predictions are the same action: see the function `collapsed`.
     """
 
     accuracy: float
@@ -199,7 +199,7 @@ def predicted_share(confusion: IntArray) -> dict[str, float]:
 
 
 def collapsed(confusion: IntArray) -> bool:
-    """Whether one class takes over 95% of the predictions although it is under 90% of the truth.
+    """Whether over 95% of the predictions are one class, although less than 90% of the messages have it.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ ECE_BINS = 15  # as in Guo et al. 2017
 
 
 class ReliabilityBin(msgspec.Struct, kw_only=True):
-    """The messages whose confidence, the probability of the top class, falls into one bin.
+    """The messages whose confidence (the probability of the most probable class) falls into one bin.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class ReliabilityBin(msgspec.Struct, kw_only=True):
     confidence : float
         Their mean confidence.
     accuracy : float
-        The share of them whose top class is right.
+        The share of them whose most probable class is right.
     """
 
     count: int

@@ -39,13 +39,13 @@ class Prediction(msgspec.Struct, kw_only=True, omit_defaults=True):
     message_id : str
         Its Message-ID.
     action : str
-        The action that the decision rule takes.
+        The action that the decision rule chooses.
     needs_reply : float
         The probability that the owner answers: P(reply_now) + P(reply_later).
     probabilities : dict of str to float
         The calibrated probability of each action.
     reasons : list of Reason
-        What moved the decision most, the strongest first; empty unless asked for.
+        The strongest reasons for the decision, strongest first; empty unless requested.
     """
 
     path: str
@@ -62,9 +62,9 @@ class Triage:
     Parameters
     ----------
     trained : TrainedPolicy
-        What training wrote.
+        The trained policy, as stored by training.
     engine : Engine
-        What computes the policy.
+        The engine that computes the policy.
     rule : str, optional
         The decision rule, by default the checkpoint's own.
     folders : FoldersConfig, optional
@@ -75,7 +75,7 @@ class Triage:
     scheme : str
         The label scheme that the policy was trained on.
     label : LabelConfig
-        The settings of its labels, with the folders.
+        The settings of its labels, including the folder roles.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class Triage:
         path : str or Path
             The checkpoint's file.
         device : str
-            Where the policy computes: ``cpu``, or, by means of torch, ``cuda``, ``cuda:1`` or ``mps``. ``auto`` is
-            ``cpu``: a policy of this size predicts faster than torch is imported.
+            Where the policy is computed: ``cpu``, or, with torch, ``cuda``, ``cuda:1`` or ``mps``. ``auto`` means
+            ``cpu``, because importing torch takes longer than predicting with a policy of this size.
         rule : str, optional
             The decision rule, by default the checkpoint's own.
         folders : FoldersConfig, optional
@@ -117,7 +117,7 @@ class Triage:
         Raises
         ------
         UsageError
-            If it is missing, damaged, or made for other features than this version's.
+            If it is missing, damaged, or made for features that differ from this version's.
         """
         trained, engine = load_policy(Path(path), device)
         triage = cls(trained, engine, rule, folders)
@@ -137,7 +137,7 @@ class Triage:
         Parameters
         ----------
         emails : sequence of Email or bytes
-            The new messages, as `parse_message` gives them, or raw.
+            The new messages, as returned by `parse_message`, or as raw bytes.
         mailbox : iterable of Email
             The owner's mail, sent and received. For each message, only what came before it counts. Without it,
             nothing is known of the owner's habits.

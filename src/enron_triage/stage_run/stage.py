@@ -1,4 +1,4 @@
-"""What a stage is: a row of the table in `pipeline`, and what it tells its caller."""
+"""The definition of a stage (a row of the table in `pipeline`), and the result that it returns."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     help : str
-        What ``triage --help`` says of the stage.
+        The description of the stage in ``triage --help``.
     run : str
-        Where its function is: ``module:function``.
+        The function that runs it, as ``module:function``.
     inputs, outputs : dict of str to Place
-        What it reads and writes, by the names under which its code asks for them.
+        The files that it reads and writes, by the names that its code uses for them.
     settings : tuple of Setting
-        The keys of the configuration that decide the outputs; those of a section are all of its keys.
+        The configuration keys that affect the outputs; the name of a section stands for all of its keys.
     lock : Place, optional
-        The lock that a process holds while it writes the outputs; by default that of the folder of the run for a
-        training stage, that of the data's folder for another one.
+        The lock that a process holds while it writes the outputs; by default the lock of the run's folder for a
+        training stage, and the lock of the data folder for any other stage.
     number : int, optional
-        The number in the names of a training stage's files, such as ``stage_1.pt``.
+        For a training stage, the number in its file names, such as ``stage_1.pt``.
     policy : bool
-        Whether the stage makes a policy, which ``triage run`` evaluates.
+        Whether the stage makes a policy, which ``triage run`` then evaluates.
     origin : callable, optional
-        Where the mail comes from that the stage reads, by the configuration; None where the inputs tell. Artifacts
-        that were made from other mail are not replaced without ``overwrite``.
+        Where the mail that the stage reads comes from, according to the configuration; None if the inputs show it.
+        Artifacts that were made from other mail are not replaced without ``overwrite``.
     code : callable, optional
-        The module whose code, with that below it, decides the outputs; None if no code does. By default, that of `run`.
+        The module whose code, with that of the modules it imports, affects the outputs; None if no code does. By
+        default, the module of `run`.
     distributed : bool
-        Whether ``torchrun`` may start it as several processes.
+        Whether ``torchrun`` may run it as several processes.
     stored : str, optional
-        The function that reads the result of an earlier run, for ``triage run`` to show where the stage is up to date.
+        The function that reads the result of an earlier run; ``triage run`` shows it if the stage is up to date.
     example : str
-        A call, for the help of the command.
+        An example call, for the help of the command.
     """
 
     help: str
@@ -65,25 +66,25 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What a stage tells its caller.
+    """What a stage returns to its caller.
 
     Attributes
     ----------
     stage : str
         The name of the stage.
     table : str
-        For people: what ``triage <stage>`` prints.
+        The text that ``triage <stage>`` prints, for people.
     problem : str
-        What went wrong although there is a result, in one line: it is printed after it, and the exit status is 1.
+        What went wrong although there is a result, in one line: it is printed after the table, and the status is 1.
     wide : str
-        `table` with a row for each thing, however wide that is: what is printed where the output is no terminal, or
-        one that is wide enough; empty where `table` has such rows itself.
+        A version of `table` with one row per item, of any width. It is printed if the output is not a terminal, or if
+        the terminal is wide enough; empty if `table` already has such rows.
     verbatim : bool
-        Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
+        Whether `table` is the text of a file, such as YAML, which is printed unchanged, also on a terminal.
     following : str
-        The command to give next, in backquotes: the command line adds the options that it was given itself.
+        The command to run next, in backquotes; the command line adds the options that it was given.
     data : dict
-        For programs: what ``--json`` prints.
+        The object that ``--json`` prints, for programs.
     """
 
     stage: str

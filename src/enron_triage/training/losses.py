@@ -13,7 +13,7 @@ from torch import Tensor
 
 from enron_triage.config.training import SftConfig
 
-# Takes logits, targets, class weights and sample weights; gives the weighted mean over the batch.
+# Takes logits, targets, class weights and sample weights; returns the weighted mean over the batch.
 SupervisedLoss = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
 
 
@@ -62,7 +62,7 @@ def focal_loss(
     sample_weights : Tensor, shape (batch,), optional
         How much each example counts. The mean is over the sum of all weights, as in ``torch.nn.CrossEntropyLoss``.
     gamma : float >= 0
-        0 gives cross-entropy; larger values discount examples that are already predicted well.
+        0 gives cross-entropy; larger values give less weight to examples that are already predicted well.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     Parameters
     ----------
     values : Tensor, shape (batch,)
-        What is averaged.
+        The values to average.
     weights : Tensor, shape (batch,)
         How much each value counts; at least 0.
 

@@ -1,4 +1,4 @@
-"""The losses of preference pairs, and the table that names them for ``dpo.loss``.
+"""The losses on preference pairs, and the table that names them for ``dpo.loss``.
 
 To add one, write the function and add its line to `PREFERENCE_LOSSES`.
 """
@@ -26,9 +26,9 @@ def sigmoid_pair_loss(margin: Tensor, beta: float, label_smoothing: float) -> Te
     Parameters
     ----------
     margin : Tensor, shape (pairs,)
-        log pi(chosen) - log pi(rejected), less the same of the reference policy.
+        log pi(chosen) - log pi(rejected), minus the same for the reference policy.
     beta : float > 0
-        How strongly the policy is held to the reference.
+        How strongly the policy is kept close to the reference policy.
     label_smoothing : float, 0 <= label_smoothing < 0.5
         The probability that a preference is the wrong way round.
 
@@ -80,18 +80,18 @@ PREFERENCE_LOSSES: dict[str, PairLoss] = {
 
 
 def preference_loss(margin: Tensor, weights: Tensor, kind: str, *, beta: float, label_smoothing: float = 0.0) -> Tensor:
-    """One of the `PREFERENCE_LOSSES`, a weighted mean over the pairs.
+    """One of the `PREFERENCE_LOSSES`, as a weighted mean over the pairs.
 
     Parameters
     ----------
     margin : Tensor, shape (pairs,)
-        log pi(chosen) - log pi(rejected), less the same of the reference policy.
+        log pi(chosen) - log pi(rejected), minus the same for the reference policy.
     weights : Tensor, shape (pairs,)
         How much each pair counts.
     kind : str
         The name of the loss.
     beta : float > 0
-        How strongly the policy is held to the reference.
+        How strongly the policy is kept close to the reference policy.
     label_smoothing : float, 0 <= label_smoothing < 0.5
         The probability that a preference is the wrong way round.
 
@@ -104,12 +104,12 @@ def preference_loss(margin: Tensor, weights: Tensor, kind: str, *, beta: float, 
 
 
 def bradley_terry_loss(margin: Tensor, weights: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Negative log-likelihood of preferences under rewards (Bradley and Terry 1952), a weighted mean over the pairs.
+    """Negative log-likelihood of preferences given rewards (Bradley and Terry 1952), as a weighted mean over the pairs.
 
     Parameters
     ----------
     margin : Tensor, shape (pairs,)
-        The reward of the chosen action less that of the rejected one.
+        The reward of the chosen action minus that of the rejected one.
     weights : Tensor, shape (pairs,)
         How much each pair counts.
     label_smoothing : float, 0 <= label_smoothing < 0.5
