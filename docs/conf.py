@@ -1,8 +1,8 @@
-"""How Sphinx makes the documentation site: ``scripts/docs.sh`` runs it.
+"""The Sphinx configuration of the documentation site, which ``scripts/docs.sh`` builds.
 
-The pages are Markdown that GitHub shows as well, with links from file to file. Three kinds of pages are written before
-each build and not kept in git: the root's documents (the log, the contributing guide, ...), the help of the commands,
-and the table of the stages. So none of them can differ from what the program does.
+The pages are Markdown files with relative links, so that GitHub can show them as well. Three kinds of pages are
+generated before each build and are not kept in git: the documents in the root folder (the log, the contributing guide,
+...), the help of the commands, and the table of the stages. So they always agree with the program.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def on_the_site(text: str, folder: Path) -> str:
 def commands_page() -> str:
     """The page of the commands: the help of each, as the program prints it."""
     runner, app = CliRunner(), build_app()
-    lines = ["# Commands", "", "What `triage COMMAND --help` prints, with the default configuration.", ""]
+    lines = ["# Commands", "", "The output of `triage COMMAND --help` for each command, with the default configuration.", ""]
     for name in ("", *STAGES, *COMMANDS):
         words = [name] if name else []
         shown = runner.invoke(app, [*words, "--help"], env={"COLUMNS": "100"}, prog_name="triage", color=False)
@@ -103,10 +103,10 @@ def stages_page() -> str:
     lines = [
         "# Stages",
         "",
-        "Made from `STAGES` in `pipeline/stages.py`: what each stage reads and writes with the default",
+        "What each stage reads and writes with the default configuration, and the settings that affect its output.",
     ]
-    lines += ["configuration, and the settings that decide its outcome. Optional inputs are left out.", ""]
-    lines += ["| stage | reads | writes | decided by |", "|---|---|---|---|"]
+    lines += ["Optional inputs are left out. Generated from `STAGES` in `pipeline/stages.py`.", ""]
+    lines += ["| stage | reads | writes | affected by |", "|---|---|---|---|"]
     for name, stage in STAGES.items():
         run = stage_run(name, Config())
         files = (", ".join(f"`{path}`" for path in places.values()) for places in (run.inputs, run.outputs))

@@ -100,16 +100,16 @@ def draw_timeline() -> Figure:
     axes.text(10.2, 1.2, "time", ha="right", color=GREY)
     events = [
         (1.2, "message arrives", BLUE),
-        (2.6, "owner files it\n(leaves no time)", GREY),
+        (2.6, "owner files it\n(no time stamp)", GREY),
         (4.4, "owner replies:\nknown at once", GREEN),
-        (8.4, "the filing counts\nas known", ORANGE),
+        (8.4, "the filing enters\nthe history", ORANGE),
     ]
     for x, text, colour in events:
         axes.plot([x], [1.5], "o", color=colour, ms=9)
         axes.text(x, 1.78, text, ha="center", va="bottom", color=colour)
     _span(axes, 1.2, 4.4, 0.95, "response time: reply_now up to label.reply_now_within (1 hour), else reply_later")
     _span(axes, 1.2, 8.4, 0.35, "label.action_lag (7 days)")
-    axes.text(0.3, 1.2, "its history: only\nwhat was known\nby then", ha="center", va="top", color=BLUE)
+    axes.text(0.3, 1.2, "its history:\nonly what was\nknown by then", ha="center", va="top", color=BLUE)
     axes.fill_between([-0.5, 1.2], 1.3, 1.7, color=PALE, zorder=0)
     axes.set_xlim(-0.6, 10.3)
     axes.set_ylim(-0.1, 2.5)
@@ -142,7 +142,7 @@ def draw_reliability() -> Figure:
     confidence, accuracy, count = zip(*data["bins"], strict=True)
     axes.plot([0, 1], [0, 1], "--", color=LINE, label="perfect")
     axes.plot(confidence[1:], accuracy[1:], "o-", color=BLUE, label=f"policy (error {data['calibration_error']:.3f})")
-    axes.set_ylabel("share that was right")
+    axes.set_ylabel("share correct")
     axes.legend(frameon=False, loc="upper left")
     counts.bar(confidence, count, 0.05, color=LINE)
     counts.set_ylabel("messages")
@@ -168,7 +168,7 @@ def draw_dpo_collapse() -> Figure:
         values = [float("nan") if value is None else value for value in data[key]]
         axes.plot(data["epoch"], values, style, color=colour, marker="o", ms=4)
         axes.text(6.1, heights[key], label, color=colour, va="center")
-    axes.set_xlabel("epoch (0: the start)")
+    axes.set_xlabel("epoch (0: initial policy)")
     axes.set_ylabel("share, on validation")
     axes.set_xlim(-0.2, 8.6)
     axes.set_xticks(data["epoch"])
@@ -188,7 +188,7 @@ def draw_prediction() -> Figure:
         axes.text(5.95, y, action, ha="right", va="center", weight="bold" if chosen else "normal")
         axes.barh(y, 2.6 * share, 0.22, left=6.1, color=BLUE if chosen else LINE)
         axes.text(6.17 + 2.6 * share, y, f"{share:.2f}", va="center", color=GREY)
-    axes.text(4.8, 1.5, "why:", weight="bold")
+    axes.text(4.8, 1.5, "reasons:", weight="bold")
     for row, reason in enumerate(data["prediction"]["reasons"]):
         name = reason["feature"] + (f" “{reason['value']}”" if "value" in reason else "")
         axes.text(4.8, 1.2 - row * 0.43, f"{reason['contribution']:+.2f}  {name}", va="center")
