@@ -42,14 +42,14 @@ class _When(msgspec.Struct):
 
 
 class Mailbox(msgspec.Struct):
-    """A mailbox in the order of time: features, reference log-probabilities, targets."""
+    """A mailbox in chronological order: features, reference log-probabilities, targets."""
 
     features: Tensor
     reference: Tensor
     targets: Tensor
 
     def cut(self, rows: slice) -> Mailbox:
-        """Some of its messages."""
+        """A subset of its messages."""
         return Mailbox(self.features[rows], self.reference[rows], self.targets[rows])
 
 
@@ -74,7 +74,7 @@ def read_mailboxes(data: Path, split: str, checkpoint_path: Path, workers: int |
 
 
 def adapt(mailbox: Mailbox, loss: Callable[[Tensor, Tensor], Tensor], arguments: argparse.Namespace) -> ResidualAdapter:
-    """A residual trained on a mailbox's messages; `loss` takes log-probabilities and rows."""
+    """A residual network trained on a mailbox's messages; `loss` takes log-probabilities and rows."""
     torch.manual_seed(arguments.seed)
     width = PostTrainingConfig().residual_width
     residual = ResidualAdapter(mailbox.features.shape[1], width, dropout=0.0)
@@ -89,7 +89,7 @@ def adapt(mailbox: Mailbox, loss: Callable[[Tensor, Tensor], Tensor], arguments:
 
 
 def by_pairs(mailbox: Mailbox, beta: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """DPO: the owner's action against the policy's most probable other one."""
+    """DPO: the owner's action compared with the most probable other action by the policy."""
     own = torch.nn.functional.one_hot(mailbox.targets, mailbox.reference.shape[1]).bool()
     other = mailbox.reference.masked_fill(own, -torch.inf).argmax(dim=1)
     pairs = Pairs(torch.arange(len(other)), mailbox.targets, other, torch.ones(len(other)))
@@ -103,12 +103,12 @@ def by_pairs(mailbox: Mailbox, beta: float) -> Callable[[Tensor, Tensor], Tensor
 
 
 def by_labels(mailbox: Mailbox) -> Callable[[Tensor, Tensor], Tensor]:
-    """Fine-tuning on the same messages' labels."""
+    """Fine-tuning on the labels of the same messages."""
     return lambda log_p, rows: cross_entropy(log_p, mailbox.targets[rows])
 
 
 def measure(log_p: Tensor, targets: Tensor) -> dict[str, float]:
-    """Accuracy, macro-F1, log loss and mean reward of what came later."""
+    """Accuracy, macro-F1, log loss and mean reward on the later messages."""
     truth, decided = targets.numpy(), log_p.argmax(dim=1).numpy()
     confusion = metrics.confusion_matrix(truth, decided)
     return {

@@ -38,7 +38,7 @@ _OUTCOMES = (*ACTION_NAMES, "unacted", "absent")
 
 
 class Judgement(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a person judged of one label.
+    """A person's judgement of one label.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Judgement(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def sample(source: Path, per_action: int, seed: int) -> list[Judgement]:
-    """Draw labels of each action, to be judged, in random order.
+    """Draw labels of each action to be judged, in random order.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def read(path: Path) -> list[Judgement]:
 
 
 def write(path: Path, judgements: Sequence[Judgement]) -> None:
-    """Write a file of judgements, whole or not at all.
+    """Write a file of judgements, completely or not at all.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def write(path: Path, judgements: Sequence[Judgement]) -> None:
 
 
 class Reader:
-    """Shows labels with what tells whether they are right; holds one mailbox at a time.
+    """Shows labels with the evidence for and against them; holds one mailbox at a time.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class Reader:
         self._mailbox: tuple[str, MailboxEvidence] | None = None
 
     def show(self, judgement: Judgement) -> str:
-        """A label and the mail that it is about, as text.
+        """A label and the mail that it concerns, as text.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class Reader:
 
 
 def judge(path: Path, data: Path) -> None:
-    """Show each label that is not judged yet, ask for the verdict, and store it at once.
+    """Show each label that has not been judged yet, ask for the verdict, and store it immediately.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _ask(question: str, allowed: Sequence[str]) -> str:
 
 
 def rates(judgements: Sequence[Judgement], labels: dict[tuple[str, str], str] | None = None) -> dict[str, Any]:
-    """The error rate of each action, and of all of them.
+    """The error rate of each action, and of all actions together.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def rates(judgements: Sequence[Judgement], labels: dict[tuple[str, str], str] | 
 
 
 def _verdict(judgement: Judgement, labels: dict[tuple[str, str], str] | None) -> Verdict:
-    """The verdict on the label that the message has now: one that changed is right if it is what was asked for."""
+    """The verdict on the current label of the message: a changed label is right if it is the action given as right."""
     assert judgement.verdict is not None
     if labels is None:
         return judgement.verdict
@@ -291,7 +291,7 @@ def _figures(chosen: Sequence[tuple[Judgement, Verdict]]) -> dict[str, Any]:
 
 
 def table(figures: dict[str, Any]) -> Iterator[str]:
-    """The figures as a table in Markdown.
+    """The figures as a Markdown table.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ READINGS = ("utc", "local")
 
 
 def hour_offset(quoted: Quoted, moment: int) -> int | None:
-    """Whole hours from a quoted time to a moment.
+    """The number of whole hours between a quoted time and a moment.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def agrees(quoted: Quoted, message: Email, reading: str) -> bool:
 
 
 def audit_mailbox(source: Path, config: LabelConfig, span: artifacts.Span) -> Counter[str]:
-    """Count, over one mailbox, how the links compare with the quoted headers.
+    """Compare the links in one mailbox with the quoted headers, and count the results.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def audit_mailbox(source: Path, config: LabelConfig, span: artifacts.Span) -> Co
 
 
 def _original(body: str) -> Quoted | None:
-    """The topmost quoted header of a body, if it names a sender and a time."""
+    """The first quoted header of a body, if it contains a sender and a time."""
     first = next(iter(quoted_headers(body)), None)
     return first if first and first.times and name_tokens(first.sender) else None
 
@@ -163,7 +163,7 @@ def _count(
     answers: dict[str, int | None],
     window: int,
 ) -> None:
-    """Count one reply that quotes a sender and a time, under one reading of that time."""
+    """Count one reply that quotes a sender and a time, with one interpretation of that time."""
     present = {number for number in originals if _is_before(received[number], reply, window)}
     if present:
         counts[f"{reading} present"] += 1
@@ -185,7 +185,7 @@ def _count(
 
 
 def report(counts: Counter[str]) -> dict[str, Any]:
-    """The shares by which the linker is judged.
+    """The shares that measure the quality of the linker.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures as a table for people to read.
+    """The figures as a readable table.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ Figures = dict[str, Any]
 
 
 class Measurement(NamedTuple):
-    """A command to time, the number of messages it processes, and the measurement it is compared with."""
+    """A command to time, the number of messages that it processes, and the measurement to compare it with."""
 
     command: list[str]
     count: Callable[[], int]
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def measurements(arguments: argparse.Namespace, folder: Path) -> dict[str, Measurement]:
-    """The measurements by name; the stages write their artifacts to `folder`."""
+    """All measurements by name; the stages write their artifacts to `folder`."""
     messages = sum(1 for _ in _files(arguments.source))
     parsers = ["floor", "email package"] + [name for name in PEERS if importlib.util.find_spec(PEERS[name])]
     found = {
@@ -147,7 +147,7 @@ def scaling(arguments: argparse.Namespace) -> Figures:
 
 
 def scaling_table(measured: Figures) -> Iterator[str]:
-    """Time and memory by the size of the corpus, and the cost of one more message in the last doubling, as Markdown."""
+    """Time and memory by corpus size, and the cost of an additional message in the last doubling, as Markdown."""
     names = list(next(iter(measured.values())))
     yield f"| Corpus | Messages | {' | '.join(f'{name}: s, MB' for name in names)} |"
     yield f"|{'---|' * (len(names) + 2)}"
@@ -175,7 +175,7 @@ def training_table(measured: Figures) -> Iterator[str]:
 
 
 def _stages(source: Path, folder: Path, workers: int, messages: int) -> dict[str, Measurement]:
-    """The data stages and the extraction of features, in order, from `source` to `folder`."""
+    """The data stages and feature extraction, in order, from `source` to `folder`."""
     found = {stage: Measurement(_triage(stage, source, folder, workers), lambda: messages) for stage in STAGES}
     splits = [folder / f"{split}.json" for split in SPLITS]
     command = [*_itself("features", folder, folder / "features"), "--workers", str(workers)]
@@ -194,7 +194,7 @@ def _triage(stage: str, source: Path, folder: Path, workers: int) -> list[str]:
 
 
 def _write_share(source: Path, corpus: Path, share: float) -> int:
-    """Copy some mailboxes, or all of them several times (with other names, a token added); the number of messages."""
+    """Copy some mailboxes, or all several times (with other names and an added token); return the message count."""
     owners = sorted(path for path in source.iterdir() if path.is_dir())
     messages = 0
     every = min(round(1 / share), len(owners) // 3) if share < 1 else 1  # a split needs three mailboxes
@@ -208,7 +208,7 @@ def _write_share(source: Path, corpus: Path, share: float) -> int:
 
 
 def _write_copy(owner: Path, target: Path, token: bytes) -> int:
-    """Write a mailbox again with a token at the end of each subject (its beginning marks a reply) and body."""
+    """Write a copy of a mailbox, with a token at the end of each subject (the beginning marks replies) and body."""
     messages = 0
     for file in _files(owner):
         head, colon, rest = Path(file).read_bytes().partition(b"Subject:")

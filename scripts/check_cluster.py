@@ -30,14 +30,14 @@ PORT = 8786
 
 
 class Traffic(NamedTuple):
-    """Bytes over the links since they exist: to the workers, and from them."""
+    """Bytes sent over the links since they were created: to the workers, and from them."""
 
     sent: int
     received: int
 
 
 class Figures(NamedTuple):
-    """One stage: its wall time, and the bytes that went to the workers and came back."""
+    """One stage: its wall-clock time, and the bytes that were sent to the workers and back."""
 
     seconds: float
     sent: int
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def table(found: dict[str, dict[str, Figures]], sizes: dict[str, int]) -> Iterator[str]:
-    """The figures as Markdown: a row for each stage and way of running it."""
+    """The figures as Markdown, with a row for each stage and each way of running it."""
     yield "| Stage | Ran on | Seconds | To the workers, MB | From the workers, MB | Artifacts, MB |"
     yield "|---|---|---|---|---|---|"
     for stage in STAGES:
@@ -105,7 +105,7 @@ def _run_stages(source: Path, folder: Path, setting: str) -> dict[str, Figures]:
 
 
 def _traffic() -> Traffic:
-    """What the links have carried; the hub sends to the workers and receives from them."""
+    """The bytes sent over the links; the hub sends to the workers and receives from them."""
     counters = {"rx_bytes": 0, "tx_bytes": 0}
     for namespace in WORKERS:
         for counter in counters:
@@ -116,7 +116,7 @@ def _traffic() -> Traffic:
 
 @contextlib.contextmanager
 def _networks() -> Iterator[None]:
-    """Make the hub and the workers' namespaces, linked and routed, and remove them at the end."""
+    """Create the namespaces of the hub and the workers, link and route them, and remove them at the end."""
     with contextlib.ExitStack() as stack:
         for namespace in (HUB, *WORKERS):
             _ip("netns", "add", namespace)

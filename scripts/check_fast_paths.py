@@ -29,7 +29,7 @@ SHOWN = 5
 
 
 def read_by_email(raw: bytes) -> tuple[dict[str, str], str]:
-    """What the ``email`` package makes of a message of one part: its headers and its text."""
+    """The headers and the text that the ``email`` package reads from a message with one part."""
     message = email.message_from_bytes(raw, policy=email.policy.compat32)
     charset = str(message.get_content_charset("us-ascii"))
     headers: dict[str, str] = {}
@@ -48,12 +48,12 @@ def read_by_email(raw: bytes) -> tuple[dict[str, str], str]:
 
 
 def addresses_by_email(value: str) -> list[tuple[str, str]]:
-    """What the ``email`` package makes of a list of addresses."""
+    """The addresses that the ``email`` package reads from a list."""
     return [(name, address.lower()) for name, address in email.utils.getaddresses([value])]
 
 
 def main() -> None:
-    """Compare both ways to read, and print how often the fast readers answered."""
+    """Compare both ways of reading, and print how often the fast readers were used."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("source", type=Path)
     source = parser.parse_args().source

@@ -98,7 +98,7 @@ def compare(cpu: Figures, gpu: Figures, folder: Path) -> Figures:
 
 
 def run_nccl(data: Path, folder: Path, settings: list[str]) -> Figures:
-    """SFT by one and by two processes under NCCL: seconds, and the largest difference of a weight.
+    """Run SFT with one and with two processes under NCCL: seconds, and the largest difference of a weight.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def run_nccl(data: Path, folder: Path, settings: list[str]) -> Figures:
 
 
 def run_encoder(model: str, data: Path, devices: list[str]) -> Figures:
-    """The sentence encoder on each device: messages a second, and the largest difference of a coordinate.
+    """Run the sentence encoder on each device: messages per second, and the largest difference of a coordinate.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def main() -> None:
 def simulate(
     population: IntArray, size: int, samples: int, generator: np.random.Generator
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    """Draw samples of mailboxes; the share of their intervals that cover the truth, and the intervals' median width.
+    """Draw samples of mailboxes; return the share of intervals that contain the true value, and their median width.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def simulate(
 
 
 def _covered(ends: FloatArray, truth: float) -> tuple[float, float]:
-    """The share of the intervals that hold a value, and their median width."""
+    """The share of the intervals that contain a value, and their median width."""
     inside = (ends[:, 0] <= truth) & (truth <= ends[:, 1])
     return float(inside.mean()), float(np.nanmedian(ends[:, 1] - ends[:, 0]))
 

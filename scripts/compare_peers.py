@@ -110,7 +110,7 @@ def _compare(arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, Sc
 
 
 def _policy(config: Config) -> Scores:
-    """The policy's scores, by its own stages; the features are extracted before the clock runs."""
+    """The policy's scores, computed with its own stages; features are extracted before timing starts."""
     mail = {name: read_mail(config, name) for name in ("train", "val", "test", "unacted")}
     started = time.perf_counter()
     sft.run(config)
@@ -181,7 +181,7 @@ def _peer(config: Config, make: type[Peer], mail: dict[str, Mail]) -> Scores:
 
 
 def _reply_scores(targets: npt.NDArray[np.int64], test: FloatArray, unacted: FloatArray) -> Scores:
-    """How well "needs a reply" is ranked, among the messages that got an action and among all received."""
+    """How well "needs a reply" is ranked, among the messages with an action and among all received messages."""
     positive, score = probability_metrics.needs_reply(targets), probability_metrics.reply_probability(test)
     received = np.concatenate([positive, np.zeros(len(unacted), dtype=bool)])
     all_scores = np.concatenate([score, probability_metrics.reply_probability(unacted)])

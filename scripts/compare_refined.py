@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def table(arguments: argparse.Namespace) -> Iterator[str]:
-    """The lines of the table, each as soon as it is known."""
+    """The lines of the table, each as soon as it is available."""
     names = [f"{split.capitalize()} {name.replace('_', ' ')}" for split, name in COLUMNS]
     yield f"| Policy | {' | '.join(names)} | Test: alternative's | Gain on it | Notes |"
     yield "|---" * (len(COLUMNS) + 4) + "|"
@@ -104,7 +104,7 @@ def _train(stage: str, config: Config) -> Evaluations:
 
 
 def _row(name: str, runs: list[Evaluations]) -> str:
-    """One row: the mean over the runs, with the standard deviation where there are several."""
+    """One row: the mean over the runs, with the standard deviation if there are several."""
     cells = [_cell([run[split][column] for run in runs]) for split, column in COLUMNS]
     alternatives = [run["test"]["alternative"] for run in runs]
     cells += [_cell([alternative[column] for alternative in alternatives]) for column in ("mean_reward", "gain")]

@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def table(arguments: argparse.Namespace) -> Iterator[str]:
-    """The lines of the table, each as soon as it is known."""
+    """The lines of the table, each as soon as it is available."""
     f1 = " | ".join(f"{action} F1" for action in ACTION_NAMES)
     yield f"| Stage | Val accuracy | Val macro-F1 | Test accuracy | Test macro-F1 | {f1} | Notes |"
     yield "|---" * (len(ACTION_NAMES) + 6) + "|"
@@ -105,7 +105,7 @@ def _train(config: Config) -> Evaluations:
 
 
 def _rules(config: Config) -> Iterator[tuple[str, Evaluations]]:
-    """The rules that need no training; what they fit, they fit on train."""
+    """The rules that need no training; any parameters are fitted on train."""
     val, test = (config.data / f"{name}.json" for name in ("val", "test"))
     if config.label.scheme == "folder":
         yield "rule: subject prefix if sent by the owner, else delete", _score(subject_rule, val, test)
@@ -141,7 +141,7 @@ def _read(path: Path) -> Iterator[LabeledEmail]:
 
 
 def _row(name: str, runs: list[Evaluations]) -> str:
-    """One row: the mean over the runs, with the standard deviation where there are several."""
+    """One row: the mean over the runs, with the standard deviation if there are several."""
     cells = [_cell([pair[split][column] for pair in runs]) for split in (0, 1) for column in COLUMNS]
     cells += [_cell([test["per_class"][action]["f1"] for _, test in runs]) for action in ACTION_NAMES]
     collapsed = sum(test["collapsed"] for _, test in runs)

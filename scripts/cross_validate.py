@@ -61,7 +61,7 @@ TRAIN, VAL, TEST = range(3)
 
 
 class Corpus(msgspec.Struct):
-    """All labelled messages, and whose they are.
+    """All labelled messages, and the people they belong to.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Corpus(msgspec.Struct):
 
 
 class Judged(msgspec.Struct):
-    """What a model says of all messages, each by the fold that tests it.
+    """A model's predictions for all messages, each from the fold that tests it.
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ def assign(people: int, folds: int, fold: int, seed: int) -> IntArray:
 
 
 def judge(config: Config, corpus: Corpus, models: Sequence[str], folds: int, repetition: int) -> dict[str, Judged]:
-    """What every model says of all messages, in one repetition; what is stored is not computed again.
+    """The predictions of every model for all messages, in one repetition; stored results are not computed again.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def _key(config: Config, name: str, corpus: Corpus, rows: Sequence[IntArray]) ->
 
 
 def _stored(path: Path, key: str, make: Callable[[], dict[str, FloatArray]]) -> dict[str, FloatArray]:
-    """A result from its file, or computed and stored."""
+    """Read a result from its file, or compute and store it."""
     if path.exists():
         with np.load(path) as content:
             if str(content["key"]) == key:
@@ -253,7 +253,7 @@ def _stored(path: Path, key: str, make: Callable[[], dict[str, FloatArray]]) -> 
 
 
 def _train(config: Config, name: str, corpus: Corpus, rows: Sequence[IntArray], folder: Path) -> dict[str, FloatArray]:
-    """Train a model on one fold, and let it judge the fold's test."""
+    """Train a model on one fold, and predict for the fold's test messages."""
     train, val, test = (_select(corpus.mail, part) for part in rows)
     started = time.perf_counter(), time.process_time()
     if name == POLICY:
@@ -272,7 +272,7 @@ def _train(config: Config, name: str, corpus: Corpus, rows: Sequence[IntArray], 
 
 
 def _select(mail: Mail, rows: IntArray) -> Mail:
-    """Some messages."""
+    """A subset of the messages."""
     index, whole = torch.from_numpy(rows), mail.dataset
     mailboxes, mailbox = np.unique(whole.mailbox[index].numpy(), return_inverse=True)
     dataset = Dataset(
@@ -290,7 +290,7 @@ def _select(mail: Mail, rows: IntArray) -> Mail:
 def _policy(
     config: Config, train: Dataset, val: Dataset, test: Dataset, folder: Path
 ) -> tuple[FloatArray, Decision, tuple[float, float]]:
-    """Train the policy as the stage sft does; its log-probabilities, its rules, and how long it took."""
+    """Train the policy as the stage sft does; return its log-probabilities, its rules, and the time taken."""
     config = msgspec.structs.replace(config, data_dir=str(folder), checkpoint_dir=str(folder / "checkpoints"))
     files = TrainingFiles.of_stage("sft", config)
     started = time.perf_counter(), time.process_time()
@@ -306,7 +306,7 @@ Statistic = Callable[[IntArray], FloatArray]  # takes how often each person coun
 
 
 def statistics(corpus: Corpus, judged: Judged) -> dict[str, Statistic]:
-    """Each metric as a function of how often each person counts.
+    """Each metric as a function of the weight of each person.
 
     Parameters
     ----------
@@ -333,7 +333,7 @@ def statistics(corpus: Corpus, judged: Judged) -> dict[str, Statistic]:
 
 
 def _confusions(targets: IntArray, found: IntArray, person: IntArray) -> IntArray:
-    """Confusion matrices, person by person."""
+    """The confusion matrix of each person."""
     classes = len(ACTION_NAMES)
     counts = np.bincount((person * classes + targets) * classes + found, minlength=(person.max() + 1) * classes**2)
     return counts.reshape(-1, classes, classes)
@@ -363,7 +363,7 @@ def weighted_average_precision(is_positive: npt.NDArray[np.bool_], score: FloatA
 
 
 def compare(corpus: Corpus, results: dict[str, list[Judged]]) -> dict[str, dict[str, object]]:
-    """The metrics of every model, and the policy's difference to it with an interval.
+    """The metrics of every model, and the policy's difference from it with an interval.
 
     Parameters
     ----------

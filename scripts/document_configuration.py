@@ -46,7 +46,7 @@ def _row(key: DocumentedKey) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in which Markdown sees no markup but code."""
+    """Text escaped so that Markdown sees no markup except code."""
     parts = text.split("`")
     parts[::2] = [part.replace("<", "&lt;").replace("*", r"\*").replace("|", r"\|") for part in parts[::2]]
     return "`".join(parts)

@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def draw_stages() -> Figure:
-    """The stages, with what each makes."""
+    """The stages, and the files that each one makes."""
     assert set(PLACES) == set(STAGES) == set(MADE), "give every stage of the pipeline a place"
     figure, axes = _blank(9.9, 3.5)
     for name, (_, row) in PLACES.items():
@@ -117,7 +117,7 @@ def draw_timeline() -> Figure:
 
 
 def draw_f1_by_action() -> Figure:
-    """F1 of each action, for the policy and what it is compared with."""
+    """The F1 of each action, for the policy and the models it is compared with."""
     data = FIGURES["f1_by_action"]
     figure = Figure(figsize=(8.2, 3.6))
     axes = figure.add_subplot()
@@ -177,7 +177,7 @@ def draw_dpo_collapse() -> Figure:
 
 
 def draw_prediction() -> Figure:
-    """A message of the demo corpus, and what `triage predict` says of it."""
+    """A message of the demo corpus, and its prediction by `triage predict`."""
     data = json.loads((IMAGES / "prediction.json").read_text("utf-8"))
     figure, axes = _blank(9.8, 3.4)
     axes.add_patch(FancyBboxPatch((0, 0), 4.4, 3.6, boxstyle="round,pad=0.08", fc="white", ec=LINE))

@@ -18,7 +18,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 def inclusion_probabilities(mailbox: IntArray, count: int) -> FloatArray:
-    """How probable it is for each message to be drawn.
+    """The probability of each message to be drawn.
 
     Parameters
     ----------

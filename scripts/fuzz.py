@@ -23,7 +23,7 @@ from fuzzing.pipelines import import_stages
 
 
 def main() -> int:
-    """Run the campaigns that the command line asks for; 1 if something did not hold."""
+    """Run the campaigns that the command line asks for; return 1 if a check failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="working folder; small, but written to often")
     parser.add_argument("--seed", type=int, default=1)

@@ -20,7 +20,7 @@ LANGUAGES = (
 
 
 def plain(word: str) -> str:
-    """A word as texts are compared: without case, composed, without stops at its end."""
+    """A word in the form used for comparison: case-folded, composed, without full stops at the end."""
     folded = unicodedata.normalize("NFC", word.casefold().replace("\u0307", ""))
     return folded.strip(". \u200f\u200e")
 

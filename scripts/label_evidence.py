@@ -17,7 +17,7 @@ _NEAR, _FAR = 3 * 86400, 30 * 86400  # seconds after a message in which other se
 
 
 class Labelled(msgspec.Struct):
-    """The fields of a labelled record that tell how it came by its label; reading the others would take time.
+    """The fields of a labelled record that explain its label; reading the others would take time.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Labelled(msgspec.Struct):
 
 
 class MailboxEvidence:
-    """The mail of one mailbox, by what is asked when a label is judged.
+    """The mail of one mailbox, organised for the questions asked when a label is judged.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class MailboxEvidence:
         self._responses = sorted(sent.values(), key=lambda email: (email.timestamp, email.path))
 
     def show(self, label: Labelled) -> str:
-        """A message, where its copies lie, what was found that answers it, and what else may.
+        """A message, the folders of its copies, the response that was found, and other possible responses.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ def _duration(seconds: int) -> str:
 
 
 def owners(counts: Mapping[str, object], user: str) -> frozenset[str]:
-    """The addresses of a mailbox's owner, as ``label`` noted them.
+    """The addresses of a mailbox's owner, as recorded by ``label``.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def owners(counts: Mapping[str, object], user: str) -> frozenset[str]:
 
 
 def _printable(text: str) -> str:
-    """A text that a terminal shows and does not obey: mail may hold control sequences."""
+    """A text that is safe to show in a terminal: mail may contain control sequences."""
     lines = []
     for line in text.split("\n"):
         shown = "".join(

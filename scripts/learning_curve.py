@@ -28,7 +28,7 @@ LINKED = ("val.json", "test.json", "split_metadata.json", "emails_unacted.json")
 
 
 class User(msgspec.Struct):
-    """Whose a record is."""
+    """The owner of a record."""
 
     user: str
 
@@ -77,7 +77,7 @@ def _row(config: Config, count: int, split: str) -> str:
 
 
 def _write_subset(source: Path, folder: Path, count: int, seed: int) -> tuple[int, int]:
-    """Write the train split of some mailboxes beside links to the rest; gives mailboxes and messages."""
+    """Write the train split of some mailboxes, with links to the other files; return mailboxes and messages."""
     decode = msgspec.json.Decoder(User).decode
     train = source / "train.json"
     users = sorted({decode(line).user for _, line in artifacts.iterate_lines(train)})

@@ -22,7 +22,7 @@ from enron_triage.training.setup import load_setup
 
 
 def least_divergence(log_p: Tensor, action: int) -> Tensor:
-    """The least KL(q || p) of a q whose most probable action is the given one, for each message.
+    """The smallest KL(q || p) of any q whose most probable action is the given one, for each message.
 
     The nearest q (the I-projection, Csiszar 1975) gives that action and those that p ranks above what it comes
     to their common geometric mean, leaves the rest in proportion, and is scaled to sum to 1; its divergence is

@@ -48,7 +48,7 @@ FOLDS = 4
 
 
 class Mail(msgspec.Struct):
-    """The messages of a split, as every peer may want them; `vectors` by a sentence encoder, where they are given."""
+    """The messages of a split, in the forms that the peers need; `vectors` come from a sentence encoder, if given."""
 
     records: list[LabeledEmail]
     dataset: Dataset
@@ -62,7 +62,7 @@ class Mail(msgspec.Struct):
 
 
 def read_mail(config: Config, name: str) -> Mail:
-    """Read a split, or the messages of test's mailboxes that got no action."""
+    """Read a split, or the messages without an action in the test mailboxes."""
     keep, key = None, ""
     if name == "unacted":
         keep, key = functools.partial(belongs_to, read_metadata(config.data / "split_metadata.json"), "test"), "test"
@@ -84,7 +84,7 @@ def read_mail(config: Config, name: str) -> Mail:
 
 
 class Peer:
-    """A model: trained by its constructor, it gives logits.
+    """A model, which its constructor trains; it returns logits.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Majority(Peer):
 
 
 class Calendar(Peer):
-    """Delete from a date on, archive before; its probabilities are train's shares on that side."""
+    """Delete from a date on, archive before; its probabilities are the shares in train on that side of the date."""
 
     def __init__(self, train: Mail, val: Mail, seed: int) -> None:
         acted = [(record.timestamp or 0, record.action) for record in train.records if record.action]
@@ -277,7 +277,7 @@ def _regression(matrix: csr_matrix, targets: IntArray, seed: int, balanced: bool
 
 
 def _decisions(model: SGDClassifier, matrix: csr_matrix) -> FloatArray:
-    """One-against-rest scores of every action, low for those that train lacks."""
+    """One-against-rest scores of every action; low for actions that do not occur in train."""
     scores = np.full((matrix.shape[0], len(ACTIONS)), -10.0)
     if matrix.shape[0]:
         scores[:, model.classes_] = model.decision_function(matrix)
@@ -307,7 +307,7 @@ PEERS: dict[str, type[Peer]] = {
 
 
 def check_packages(peers: Iterable[type[Peer]]) -> None:
-    """Import what peers need before the first is trained; raises ImportError."""
+    """Import what the peers need before the first one is trained; raises ImportError."""
     for peer in peers:
         if peer.package:
             importlib.import_module(peer.package)

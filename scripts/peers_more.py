@@ -112,7 +112,7 @@ def _regression(vectors: FloatArray, targets: np.ndarray) -> LogisticRegression:
 
 
 def _scores(model: LogisticRegression, vectors: FloatArray) -> FloatArray:
-    """Log-probabilities of every action, low for those that train lacks."""
+    """Log-probabilities of every action; low for actions that do not occur in train."""
     scores = np.full((len(vectors), len(ACTIONS)), -10.0)
     if len(vectors):
         scores[:, model.classes_] = model.predict_log_proba(vectors)

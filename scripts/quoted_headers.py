@@ -100,7 +100,7 @@ def last_moment(text: str) -> Moment | None:
 
 
 def _days(day: re.Match[str]) -> Iterator[tuple[int, int, int]]:
-    """Every (year, month, day) that a day can be read as; day and month may be swapped."""
+    """Every (year, month, day) that a date can mean; day and month may be swapped."""
     if day.re is _DAY_WORDS:
         number = day[1] or day[3]
         if number and day[2].lower() in _MONTHS:
@@ -144,7 +144,7 @@ def quoted_headers(body: str) -> list[Quoted]:
 
 
 def _lines(body: str) -> list[str]:
-    """The lines of a body; a Notes header that lost its line ends gets them back."""
+    """The lines of a body; a Notes header that lost its line breaks gets them back."""
     return _ONE_LINE.sub(lambda one: f"{one[1]}\n{_NEXT_FIELD.sub(chr(10), one[2])}", body).split("\n")
 
 
@@ -219,7 +219,7 @@ def _fields(lines: Sequence[str], at: int) -> tuple[dict[str, str], int]:
 
 
 def _name_and_date(lines: Sequence[str], at: int, floor: int) -> tuple[str, Moment, int] | None:
-    """What Notes writes above To: the sender, the time, and the number of their first line; either may be wrapped."""
+    """The sender and time that Notes writes above To:, and the number of their first line; both may be wrapped."""
     text = ""
     for number in range(at - 1, max(floor, at - _MAX_LINES_ABOVE) - 1, -1):
         line = _bare(lines[number])
@@ -242,7 +242,7 @@ def _name_and_date(lines: Sequence[str], at: int, floor: int) -> tuple[str, Mome
 
 
 def hide_quoted_headers(body: str) -> str:
-    """The body without the header lines of what it quotes, at every depth; the quoted text stays.
+    """The body without its quoted header lines, at every depth; the quoted text remains.
 
     Parameters
     ----------

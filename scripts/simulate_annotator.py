@@ -55,7 +55,7 @@ NONE = torch.zeros(0, dtype=torch.int64)
 
 
 class Messages(msgspec.Struct):
-    """The messages of a split as the simulation sees them; every tensor has a row per message."""
+    """The messages of a split as the simulation uses them; every tensor has one row per message."""
 
     targets: Tensor
     reference: Tensor  # log-probabilities before any judgement
@@ -63,7 +63,7 @@ class Messages(msgspec.Struct):
 
 
 class Evaluated(msgspec.Struct):
-    """What the policies are measured on."""
+    """The data that the policies are measured on."""
 
     messages: Messages
     features: Tensor
@@ -71,7 +71,7 @@ class Evaluated(msgspec.Struct):
 
 
 def is_in_wish(record: LabeledEmail) -> bool:
-    """Whether a person wrote a message to the owner alone, as far as headers tell.
+    """Whether a person wrote a message only to the owner, according to its headers.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def preferred(messages: Messages, rows: Tensor, first: Tensor, second: Tensor, c
 
 
 def wished_costs(messages: Messages, rows: Tensor, costs: Tensor) -> Tensor:
-    """What each action costs this person: as the label says, but without end what goes against the wish.
+    """The cost of each action for this person: by the label, but infinite for an action that contradicts the wish.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def wished_costs(messages: Messages, rows: Tensor, costs: Tensor) -> Tensor:
 
 
 def draw(messages: Messages, strategy: str, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The messages that are asked about, in the order of asking, and the two actions of each.
+    """The messages that are asked about, in order, and the two actions for each.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def draw(messages: Messages, strategy: str, count: int, generator: torch.Generat
 def answers(
     messages: Messages, strategy: str, count: int, error: float, costs: Tensor, generator: torch.Generator
 ) -> Pairs:
-    """What the person answers, in the order of asking.
+    """The person's answers, in the order of the questions.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def answers(
 
 
 def train(config: Config, start: PostTrainingSetup, pairs: Pairs, seed: int) -> PostTrainingSetup:
-    """The policy after ``dpo`` on some pairs: the stage's own objective, without validation and checkpoints.
+    """Train the policy with ``dpo`` on some pairs: the stage's own objective, without validation and checkpoints.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def measure(evaluated: Evaluated, log_p: Tensor, costs: Tensor) -> tuple[list[fl
 
 
 def read(config: Config, split: str) -> tuple[PostTrainingSetup, Messages, Evaluated]:
-    """The policy to begin with, train, and the split that is measured on.
+    """The initial policy, train, and the split to measure on.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def read(config: Config, split: str) -> tuple[PostTrainingSetup, Messages, Evalu
 
 
 def table(arguments: argparse.Namespace) -> Iterator[str]:
-    """The lines of the table, each as soon as it is known.
+    """The lines of the table, each as soon as it is available.
 
     Parameters
     ----------
@@ -287,7 +287,7 @@ def table(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def row(name: str, count: int, found: list[tuple[list[float], bool]]) -> str:
-    """One row: means over the seeds, with the standard deviation where there are several.
+    """One row: means over the seeds, with the standard deviation if there are several.
 
     Parameters
     ----------
