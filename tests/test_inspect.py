@@ -242,7 +242,7 @@ def test_a_file_is_never_written_over(triage):
 def test_wrong_use_gets_one_line(triage):
     for arguments, message in [
         (["inspect"], "Missing argument 'CHECKPOINT'"),
-        (["inspect", "best_sft"], "best_sft.pt: no such file; run `triage sft`"),
+        (["inspect", "best_sft"], "best_sft.pt: no such file; run `triage run --config NAME`"),
         (["inspect", "nowhere.pt"], "nowhere.pt: no such file"),
         (["inspect", "best_sft", "--config", "--card"], "--config and --card: give one of them"),
     ]:

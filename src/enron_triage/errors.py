@@ -60,12 +60,12 @@ class ArtifactError(UsageError):
         advice = self._otherwise if self._command is None else self._remedy.format(command=self._command)
         return f"{self.path}: {self.problem}; {advice}"
 
-    def with_command(self, command: str) -> ArtifactError:
+    def with_command(self, command: str | None) -> ArtifactError:
         """The same error, with the command that makes the artifact.
 
         Parameters
         ----------
-        command : str
-            As above.
+        command : str or None
+            As above; None if no stage makes it.
         """
         return ArtifactError(self.path, self.problem, self._remedy, self._otherwise, command)

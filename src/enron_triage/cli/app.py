@@ -20,7 +20,7 @@ import msgspec
 import typer
 
 from enron_triage import pipeline
-from enron_triage.cli.advice import add_options, given_options, with_options
+from enron_triage.cli.advice import add_options, explained, given_options
 from enron_triage.cli.commands import COMMANDS
 from enron_triage.cli.completion import join_words
 from enron_triage.cli.help import CommandHelp, ProgramHelp
@@ -39,7 +39,7 @@ from enron_triage.cli.options import (
 from enron_triage.cli.output import print_table, printable
 from enron_triage.config.schema import Config
 from enron_triage.config.sources import ConfigSources
-from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
+from enron_triage.errors import InterruptedRun, TriageError, UsageError
 from enron_triage.pipeline import STAGES
 from enron_triage.runtime import ranks, threads
 from enron_triage.stage_run import Result
@@ -116,8 +116,7 @@ def _add(
             given = sources if takes_sources else sources.load()
             _print_result(lambda: work(given, **own), as_json, given_options(sources))
         except TriageError as error:
-            error.add_note(given_options(sources))
-            raise
+            raise explained(error, sources) from error
 
     command.__signature__ = _signature(command, work)  # type: ignore[attr-defined]
     app.command(name, cls=CommandHelp, help=help_text)(command)
@@ -171,10 +170,8 @@ def main() -> None:
         status: Any = build_app()(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)
-    except ArtifactError as error:
-        _fail(with_options(pipeline.with_advice(error), error), error.exit_status)
     except TriageError as error:
-        _fail(with_options(error, error), error.exit_status)
+        _fail(str(error), error.exit_status)
     except BrokenPipeError:  # whoever read the output has had enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -14,10 +14,10 @@ import typer
 
 from enron_triage import pipeline
 from enron_triage.cli import clean, config_commands
+from enron_triage.cli.advice import asks_for_mail
 from enron_triage.cli.annotate import ANNOTATE
 from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
-from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
 from enron_triage.config.shipped import find_sweep
 from enron_triage.config.sources import ConfigSources
@@ -40,18 +40,13 @@ def _run(
     """Run the stages of pipeline.stages, skipping those that are up to date."""
     work = pipeline.status if dry_run else pipeline.run
     given = sources.read()
-    return work(given.load(), start=start, force=force, may_fetch=_asks_for_mail(given))
+    return work(given.load(), start=start, force=force, may_fetch=asks_for_mail(given))
 
 
 def _status(sources: ConfigSources, start: FromOption = None, force: ForceOption = False) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
     given = sources.read()
-    return pipeline.status(given.load(), start=start, force=force, may_fetch=_asks_for_mail(given))
-
-
-def _asks_for_mail(given: Sources) -> bool:
-    """Whether somebody has said where the mail comes from: the default would fetch 423 MB."""
-    return "download.source" in given.origins()
+    return pipeline.status(given.load(), start=start, force=force, may_fetch=asks_for_mail(given))
 
 
 def _config(

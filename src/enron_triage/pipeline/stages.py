@@ -155,12 +155,14 @@ def stage_run(name: str, config: Config) -> StageRun:
     return StageRun(name, config, STAGES)
 
 
-def with_advice(error: ArtifactError) -> ArtifactError:
+def with_advice(error: ArtifactError, config: Config | None = None) -> ArtifactError:
     """The error with the command that makes its artifact, where a stage does.
 
     Parameters
     ----------
     error : ArtifactError
         What is wrong with which artifact.
+    config : Config, optional
+        The whole configuration: see `advised`.
     """
-    return advised(error, STAGES)
+    return advised(error, STAGES, config=config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +93,27 @@ class Result(msgspec.Struct, kw_only=True):
     wide: str = ""
     verbatim: bool = False
     following: str = ""
+
+
+def places(named: Mapping[str, Place], config: Config) -> dict[str, Path]:
+    """The paths of a row's inputs or outputs.
+
+    Parameters
+    ----------
+    named : mapping of str to Place
+        The inputs or the outputs, by name.
+    config : Config
+        The whole configuration.
+
+    Returns
+    -------
+    dict of str to Path
+        By name, without those that do not apply; several of one name are numbered.
+    """
+    folders = {"data": config.data, "checkpoints": config.checkpoints}
+    found: dict[str, Path] = {}
+    for name, place in named.items():
+        paths = place(config) if callable(place) else Path(place.format_map(folders))
+        several = [paths] if isinstance(paths, Path) else paths or []
+        found |= {f"{name}_{number}" if number > 1 else name: path for number, path in enumerate(several, 1)}
+    return found
