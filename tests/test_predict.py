@@ -264,7 +264,9 @@ def test_a_message_that_cannot_be_read_costs_a_line_and_not_the_rest(predicted, 
     (folder / "good.eml").write_bytes(raw_message().as_bytes())
     (folder / "empty.eml").write_bytes(b"")
     assert [Path(line["path"]).name for line in predicted(folder)] == ["good.eml"]
+    assert "no --mailbox: nothing is known of the owner's earlier mail" in caplog.text
     assert "empty.eml: ValueError: empty" in caplog.text
+    assert caplog.text.count("--mailbox") == 1
     with pytest.raises(TriageError, match="no message to predict"):
         predicted(folder / "empty.eml")
 

@@ -69,3 +69,24 @@ class ArtifactError(UsageError):
             As above; None if no stage makes it.
         """
         return ArtifactError(self.path, self.problem, self._remedy, self._otherwise, command)
+
+
+def cause_of(error: OSError) -> str:
+    """Why the operating system refused, in the words of the other messages.
+
+    Parameters
+    ----------
+    error : OSError
+        What it answered.
+
+    Examples
+    --------
+    >>> cause_of(FileNotFoundError(2, "No such file or directory"))
+    'no such file or folder'
+    """
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder"
+    if isinstance(error, IsADirectoryError):
+        return "is a folder, not a file"
+    words = error.strerror or str(error)
+    return words[:1].lower() + words[1:]

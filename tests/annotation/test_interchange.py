@@ -92,6 +92,17 @@ def test_judgements_of_other_mail_are_counted(config, name, tmp_path):
     came = interchange.import_file(other, other.data / "judgements.jsonl", name, target)
     assert came.data["in_no_split"] == came.data["added"] == len(LINES) - 1
     assert "in no split of" in came.table
+    assert "they may be of other mail: name its folder with --config or --data-dir" in came.table
+    with pytest.raises(UsageError, match=r"none of its messages is in a split of .*other; they may be of other mail"):
+        interchange.export_file(other, other.data / "judgements.jsonl", name, tmp_path / "again.json")
+    assert not (tmp_path / "again.json").exists()
+
+
+def test_a_folder_is_not_made_for_an_export(config, tmp_path):
+    path = write(config, *LINES)
+    with pytest.raises(UsageError, match=r"export\.json: there is no folder .*typo; make it"):
+        interchange.export_file(config, path, "argilla", tmp_path / "typo" / "export.json")
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize("name", interchange.FORMATS)
@@ -225,7 +236,7 @@ def test_files_that_are_there_or_missing_are_told(config, tmp_path):
     with pytest.raises(UsageError, match=r"export\.json: exists"):
         interchange.export_file(config, path, "argilla", target)
     assert target.read_text() == "mine"
-    with pytest.raises(UsageError, match=r"none\.json: No such file or directory; give the file that argilla"):
+    with pytest.raises(UsageError, match=r"none\.json: no such file or folder; give the file that argilla"):
         interchange.import_file(config, path, "argilla", tmp_path / "none.json")
     with pytest.raises(UsageError, match="prodigy: unknown format; allowed: label-studio, argilla"):
         interchange.import_file(config, path, "prodigy", target)

@@ -326,7 +326,7 @@ def test_what_the_owner_did_with_this_sender_is_told_in_words():
     lines = context_view(builders.new_record(history=history), Conversation()).sender
     assert lines == [
         "7 messages from this sender before, the last 2 hours earlier.",
-        "What became of them: 1 answered at once, 2 answered later, 3 deleted.",
+        "What became of them: 1 answered at once, 2 answered later, 3 deleted; of the other 1, nothing was known yet.",
         "The latest with a known outcome was deleted.",
     ]
     assert "not known" in context_view(builders.new_record(history=None), Conversation()).sender[0]
@@ -397,7 +397,10 @@ def test_new_mail_is_judged_with_the_history_that_its_mailbox_gives_it(tmp_path,
     assert path == tmp_path / "judgements.jsonl"
     for wrong, message in (
         ({"mailbox": tmp_path}, "--mailbox and --owner belong to --input"),
-        ({"strategy": "cost"}, r"best_sft\.pt: no such file"),
+        (
+            {"strategy": "cost"},
+            r"best_sft\.pt: no such file; name a policy with --checkpoint, or give --strategy random",
+        ),
         ({"annotator": "a\u202eb", "strategy": "random"}, "--annotator"),
         ({"split": "tset", "strategy": "random"}, "--split tset: no such file; give train, val, test or"),
     ):

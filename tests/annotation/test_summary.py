@@ -96,7 +96,7 @@ def test_nothing_judged_is_no_error_and_no_file_is_one(config):
     summary = summarize_file(config, write(config, {"fingerprint": "train0"}))
     assert "0 judgements" in summary_table(summary)
     assert "not yet judged 1" in summary_table(summary)
-    with pytest.raises(UsageError, match=r"none\.jsonl: No such file or directory; `triage annotate`"):
+    with pytest.raises(UsageError, match=r"none\.jsonl: no such file or folder; `triage annotate`"):
         summarize_file(config, config.data / "none.jsonl")
 
 

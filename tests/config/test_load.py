@@ -7,6 +7,7 @@ import pytest
 
 from enron_triage.config import paths
 from enron_triage.config.evaluations import evaluation_file
+from enron_triage.config.judgements import evaluated_judgements, judgement_file, preference_file
 from enron_triage.config.load import check_config, load_config
 from enron_triage.config.schema import Config
 from enron_triage.config.strict_yaml import parse_yaml
@@ -236,6 +237,18 @@ def test_shipped_configurations_are_valid_and_say_why(file):
     assert file.read_text().startswith("# ")
     # A file that holds only comments would be the defaults under another name.
     assert parse_yaml(file.read_text())
+
+
+def test_the_word_judgements_stands_for_the_file_in_the_data_folder():
+    config = load_config(["demo", "dpo_judgements"])
+    usual = Path("demo/data/judgements.jsonl")
+    assert preference_file(config, config.dpo) == judgement_file(config) == usual
+    assert preference_file(config, config.reward_model) is None
+    assert evaluated_judgements(config) is None
+    named = load_config(["demo"], ["evaluate.judgements=judgements", "dpo.preferences=mine.jsonl"])
+    assert evaluated_judgements(named) == usual
+    assert preference_file(named, named.dpo) == Path("mine.jsonl")
+    assert evaluated_judgements(load_config([], ["evaluate.judgements=mine.jsonl"])) == Path("mine.jsonl")
 
 
 def test_each_shipped_configuration_sets_what_its_name_says():

@@ -122,6 +122,16 @@ def test_one_mailbox_without_a_known_folder_of_sent_mail_is_refused(tmp_path, me
     assert "sent: Zwitscherbox" in result.table
 
 
+def test_the_table_is_80_columns_wide_whatever_the_folders_are_called(tmp_path, message):
+    long = f"Ablage/{'x' * 90}/2020"
+    emails = [message(NOON, "Sent", "me@home.example", subject="own"), message(NOON + 9, ""), message(NOON + 8, long)]
+    write_emails(tmp_path / "emails.json", emails)
+    result = label.run(config_of(tmp_path))
+    assert result.data["folders"][f"filing: {long}"] == 1
+    (line,) = (line for line in result.table.splitlines() if "filing" in line)
+    assert len(line) == 80 and "xx/2020 " in line
+
+
 def test_a_mailbox_without_a_known_inbox_is_named(tmp_path, caplog, message, own_mail):
     write_emails(tmp_path / "emails.json", [*own_mail, message(NOON, "Eingangskorb"), message(NOON + 1, "Trash")])
     with caplog.at_level(logging.WARNING):

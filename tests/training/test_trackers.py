@@ -156,7 +156,7 @@ def test_a_missing_package_is_one_line_with_the_extra_to_install(name, module, m
     monkeypatch.setitem(sys.modules, module, None)
     if "." in module:
         monkeypatch.delattr("torch.utils.tensorboard", raising=False)
-    with pytest.raises(UsageError, match=rf"pip install 'enron-triage\[{name}\]'"):
+    with pytest.raises(UsageError, match=rf"run `pip install .*\[{name}\]'"):
         Tracking(config_of(name), "sft")
 
 

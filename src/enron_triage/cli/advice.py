@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 
 from enron_triage.config.merging import Sources
 from enron_triage.config.sources import ConfigSources
@@ -74,7 +75,7 @@ def add_options(advice: str, options: str, of_run: str = "") -> str:
     advice : str
         Commands in backquotes among other words.
     options : str
-        The result of `given_options`.
+        The result of `given_options`; what a command has already is not repeated.
     of_run : str
         Options that ``triage run`` needs before these.
 
@@ -83,9 +84,23 @@ def add_options(advice: str, options: str, of_run: str = "") -> str:
     >>> add_options("then `triage dpo --config dpo_judgements`", "--config demo")
     'then `triage dpo --config demo --config dpo_judgements`'
     """
+    given = _pairs(shlex.split(options))
 
     def with_options(found: re.Match[str]) -> str:
-        words = [found[1], of_run if found[1] == "run" else "", options]
-        return f"`triage {' '.join(filter(None, words))}{found[2]}`"
+        own = [pair for pair in _pairs(shlex.split(found[2])) if pair[0] != "--set" or pair not in given]
+        joined = shlex.join(word for pair in own for word in pair)
+        words = [found[1], of_run if found[1] == "run" else "", options, joined]
+        return f"`triage {' '.join(filter(None, words))}`"
 
     return _COMMAND.sub(with_options, advice)
+
+
+def _pairs(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """The words of a command line, each ``--set`` with its value; any other word is by itself."""
+    found: list[tuple[str, ...]] = []
+    for word in words:
+        if found and found[-1] == ("--set",):
+            found[-1] = ("--set", word)
+        else:
+            found.append((word,))
+    return found

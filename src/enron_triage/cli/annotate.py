@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,12 @@ import typer
 from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.cli.judgement_files import ExportOption, ImportOption, SummaryOption, without_page
-from enron_triage.config import paths
+from enron_triage.config import judgements, paths
 from enron_triage.config.data import FoldersConfig
 from enron_triage.config.schema import Config
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import ArtifactError, TriageError, UsageError
+from enron_triage.runtime import artifacts
+from enron_triage.runtime.extras import install_command
 from enron_triage.runtime.imports import no_collection
 from enron_triage.stage_run import Result
 
@@ -106,7 +109,9 @@ def _annotate(
 
     Every judgement is on the disk before the next message shows. docs/annotate.md describes the page and its file.
     """
-    path = output or config.data / "judgements.jsonl"
+    path = output or judgements.judgement_file(config)
+    if output is not None:
+        artifacts.refuse_missing_folder(output)
     if done := without_page(config, path, summary, export, take):
         return done
     if (mailbox or owner) and not new_mail:
@@ -120,7 +125,8 @@ def _annotate(
     else:
         shown, policies = _split(config, checkpoints, split)
     judged = page.run(path, shown, policies, chosen, settings, port, lambda url: _announce(url, path, browser))
-    return _result(path, judged, for_training=not new_mail and split in ("train", "val"))
+    for_training = not new_mail and split in ("train", "val")
+    return _result(path, judged, _following(config, path) if for_training else "")
 
 
 def _page() -> ModuleType:
@@ -128,7 +134,7 @@ def _page() -> ModuleType:
         try:
             from enron_triage.annotation import page
         except ImportError:
-            raise UsageError("annotate: needs the extra; pip install 'enron-triage[annotate]'") from None
+            raise UsageError(f"annotate: needs the extra annotate; run {install_command('annotate')}") from None
     return page
 
 
@@ -151,6 +157,10 @@ def _checkpoints(config: Config, names: Sequence[str], needed: bool) -> list[Pat
         others = "" if path.exists() else paths.other_checkpoints(path, Path(config.checkpoint_dir))
         if others:
             raise UsageError(f"{path}: no such file; {others}")
+        if not path.exists() and not names and (config.data / "train.json").exists():
+            random = "or give --strategy random, which needs no policy"
+            remedies = f"{{command}} first, {random}", f"name a policy with --checkpoint, {random}"
+            raise ArtifactError(path, "no such file", *remedies)
     return found
 
 
@@ -217,10 +227,16 @@ def _announce(address: str, path: Path, browser: bool) -> None:
         webbrowser.open(address)
 
 
-def _result(path: Path, judged: Counter[str], for_training: bool) -> Result:
+def _following(config: Config, path: Path) -> str:
+    """The command that learns from the judgements of a file."""
+    is_usual = path == judgements.judgement_file(config)
+    named = "" if is_usual else f" --set {shlex.quote(f'dpo.preferences={path}')}"
+    return f"then `triage dpo --config dpo_judgements{named}`"
+
+
+def _result(path: Path, judged: Counter[str], following: str) -> Result:
     by_person = ", ".join(f"{name} {count:,}" for name, count in sorted(judged.items()))
     table = f"{judged.total():,} judged in this run{f' ({by_person})' if by_person else ''} -> {path}"
-    following = f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`" if for_training else ""
     return Result(stage="annotate", table=table, data={"judged": dict(judged), "path": str(path)}, following=following)
 
 
@@ -234,4 +250,5 @@ ANNOTATE = Command(
     },
     outputs={"data/judgements.jsonl": "a line for each judgement"},
     settings=("dpo.init",),
+    option_help={"--overwrite": ""},
 )

@@ -38,15 +38,23 @@ def _run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and why; run nothing.")] = False,
 ) -> Result:
     """Run the stages of pipeline.stages, skipping those that are up to date."""
-    work = pipeline.status if dry_run else pipeline.run
+    if dry_run:
+        return _status(sources, start, force)
     given = sources.read()
-    return work(given.load(), start=start, force=force, may_fetch=asks_for_mail(given))
+    return pipeline.run(given.load(), start=start, force=force, may_fetch=asks_for_mail(given))
 
 
-def _status(sources: ConfigSources, start: FromOption = None, force: ForceOption = False) -> Result:
+def _status(
+    sources: ConfigSources,
+    start: FromOption = None,
+    force: ForceOption = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="List every reason why a stage would run, not only the first.")
+    ] = False,
+) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
     given = sources.read()
-    return pipeline.status(given.load(), start=start, force=force, may_fetch=asks_for_mail(given))
+    return pipeline.status(given.load(), start=start, force=force, may_fetch=asks_for_mail(given), details=details)
 
 
 def _config(
@@ -202,7 +210,7 @@ def _predict(
 ) -> None:
     """Predict actions for new mail: .eml files, Maildirs, mbox files, or - for stdin.
 
-    Prints JSON Lines, one object for each message, with --json as without it.
+    Prints JSON Lines: one object for each message.
     """
     with no_collection():
         from enron_triage.predict import command
@@ -215,6 +223,8 @@ def _predict(
     except KeyboardInterrupt:  # there is no artifact to speak of
         raise InterruptedRun("interrupted") from None
 
+
+_REPLACES_NOTHING = {"--overwrite": ""}
 
 COMMANDS: dict[str, Command] = {
     "run": Command(
@@ -237,6 +247,7 @@ COMMANDS: dict[str, Command] = {
     "configs": Command(
         run=_configs,
         example="triage configs copy sft_weighted mine.yaml",
+        option_help=_REPLACES_NOTHING,
     ),
     "sweep": Command(
         run=_sweep,
@@ -248,10 +259,12 @@ COMMANDS: dict[str, Command] = {
     "clean": Command(
         run=_clean,
         example="triage clean --all-runs --dry-run",
+        option_help=_REPLACES_NOTHING,
     ),
     "preferences": Command(
         run=_preferences,
         example="triage preferences --sample-uncertain 200",
+        option_help=_REPLACES_NOTHING,
         inputs={"data/train.json": "the messages", "checkpoints/best_sft.pt": "the policy"},
         outputs={"data/preferences.jsonl": "a line for each message, to be filled in"},
         settings=("dpo.init",),
@@ -260,17 +273,20 @@ COMMANDS: dict[str, Command] = {
     "report": Command(
         run=_report,
         example="triage report --log",
+        option_help=_REPLACES_NOTHING,
         inputs={"data/eval/": "the evaluations", "checkpoints/": "how each training went"},
         outputs={"data/eval/report.md": "tables", "data/eval/report.html": "tables and pictures"},
     ),
     "inspect": Command(
         run=_inspect,
         example="triage inspect best_sft",
+        option_help=_REPLACES_NOTHING,
         inputs={"checkpoints/best_sft.pt": "the checkpoint", "data/eval/": "for --card: its evaluations"},
     ),
     "predict": Command(
         run=_predict,
         example="triage predict --mailbox ~/Maildir new.eml",
+        option_help={**_REPLACES_NOTHING, "--json": "No effect: the output is JSON Lines in any case."},
         inputs={"checkpoints/best_sft.pt": "the policy"},
         settings=("decision.rule",),
     ),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from enron_triage.config.data import DownloadConfig
 from enron_triage.config.schema import Config
-from enron_triage.config.training import PairsConfig
 from enron_triage.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -171,22 +170,6 @@ def sft_init(config: Config) -> Path | None:
         None if training begins with random weights.
     """
     return None if config.sft.init is None else named_checkpoint(config, config.sft.init)
-
-
-def preference_file(section: PairsConfig) -> Path | None:
-    """The file of judged pairs that a stage trains on.
-
-    Parameters
-    ----------
-    section : PairsConfig
-        The section of a stage that trains on preference pairs.
-
-    Returns
-    -------
-    Path or None
-        None if the pairs are made from the labels.
-    """
-    return None if section.preferences in ("labels", "synthetic") else Path(section.preferences)
 
 
 def reward_model(config: Config) -> Path | None:

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from torch import Tensor
 
-from enron_triage.config import paths
+from enron_triage.config import judgements, paths
 from enron_triage.config.evaluations import evaluated_checkpoints, evaluation_file
 from enron_triage.config.schema import Config
 from enron_triage.config.training import EvaluateConfig
@@ -130,11 +130,12 @@ def _judged(
     config: Config, checkpoint: Checkpoint, dataset: Dataset, logits: LogitArray, records: Path
 ) -> JudgedMetrics | UnsetType:
     """The comparison with judgements by people, if it is asked for."""
-    if not config.evaluate.judgements:
+    path = judgements.evaluated_judgements(config)
+    if path is None:
         return UNSET
     log_p = checkpoint.calibration.log_probabilities(logits)
     decided = decision_of(checkpoint, config).decide(log_p)
-    return judged_metrics(Path(config.evaluate.judgements), records, log_p, decided, dataset.mailbox.numpy())
+    return judged_metrics(path, records, log_p, decided, dataset.mailbox.numpy())
 
 
 def _extended(checkpoint: Checkpoint) -> list[str]:

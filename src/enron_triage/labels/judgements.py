@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.records import ACTIONS, Action
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ def judgements_in_force(path: Path) -> list[Judgement]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; `triage annotate` or `triage preferences` writes one") from None
+        raise UsageError(f"{path}: {cause_of(error)}; `triage annotate` or `triage preferences` writes one") from None
     return in_force(decode_judgements(content, path), path)
 
 

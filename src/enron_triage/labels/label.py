@@ -18,7 +18,7 @@ import msgspec
 from enron_triage.config.data import LabelConfig
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
-from enron_triage.labels.folders import MailboxFolders, folder_rows
+from enron_triage.labels.folders import MailboxFolders, folder_rows, shown_name
 from enron_triage.labels.in_time import InTime, label_in_time, warn_of_slow
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.owner_identity import OwnerDecision
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_SHOWN = 3  # mailboxes with their problem in the log
 # Of processor time for a mailbox: some hundred times what any has taken. Without its links its labels would be wrong.
+_WIDEST = 54  # columns of a name in the table, which is then 80 wide
 _SECONDS, _SECONDS_PER_MESSAGE = 60, 0.02
 _ENCODER = msgspec.json.Encoder()
 
@@ -290,11 +291,14 @@ def _table(counts: Mapping[str, object]) -> str:
     leak_note = SCHEMES[str(counts["scheme"])].leak_note
     if leak_note is not None:
         lines.append(leak_note)
+    rows: list[tuple[str, str, object]] = []
     sections = (("folder", "folders"), ("action", "actions"), ("not labelled", "dropped"), ("sent mail", "links"))
     for title, key in sections:
         values = counts[key]
         assert isinstance(values, dict)
         for name, value in values.items():
-            lines.append(f"  {title:<13} {name:<34} {value:>9,}")
-    lines.append(f"  {'not labelled':<13} {'no action':<34} {counts['unacted']:>9,}")
+            rows.append((title, shown_name(name, _WIDEST), value))
+    rows.append(("not labelled", "no action", counts["unacted"]))
+    width = max(34, *(len(name) for _, name, _ in rows))
+    lines += [f"  {title:<13} {name:<{width}} {value:>9,}" for title, name, value in rows]
     return "\n".join(lines)

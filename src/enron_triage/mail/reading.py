@@ -125,7 +125,7 @@ def list_messages(path: Path) -> Iterator[MessageRef]:
         If there is nothing at `path`, or it cannot be read.
     """
     if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
+        raise UsageError(f"{path}: no such file or folder; give a message, a Maildir, an mbox or a folder of messages")
     tree = open_tree(path)
     if path.is_file() and tree.disk_file(path.name) and tree.kind(path.name) != "mbox":
         yield MessageRef(json_safe(str(path)), "", str(path))

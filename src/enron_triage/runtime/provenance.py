@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 
+IS_MISSING = ": is missing"  # how the reason ends for a file that is not there
 _SHOWN = 3  # of a list of changed modules
 
 
@@ -222,12 +223,12 @@ def differences(
         code or another version of the program. Empty if the outputs are up to date.
     """
     inputs = list(inputs)
-    found = [f"{path}: is missing" for path in inputs if not path.exists()]
+    found = [f"{path}{IS_MISSING}" for path in inputs if not path.exists()]
     states = {} if found else input_states(inputs)
     for output in outputs:
         meta = read_meta(output)
         if not output.exists():
-            found.append(f"{output}: is missing")
+            found.append(f"{output}{IS_MISSING}")
         elif meta is None or meta.stage != stage:
             found.append(f"{output}: was not made by `triage {stage}`")
         else:

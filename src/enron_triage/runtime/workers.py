@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 from tqdm import tqdm
 
 from enron_triage.errors import TriageError, UsageError
+from enron_triage.runtime.extras import install_command
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
         from distributed import Client, KilledWorker
         from distributed.comm.core import CommClosedError
     except ImportError:
-        raise UsageError("scheduler: needs Dask; pip install -e '.[cluster]' -c constraints.txt") from None
+        raise UsageError(f"scheduler: needs Dask; run {install_command('cluster')}") from None
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # the errors below say it in one line
     try:
         client = Client(address, timeout=_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]

@@ -155,7 +155,7 @@ class StageRun:
         if others:
             return UsageError(f"{path}: no such file; {others}")
         otherwise = "give the right path"
-        if name == "preferences":
+        if name in ("preferences", "judgements"):
             otherwise += "; `triage annotate` writes such a file"
         missing = ArtifactError(path, "no such file or folder", remedy="{command} first", otherwise=otherwise)
         known = advised(missing, self.stages, but=self.name)

@@ -81,7 +81,7 @@ class Result(msgspec.Struct, kw_only=True):
     verbatim : bool
         Whether `table` is the text of a file, such as YAML, which is printed as it is on a terminal, too.
     following : str
-        The command to give next, in backquotes: the command line adds the options that it was given itself.
+        A line on what to do next, with the command in backquotes: the command line adds the options that it was given.
     data : dict
         For programs: what ``--json`` prints.
     """

@@ -13,8 +13,9 @@ import msgspec
 
 from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
 from enron_triage.config.types import PositiveInt
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.pipeline import STAGES
+from enron_triage.runtime.extras import install_command
 from enron_triage.sweep.search_space import (
     SAMPLERS,
     Choice,
@@ -163,7 +164,7 @@ def _optuna(path: Path, values: dict[str, Any]) -> Search:
     try:
         import optuna  # noqa: F401 - only to see whether it is there
     except ImportError:
-        raise UsageError(f"sweep {path}: optuna: needs Optuna; pip install -e '.[optuna]' -c constraints.txt") from None
+        raise UsageError(f"sweep {path}: optuna: needs Optuna; run {install_command('optuna')}") from None
     return OptunaSearch(_large_enough(path, "optuna", keys), keys.trials, keys.seed, keys.sampler)
 
 
@@ -214,7 +215,7 @@ def _read(path: Path) -> Any:
     except UnicodeDecodeError:
         raise UsageError(f"sweep {path}: is not UTF-8 text") from None
     except OSError as error:
-        raise UsageError(f"sweep {path}: cannot be read: {error.strerror}; name a YAML file") from None
+        raise UsageError(f"sweep {path}: cannot be read: {cause_of(error)}; name a YAML file") from None
     except InvalidYamlError as error:
         raise UsageError(f"sweep {path}: not valid YAML: {error}") from None
 

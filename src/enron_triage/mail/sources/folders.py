@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.mail.message_ref import MessageRef, json_safe
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def list_folder(path: Path) -> tuple[list[Path], list[Path]]:
         children = sorted(path.iterdir())
         folders = [child for child in children if child.is_dir() and not child.is_symlink()]
     except OSError as error:
-        raise UsageError(f"{path}: cannot be listed: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be listed: {cause_of(error)}") from None
     return folders, sorted(set(children) - set(folders))
 
 

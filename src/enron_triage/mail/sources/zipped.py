@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import TriageError, UsageError, cause_of
 from enron_triage.mail.sources.expanding import DAMAGED, Bounded
 from enron_triage.mail.sources.tree import Listing, Tree
 
@@ -51,7 +51,7 @@ class ZipTree(Tree):
         except DAMAGED as error:
             raise TriageError(f"{path}: truncated or damaged; fetch it again ({type(error).__name__})") from None
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+            raise UsageError(f"{path}: cannot be read: {cause_of(error)}") from None
         self._listings = listings(path, self._members, folders)
 
     def listing(self, path: str) -> Listing:
