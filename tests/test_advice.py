@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from enron_triage import cli
+from enron_triage.cli.advice import add_options
 
 DEMO = ["--set", "download.source=demo", "--set", "download.demo.messages=150", "--set", "download.demo.mailboxes=3"]
 SMALL = ["--set", "sft.epochs=1", "--set", "model.hidden=[4]", "--set", "model.boosting=0", "--set", "workers=1"]
@@ -63,6 +64,21 @@ def test_a_run_is_not_advised_that_would_not_know_where_the_mail_is(triage):
 def test_no_command_is_advised_for_a_file_that_it_would_not_write(triage):
     error = triage("inspect", "elsewhere/best_sft.pt")[2]
     assert "elsewhere/best_sft.pt: no such file; give the right path" in error
+
+
+def test_a_page_without_a_policy_may_be_had_without_one(triage, tiny_corpus):
+    source = ["--set", f"parse.source={tiny_corpus}", "--set", "workers=1", "--set", "split.by=time"]
+    triage("run", *source, "--set", "pipeline.stages=[parse,label,split]")
+    error = triage("annotate", *source)[2]
+    assert advised_command(error) == ["sft", *source]
+    assert "first, or give --strategy random, which needs no policy" in error
+
+
+def test_a_following_command_does_not_repeat_an_option():
+    advice = "to decide by it: `triage evaluate --set evaluate.split=val --set decision.rule=prior`"
+    given = "--config demo --set evaluate.split=val --set 'run=a b'"
+    expected = f"to decide by it: `triage evaluate {given} --set decision.rule=prior`"
+    assert add_options(advice, given) == expected
 
 
 def test_mail_that_is_named_is_not_compared_with_what_would_be_fetched(triage):

@@ -259,6 +259,7 @@ def test_integrated_gradients_add_up_to_the_change_of_the_log_probability(traine
 
 
 def test_a_message_that_cannot_be_read_costs_a_line_and_not_the_rest(predicted, tmp_path, caplog):
+    caplog.set_level("INFO", logger="enron_triage")
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "good.eml").write_bytes(raw_message().as_bytes())

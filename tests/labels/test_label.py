@@ -129,7 +129,8 @@ def test_the_table_is_80_columns_wide_whatever_the_folders_are_called(tmp_path, 
     result = label.run(config_of(tmp_path))
     assert result.data["folders"][f"filing: {long}"] == 1
     (line,) = (line for line in result.table.splitlines() if "filing" in line)
-    assert len(line) == 80 and "xx/2020 " in line
+    assert len(line) == 80
+    assert "xx/2020 " in line
 
 
 def test_a_mailbox_without_a_known_inbox_is_named(tmp_path, caplog, message, own_mail):
