@@ -74,7 +74,7 @@ def test_the_version_is_printed(triage):
         (["preferences"], "Missing option '--sample-uncertain'"),
         (["preferences", "--sample-uncertain", "0"], "--sample-uncertain"),
         (["preferences", "--sample-uncertain", "5"], "best_sft.pt: no such file; run `triage run --config NAME`"),
-        (["report"], "holds no evaluation; run `triage evaluate` first"),
+        (["report"], "contains no evaluation; run `triage evaluate` first"),
         (["grpo"], "train.json: no such file or folder; run `triage run --config NAME` first"),
         (["grpo", "--set", "grpo.estimator=both"], "grpo.estimator"),
         (["dpo", "--set", "dpo.label_smoothing=0.5"], "dpo.label_smoothing"),
@@ -125,7 +125,7 @@ def test_failures_of_the_machine_and_interrupts_have_their_status(triage, monkey
     if isinstance(error, KeyboardInterrupt):
         assert (status, "interrupted" in err) == (130, True)
     else:
-        assert (status, err) == (1, "triage: data/x: Permission denied\n")
+        assert (status, err) == (1, "triage: data/x: permission denied\n")
 
 
 @pytest.mark.slow

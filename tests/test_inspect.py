@@ -207,7 +207,7 @@ def test_a_checkpoint_that_does_not_tell_how_it_was_made_is_shown_and_not_reprod
     a_checkpoint(Path("checkpoints/best_sft.pt"))
     status, text, _ = triage("inspect", "best_sft")
     assert status == 0
-    assert "the file does not tell" in text
+    assert "the file does not record it" in text
     assert "accuracy 0.5000" in text
     status, out, err = triage("inspect", "best_sft", "--config")
     assert (status, out) == (2, "")

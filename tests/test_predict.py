@@ -279,7 +279,7 @@ def test_what_is_missing_is_named(predicted, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="none: no such file or folder"):
         predicted(tmp_path / "new.eml", mailbox=tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="empty: holds no mail"):
+    with pytest.raises(UsageError, match="empty: contains no mail"):
         predicted(tmp_path / "new.eml", mailbox=tmp_path / "empty")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(UsageError, match="standard input is empty"):
@@ -423,7 +423,7 @@ def test_a_checkpoint_that_changes_meanwhile_is_not_mixed_with_what_it_was(train
     predictor = parallel.Predictor.of([path], "cpu", None, 0)
     assert predictor.triage().scheme == "received"
     os.utime(path, ns=(1, 1))
-    with pytest.raises(UsageError, match=r"best_sft\.pt: was written while it was used; run the same command again"):
+    with pytest.raises(UsageError, match=r"best_sft\.pt: changed while it was in use; run the same command again"):
         predictor.triage()
 
 

@@ -87,6 +87,6 @@ def cause_of(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file or folder"
     if isinstance(error, IsADirectoryError):
-        return "is a folder, not a file"
+        return "is a folder, but a file is expected"
     words = error.strerror or str(error)
     return words[:1].lower() + words[1:]

@@ -156,7 +156,7 @@ def test_what_label_studio_adds_is_understood(config, tmp_path, caplog):
     source.write_text(json.dumps([{"id": 1, "data": data, "annotations": annotations, "predictions": [], "meta": {}}]))
     result = interchange.import_file(config, config.data / "new.jsonl", "label-studio", source)
     assert (result.data["added"], len(result.data["unclear"])) == (3, 3)
-    assert "task 1: neither, without the action that should be done; left out" in caplog.text
+    assert "task 1: neither, but not what should be done; left out" in caplog.text
     assert "task 1: both first and forward; left out" in caplog.text
     found = judgements_in_force(config.data / "new.jsonl")
     assert [each.annotator for each in found] == ["dora@hall.example", "label-studio 5", "label-studio 6"]
@@ -214,7 +214,7 @@ def test_a_bad_file_is_one_clear_line_and_leaves_everything_as_it_was(config, tm
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('"first"]', '"First"]'), "task 1: better: 'First' is none of first, second, tie, neither"),
+        (('"first"]', '"First"]'), "task 1: better: 'First' is not one of first, second, tie, neither"),
         (('"second":"delete"', '"second":"archive"'), "task 1: first and second must be two actions"),
         (('"second":"delete"', '"third":"delete"'), "task 1: first and second must be two actions"),
         (('"second":"delete"', '"second":"burn"'), "Invalid enum value 'burn'"),

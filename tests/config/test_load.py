@@ -99,7 +99,7 @@ def test_a_named_run_has_its_own_folders():
         ("rewards.costs=[[0, .nan]]", "rewards.costs: must be finite, not nan"),
         ("evaluate.split=2024", """evaluate.split: must be text, not 2024; put it in quotes, as '"2024"' in a shell"""),
         ("device=cuda:-1", "device: must be auto, cpu, cuda, mps, or one of several GPUs such as cuda:1, not"),
-        ("sft={epochs: &e [*e]}", "an alias within what it stands for"),
+        ("sft={epochs: &e [*e]}", "an alias inside what it refers to"),
         ("noequals", "must read key.path=value"),
         ("sft..epochs=3", "must read key.path=value"),
         ("sft.epochs=[1", "not a YAML value"),
@@ -158,7 +158,7 @@ def test_numbers_and_words_are_read_as_yaml_1_2_has_them():
     [
         ("sft:\n  <<: {epochs: 3}\n  seed: 1\n  seed: 2\n", "line 4, column 3: key seed is already in line 3"),
         ("sft:\n  <<: {seed: 1, seed: 2}\n", "line 2, column 17: key seed is already in line 2"),
-        ("sft: &a\n  epochs: *a\n", "line 1, column .*: an alias within what it stands for"),
+        ("sft: &a\n  epochs: *a\n", "line 1, column .*: an alias inside what it refers to"),
         ("--- {seed: 1}\n--- {seed: 2}\n", "line 2, column 1: .* but found another document"),
         ("sft: {resume: !!bool maybe}\n", "line 1, column 15: maybe"),
     ],

@@ -72,7 +72,10 @@ def test_no_line_is_wider_than_80_columns(lines_of, new_bayes_baseline, new_eval
     source = new_evaluation().source
     lines = lines_of(
         source=msgspec.structs.replace(source, run="a_run_with_a_longer_name"),
-        notes=["only 3 mailboxes (under 10): no intervals, and other people may differ much", "x " * 100],
+        notes=[
+            "only 3 mailboxes (under 10): no intervals, and results for other people may be quite different",
+            "x " * 100,
+        ],
         scheme="folder",
         collapsed=True,
         intervals={
@@ -156,5 +159,5 @@ def test_a_refined_policy_is_told_whether_refining_earned_anything(lines_of, new
     baseline = new_bayes_baseline(mean_reward=-0.25, gain=gain, interval=interval)
     text = costs_of(lines_of(bayes_baseline=baseline, stage="grpo"))
     assert "The simple alternative is best_sft, from which it was refined, with the decision rule" in text
-    assert text.endswith(f"expected_reward: 0.2500 a message. Beside it, this policy {words}")
+    assert text.endswith(f"expected_reward: 0.2500 a message. Compared with it, this policy {words}")
     assert "refin" not in costs_of(lines_of(bayes_baseline=baseline, stage="sft"))

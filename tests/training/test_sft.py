@@ -381,7 +381,7 @@ def test_a_warm_start_refuses_what_it_cannot_go_on_from(folder, labelled):
     small = ("sft.epochs=1", "dpo.epochs=1", "reward_model.epochs=1")
     sft.run(config_of(folder, *small))
     with pytest.raises(
-        UsageError, match=r"best_sft\.pt would be replaced by this run; write elsewhere, with --set run="
+        UsageError, match=r"best_sft\.pt would be replaced by this run; write elsewhere with --set run="
     ):
         sft.run(config_of(folder, "sft.init=best_sft"))
     with pytest.raises(UsageError, match=r"sft_epoch_1\.pt would be replaced"):
@@ -480,7 +480,9 @@ def test_every_combination_of_loss_weights_and_sampler_trains(folder):
 def test_messages_that_all_have_the_same_action_are_refused_with_that_sentence(folder, message):
     for name, count in (("train", 30), ("val", 5)):
         write(folder / "data" / f"{name}.json", [message(n, Action.ARCHIVE) for n in range(count)])
-    with pytest.raises(UsageError, match=r"train\.json: holds only one action, archive \(30 messages\).*; give mail"):
+    with pytest.raises(
+        UsageError, match=r"train\.json: contains only one action, archive \(30 messages\).*; give mail"
+    ):
         sft.run(config_of(folder))
     assert not (folder / "checkpoints" / "best_sft.pt").exists()
 

@@ -77,13 +77,13 @@ def export_file(config: Config, judgements: Path, name: str, target: Path) -> Re
     artifacts.refuse_missing_folder(target)
     tasks, left_out = tasks_of(config, judgements_in_force(judgements))
     if not tasks:
-        raise UsageError(f"{judgements}: holds no question; `triage annotate` or `triage preferences` asks some")
+        raise UsageError(f"{judgements}: contains no questions; `triage annotate` and `triage preferences` write them")
     without_text = sum(task.message is None for task in tasks)
     if without_text == len(tasks):
         raise UsageError(f"{judgements}: none of its messages is in a split of {config.data}; {_OTHER_MAIL}")
     artifacts.write_json(target, form.encode(tasks))
     answers = sum(len(task.judgements) for task in tasks)
-    notes = [f"tasks {len(tasks):,}, answers {answers:,} -> {target}; it holds the text of the messages"]
+    notes = [f"{len(tasks):,} tasks, {answers:,} answers -> {target}; it contains the text of the messages"]
     if without_text:
         notes.append(f"without text, as they are in no split of {config.data}: {without_text:,}")
     if left_out:
@@ -121,11 +121,11 @@ def import_file(config: Config, judgements: Path, name: str, source: Path) -> Re
     found, unclear = form.decode(content, source)
     for each in unclear[:_SHOWN]:
         logger.warning("%s, %s; left out", source, each)
-    with locked(judgements.with_name(f".{judgements.name}.lock"), judgements, "end that first"):
+    with locked(judgements.with_name(f".{judgements.name}.lock"), judgements, "stop it first"):
         merged = _append(judgements, found)
     table = (
-        f"judgements added {merged.added:,}, changed {merged.changed:,}, known already {merged.known:,}, "
-        f"unclear and left out {len(unclear):,} -> {judgements}"
+        f"judgements: {merged.added:,} added, {merged.changed:,} changed, {merged.known:,} known already, "
+        f"{len(unclear):,} unclear and left out -> {judgements}"
     )
     splits = [path for path in (config.data / f"{split}.json" for split in SPLITS) if path.exists()]
     held = {fingerprint for path in splits for fingerprint in rows_by_fingerprint(path)}

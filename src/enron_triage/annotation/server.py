@@ -105,7 +105,7 @@ def listen(port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise UsageError(f"--port {port}: {cause_of(error)}; give another, or 0 for any that is free") from None
+        raise UsageError(f"--port {port}: {cause_of(error)}; choose another one, or 0 for any free port") from None
     return listener
 
 

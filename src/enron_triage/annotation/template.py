@@ -70,7 +70,7 @@ def run(config: Config, sample_uncertain: int, output: Path | None = None) -> Re
     """
     path = output or config.data / "preferences.jsonl"
     if path.exists():
-        raise UsageError(f"{path}: exists, and may hold judgements; move it away or give another --output")
+        raise UsageError(f"{path}: exists already, and may contain judgements; move it away or choose another --output")
     if output is not None:
         artifacts.refuse_missing_folder(output)
     pairs = least_certain(_train_log_probabilities(config), sample_uncertain)

@@ -95,7 +95,7 @@ def message_view(email: Email) -> MessageView:
     if email.automatic:
         notes.append("A program sent this automatically.")
     if email.item:
-        notes.append("This is a meeting request." if email.item == "meeting" else "This is an entry of the calendar.")
+        notes.append("This is a meeting request." if email.item == "meeting" else "This is a calendar entry.")
     return MessageView(
         mailbox=visible_line(email.user),
         sender=_person(email),
@@ -152,7 +152,7 @@ def in_words(seconds: float) -> str:
 
 def _about_sender(history: History | None) -> list[str]:
     if history is None:
-        return ["What the owner did before is not known for these messages."]
+        return ["What the owner did before is not known for this message."]
     if not history.received_from_sender:
         lines = ["The owner had received nothing from this sender before."]
     else:

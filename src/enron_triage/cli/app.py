@@ -80,7 +80,7 @@ def _global_options(
     if ranks.world_size() > 1 and not (stage and stage.distributed):
         several = ", ".join(name for name, stage in STAGES.items() if stage.distributed)
         command = context.invoked_subcommand
-        raise UsageError(f"torchrun: `triage {command}` runs as one process; only {several} take more")
+        raise UsageError(f"torchrun: `triage {command}` runs as a single process; only {several} can use several")
 
 
 def _run_stage(name: str) -> Callable[[Config], Result]:
@@ -172,7 +172,7 @@ def _print_result(work: Callable[[], Result | None], as_json: bool, options: str
         result = work()
     except KeyboardInterrupt:  # typer would exit with 130, but silently
         raise InterruptedRun(
-            "interrupted; finished artifacts are as they were, run the same command to go on"
+            "interrupted; finished artifacts are unchanged: run the same command again to continue"
         ) from None
     if result is not None and ranks.rank() == 0:
         if as_json:

@@ -135,7 +135,7 @@ class SplitConfig(Section, frozen=True):
     """Section ``split``: how labelled messages are divided into train, val and test."""
 
     # "user" assigns whole mailboxes; "time" cuts each mailbox into earlier and later messages, and leaves out
-    # label.link_window before each cut (less in a short mailbox), because what became of these is not known by then.
+    # label.link_window before each cut (less in a short mailbox), because it is not known by then what became of these.
     by: Literal["user", "time"] = "user"
     # The shares of train, val and test, which sum to 1.
     ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)

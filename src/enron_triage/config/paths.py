@@ -119,7 +119,7 @@ def checkpoint_file(name: str, *, run_folder: Path, all_runs: Path) -> Path:
         policies = sorted({*folder.glob("best_*.pt")} - {folder / "best_reward.pt"})  # rewards are no policy
         if len(policies) > 1:
             found = ", ".join(f"{name}/{path.stem}" for path in policies)
-            raise UsageError(f"checkpoint {name}: is a folder of {len(policies)} policies; name one of them: {found}")
+            raise UsageError(f"checkpoint {name}: is a folder with {len(policies)} policies; name one of them: {found}")
         if policies:
             _log_choice(name, policies[0])
             return policies[0]

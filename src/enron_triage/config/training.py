@@ -196,8 +196,8 @@ class DpoConfig(PairsConfig, frozen=True):
     loss: Annotated[str, Choices("enron_triage.training.preference_losses:PREFERENCE_LOSSES")] = "sigmoid"
     # How strongly the policy is held to the reference policy; larger values hold it closer.
     beta: PositiveFloat = 0.1
-    # Whether the loss is of the policy's own log odds of the two actions, not of what it has gained on the reference:
-    # what the policy gets right already then asks for no change. Better for few judgements.
+    # Whether the loss takes the policy's own log odds of the two actions instead of their change from the reference:
+    # pairs that the policy gets right already then hardly change it. Better for few judgements.
     reference_free: bool = False
     # The weight of an added cross-entropy on the chosen actions (RPO).
     sft_weight: NonNegativeFloat = 0.0
@@ -244,8 +244,8 @@ class DecisionConfig(Section, frozen=True):
 class EvaluateConfig(Section, frozen=True):
     """Section ``evaluate``: which checkpoint is evaluated on which records."""
 
-    # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt; a list of several judges as
-    # one, by the mean of their probabilities, which is calibrated on val.json.
+    # NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends in .pt; a list of several is an
+    # ensemble: the mean of their probabilities, calibrated on val.json.
     checkpoint: CheckpointNames = "best_sft"
     # The name of a split, or the path of labelled records.
     split: str = "test"

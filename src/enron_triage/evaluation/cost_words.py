@@ -147,7 +147,7 @@ def _refined(evaluation: Evaluation) -> list[str]:
         return []
     return [
         f"Was refining worth it? The simple alternative is {baseline.checkpoint}, from which it was refined, with the "
-        f"decision rule {_BAYES_RULE}: {_cost(baseline.mean_reward)} a message. Beside it, this policy "
+        f"decision rule {_BAYES_RULE}: {_cost(baseline.mean_reward)} a message. Compared with it, this policy "
         f"{gain_words(baseline.gain, baseline.interval)}."
     ]
 

@@ -147,7 +147,7 @@ def _extended(checkpoint: Checkpoint) -> list[str]:
 def _members(config: Config, judge: Judge) -> list[str]:
     """Which policies an ensemble is of."""
     names = ", ".join(paths.relative(path, Path(config.checkpoint_dir)) for path in judge.paths)
-    return [f"an ensemble, by the mean of the probabilities, of {names}"] if judge.is_ensemble else []
+    return [f"an ensemble (the mean of the probabilities) of {names}"] if judge.is_ensemble else []
 
 
 def _source(config: Config, judge: Judge, records: Path) -> EvaluationSource:
@@ -177,7 +177,7 @@ def _name_newer_policy(config: Config) -> None:
     newer = [found for found in path.parent.glob(f"*/{path.name}") if found.stat().st_mtime > path.stat().st_mtime]
     if newer:
         latest = max(newer, key=lambda found: found.stat().st_mtime).parent.name
-        logger.info("evaluating %s; that of the run %s is newer: --set run=%s", path, latest, latest)
+        logger.info("evaluating %s; the one of the run %s is newer: --set run=%s", path, latest, latest)
 
 
 def _unacted_logits(config: Config, judge: Judge) -> LogitArray:

@@ -99,15 +99,15 @@ class MailboxFolders(msgspec.Struct, frozen=True):
             What is wrong, the folders with their counts, and what to set; None if nothing is wrong.
         """
         if "sent" not in self.roles and config.sent:
-            problem = "no folder of sent mail is known, so that answered mail would count as unanswered"
+            problem = "no folder of sent mail is known, so answered mail would count as unanswered"
             setting = f"label.folders.sent={json.dumps([self._likely_sent() or 'NAME'], ensure_ascii=False)}"
             remedy = f"name that folder, such as --set {shlex.quote(setting)}, or [] if there is none"
             if len(self.folders) == 1:
-                remedy = f"give the whole mailbox, sent mail too, as parse.source; or {remedy}"
+                remedy = f"give the whole mailbox, including sent mail, as parse.source; or {remedy}"
             return f"{problem}; {remedy}; it has {self._listed()}"
         if len(self.roles) == 1 and not self.is_flagged:
             (role,) = self.roles
-            problem = f"all its folders count as {role}, so that nothing tells what was done with a message"
+            problem = f"all its folders count as {role}, so nothing shows what was done with a message"
             return f"{problem}; name them in label.folders.sent, .deleted, .inbox, ...; it has {self._listed()}"
         return None
 

@@ -127,7 +127,7 @@ def not_written(path: Path, error: OSError) -> TriageError:
     """
     return TriageError(
         f"{path}: cannot be written: {cause_of(error)}; "
-        "make room there, or choose another place (--data-dir, --checkpoint-dir)"
+        "free some space there, or choose another folder (--data-dir, --checkpoint-dir)"
     )
 
 

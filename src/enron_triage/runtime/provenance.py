@@ -169,7 +169,7 @@ def read_meta(path: Path) -> Meta | None:
     """
     try:
         return msgspec.json.decode(meta_path(path).read_bytes(), type=Meta)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, msgspec.DecodeError):  # of values: a path without a name, or what is not UTF-8
         return None
 
 
@@ -254,7 +254,7 @@ def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
     # Only the contents are compared, because the whole data folder may have been moved.
     before = [state.sha256 for state in meta.inputs.values()]
     if len(before) != len(states):
-        return ["other inputs than before"] if states else []
+        return ["the inputs are not those of before"] if states else []
     return [
         f"{path}: has changed" if earlier else f"{path}: changed while it was read"
         for (path, state), earlier in zip(states.items(), before, strict=True)

@@ -135,7 +135,7 @@ def _map_rescued(
         except WorkerDiedError:
             if deaths == _MOST_DEATHS:
                 raise
-            logger.warning("a worker process died: looking for what it died on")
+            logger.warning("a worker process died: searching for the input that caused it")
         while pending:
             item, future = pending.popleft()
             if future is None or future.cancelled() or isinstance(future.exception(), BrokenExecutor):
@@ -218,7 +218,7 @@ def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
             yield submit, sum(client.nthreads().values())  # type: ignore[no-untyped-call]
         except (CommClosedError, CancelledError):
             raise TriageError(
-                f"the scheduler {address} was lost; finished artifacts are as they were, run the same command again"
+                f"the scheduler {address} was lost; finished artifacts are unchanged: run the same command again"
             ) from None
         except KilledWorker as error:
             raise TriageError(

@@ -77,7 +77,7 @@ class StageRun:
         inputs, outputs = self.inputs.values(), self.outputs.values()
         unfinished = [path for path in outputs if is_unfinished(path)]
         if unfinished:
-            return [f"{path}: the program ended while it was put in place" for path in unfinished]
+            return [f"{path}: the program ended while this file was being replaced" for path in unfinished]
         return provenance.differences(self.name, self.settings, inputs, outputs, self.code)
 
     def finish_interrupted(self) -> None:
@@ -111,9 +111,9 @@ class StageRun:
     def _reason_to_keep(self, path: Path) -> str | None:
         meta, is_training = provenance.read_meta(path), self.stage.number is not None
         if meta is None and path.is_dir() and any(path.iterdir()):
-            return f"is there already, and `triage {self.name}` did not make it"
+            return f"exists already, and was not made by `triage {self.name}`"
         if meta is None and is_training and path.exists() and not any(path.parent.glob(f"{self.name}_epoch_*.pt")):
-            return "is there already, and nothing tells that it was trained here"
+            return "exists already, and nothing shows that it was trained here"
         if meta is None or meta.stage != self.name or not path.exists():
             return None
         if (is_training or self.stage.origin) and not provenance.is_same_origin(meta.origin, self.origin):
@@ -215,7 +215,7 @@ class StageRun:
         if meta is None or maker is None or maker.number is not None:  # a checkpoint brings its own settings along
             return
         if state.sha256 != meta.artifact.sha256:
-            logger.warning("%s: edited since `triage %s` made it; run that again to undo it", path, meta.stage)
+            logger.warning("%s: edited since `triage %s` made it; run that again to undo the edit", path, meta.stage)
         makes = StageRun(meta.stage, self.config, self.stages)
         if path == self.config.mail and self.config.parse.source is not None:
             return  # mail that was named: what `triage download` would fetch does not matter

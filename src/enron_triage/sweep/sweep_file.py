@@ -127,7 +127,7 @@ def read_sweep(path: Path) -> SweepFile:
     keys = _convert(path, "", _read(path), _Keys)
     kinds = [name for name in SEARCHES if getattr(keys, name) is not None]
     if len(kinds) != 1:
-        found = f"has {' and '.join(kinds)}" if kinds else "says nothing of what to try"
+        found = f"has {' and '.join(kinds)}" if kinds else "does not say what to try"
         raise UsageError(f"sweep {path}: {found}; give exactly one of {', '.join(SEARCHES)}")
     for stage in keys.stages:
         _check_name(path, "stages", stage, TRAINING_STAGES)
@@ -188,7 +188,7 @@ def _large_enough(path: Path, kind: str, keys: _Random) -> Space:
 
 def _space(path: Path, where: str, values: dict[str, Any]) -> Space:
     if not values:
-        raise UsageError(f"sweep {path}: {where}: names no key to try values of")
+        raise UsageError(f"sweep {path}: {where}: names no key to vary")
     return {key: _dimension(path, f"{where}.{key}", value) for key, value in values.items()}
 
 

@@ -246,7 +246,7 @@ def _refuse_own_output(init: Path, files: TrainingFiles) -> None:
     """Refuse to go on from a file that this run would replace."""
     if init.resolve() in {path.resolve() for path in (files.best, files.last, *files.epochs().values())}:
         raise UsageError(
-            f"sft.init: {init} would be replaced by this run; write elsewhere, with --set run=NAME or --checkpoint-dir"
+            f"sft.init: {init} would be replaced by this run; write elsewhere with --set run=NAME or --checkpoint-dir"
         )
 
 

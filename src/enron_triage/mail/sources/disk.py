@@ -67,7 +67,7 @@ class DirectoryTree(Tree):
     def _list(self, path: str) -> Listing:
         folder = self.path / path if path else self.path
         if not path and folder.is_file():
-            raise UsageError(f"{folder}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
+            raise UsageError(f"{folder}: is a file, but a folder is expected; set parse.format=mbox if it is an mbox")
         folders: list[str] = []
         files: list[str] = []
         try:

@@ -36,7 +36,7 @@ def list_folder(path: Path) -> tuple[list[Path], list[Path]]:
         If it is a file, or cannot be listed.
     """
     if path.is_file():
-        raise UsageError(f"{path}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
+        raise UsageError(f"{path}: is a file, but a folder is expected; set parse.format=mbox if it is an mbox")
     try:
         children = sorted(path.iterdir())
         folders = [child for child in children if child.is_dir() and not child.is_symlink()]

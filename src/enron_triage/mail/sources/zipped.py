@@ -88,7 +88,7 @@ def member_path(archive: Path, name: str) -> str:
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\0" in name:
-        raise TriageError(f"{archive}: {name!r} would land outside of the archive; refused")
+        raise TriageError(f"{archive}: {name!r} would be written outside the target folder; refused")
     if len(parts) > _MAX_DEPTH:
         raise TriageError(f"{archive}: {name[:40]!r}... is more than {_MAX_DEPTH} folders deep; refused")
     return "/".join(parts)
