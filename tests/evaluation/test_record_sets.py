@@ -45,7 +45,7 @@ def test_validation_is_a_set_of_its_own_only_for_a_policy_without_a_test(checkpo
     assert names(record_sets([a])) == [["a"]]
     sets = record_sets([a, b])
     assert names(sets) == [["a"], ["a", "b"]]
-    assert "these figures are too optimistic" in " ".join(sets[1].notes)
+    assert "these figures are optimistic" in " ".join(sets[1].notes)
 
 
 def test_a_validation_figure_stands_beside_the_same_checkpoint_only(checkpoint):

@@ -106,8 +106,8 @@ def log_owners(owners: Mapping[str, OwnerDecision]) -> None:
     if shared:
         listed = [text for _, text in sorted(shared, reverse=True)]
         logger.warning(
-            "the sent folders of %d mailboxes contain mail from others than the owner, too (%s%s), which does not count "
-            "as the owner's; if it is, list all of the owner's addresses in label.owner",
+            "the sent folders of %d mailboxes also contain mail by other people (%s%s), which does not count as the "
+            "owner's; if it is the owner's, list all of the owner's addresses in label.owner",
             len(listed),
             "; ".join(listed[:_MAX_SHOWN]),
             "; ..." if len(listed) > _MAX_SHOWN else "",
