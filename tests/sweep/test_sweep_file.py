@@ -117,7 +117,7 @@ def refusal(text, name="s.yaml", **given):
         ),
         (
             "random: {trials: 3, space: {sft.epochs: {low: 1, high: 9}}}",
-            "sft.epochs: must be a whole number from 1 on, not 1.0",
+            "sft.epochs: must be a whole number of at least 1, not 1.0",
         ),
         ("optuna: {trials: 3, sampler: tpo, space: {model.dropout: {low: 0, high: 0.5}}}", "allowed: tpe, gp"),
     ],

@@ -27,7 +27,7 @@ from enron_triage.stage_run import Result
 
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="STAGE", help="Begin with this stage; use what earlier stages made as it is."),
+    typer.Option("--from", metavar="STAGE", help="Begin with this stage; take earlier artifacts as they are."),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Also run stages that are up to date.")]
 
@@ -66,12 +66,12 @@ def _config(
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema instead, for editors.")] = False,
     diff: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Print where two files, or shipped ones, differ instead.", show_default=False),
+        typer.Option(metavar="A B", help="Print how two files, or shipped ones, differ.", show_default=False),
     ] = None,
 ) -> Result:
     """Print the configuration in force as YAML, and where each value comes from.
 
-    What it prints can be given to --config again. --json gives one object of "config" and "origins".
+    The output can be given to --config. --json prints one object with "config" and "origins".
     """
     if sum([bool(section), schema, diff is not None]) > 1:
         raise UsageError("config: give one of SECTION, --schema and --diff")

@@ -32,7 +32,7 @@ class PipelineConfig(Section, frozen=True):
 class DemoConfig(Section, frozen=True):
     """Section ``download.demo``: the synthetic corpus that ``download.source: demo`` writes."""
 
-    # The seed of the corpus; a training's `seed` does not touch it.
+    # The seed of the corpus; a training's `seed` does not change it.
     seed: int = 42
     # The number of mailbox owners.
     mailboxes: Annotated[int, msgspec.Meta(ge=1, le=500)] = 24
@@ -123,21 +123,21 @@ class LabelConfig(Section, frozen=True):
     action_lag: Duration = "7d"
     # Only messages from the first date (included) to the second (excluded), in UTC, are labelled.
     dates: Dates = (datetime.date(1997, 1, 1), datetime.date(2003, 1, 1))
-    # All of the owner's addresses, of every mailbox or by the name of the mailbox; without them, they are learned from
+    # All of the owner's addresses, for every mailbox or by the name of the mailbox; without them, they are learned from
     # who writes the sent mail, and from the mailbox's name.
     owner: Owner = ()
     # The roles of folders and Gmail labels: names as people read them, whatever their case and accents. A role with its
-    # default list has the names that programs give in other languages, too; a list of one's own replaces both.
+    # default list has the names that programs give in other languages, too; your own list replaces both.
     folders: FoldersConfig = FoldersConfig()
 
 
 class SplitConfig(Section, frozen=True):
     """Section ``split``: how labelled messages are divided into train, val and test."""
 
-    # "user" assigns whole mailboxes; "time" cuts each mailbox into earlier and later messages, and leaves out
-    # label.link_window before each cut (less in a short mailbox), because it is not known by then what became of these.
+    # "user" assigns whole mailboxes; "time" cuts each mailbox into earlier and later messages, and leaves out those
+    # within label.link_window before each cut (less in a short mailbox), because their outcome is not known by then.
     by: Literal["user", "time"] = "user"
     # The shares of train, val and test, which sum to 1.
     ratios: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.75, 0.125, 0.125)
-    # The seed of the assignment of mailboxes; a training's `seed` does not touch it.
+    # The seed of the assignment of mailboxes; a training's `seed` does not change it.
     seed: int = 42

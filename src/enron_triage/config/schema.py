@@ -58,11 +58,11 @@ class Config(Section, frozen=True):
     # The number of processes of the data stages; "auto" takes as many as there are processors.
     workers: Workers = "auto"
     # Where the metrics of training go, besides the console and stage_N_metrics.jsonl; the names are also the extras to
-    # install. Or module:function, a function of one's own: see `training.trackers.functions`.
+    # install. Or module:function, your own function: see `training.trackers.functions`.
     tracking: tuple[TrackerName, ...] = ()
     # The address of a Dask scheduler that runs the data stages, instead of processes on this machine.
     scheduler: SchedulerAddress | None = None
-    # Whether a stage may replace artifacts that were made from other mail, and a policy of other settings.
+    # Whether a stage may replace artifacts made from other mail, and a policy trained with other settings.
     overwrite: bool = False
     # Which stages `triage run` chains.
     pipeline: PipelineConfig = PipelineConfig()
@@ -76,7 +76,7 @@ class Config(Section, frozen=True):
     split: SplitConfig = SplitConfig()
     # What the policy sees of a message.
     features: FeaturesConfig = FeaturesConfig()
-    # The size and form of the policy.
+    # The size and architecture of the policy.
     model: ModelConfig = ModelConfig()
     # Supervised fine-tuning (stage 1).
     sft: SftConfig = SftConfig()

@@ -106,8 +106,8 @@ class SftConfig(TrainingConfig, frozen=True):
     reference log.
     """
 
-    # A policy to go on from (warm start): NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that ends
-    # in .pt. Its features, its form and its trees stay as they are, and features.* and model.* are not used. Without
+    # A policy to continue from (warm start): NAME in the run's folder, RUN/NAME below checkpoint_dir, or a path that
+    # ends in .pt. Its features, networks and trees stay as they are, and features.* and model.* are not used. Without
     # it, training begins with random weights.
     init: str | None = None
     # The loss.
@@ -124,8 +124,8 @@ class SftConfig(TrainingConfig, frozen=True):
     sampler: Literal["none", "balanced"] = "none"
     # A message has the weight 1 / (messages of its mailbox) ** this: 0 counts messages, 1 counts mailboxes.
     mailbox_weights_power: NonNegativeFloat = 0.5
-    # What the networks' passes compute in; weights and optimizer stay float32. "bfloat16" takes about 0.7 of the time
-    # where the processor multiplies it (AMX, AVX512-BF16, a GPU since Ampere), and may take longer elsewhere.
+    # The number format of the networks' passes; weights and optimizer stay float32. "bfloat16" takes about 0.7 of the
+    # time where the processor supports it (AMX, AVX512-BF16, a GPU since Ampere), and may take longer elsewhere.
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
@@ -252,5 +252,5 @@ class EvaluateConfig(Section, frozen=True):
     # Judgements by people: how often the policy agrees with them is measured, too. "judgements" is the file
     # judgements.jsonl in the data folder, which `triage annotate` writes; or the path of another.
     judgements: str | None = None
-    # The seed of the baseline that draws at random; a training's `seed` does not touch it.
+    # The seed of the baseline that draws at random; a training's `seed` does not change it.
     seed: int = 42
