@@ -95,6 +95,14 @@ def test_fetched_mail_is_the_same_mail_when_it_is_named(triage):
     assert triage("parse", "--set", "parse.source=data/maildir", "--set", "workers=1")[0] == 0
 
 
+def test_the_current_folder_can_be_named_by_a_dot(triage, tiny_corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tiny_corpus)
+    data = ["--data-dir", str(tmp_path / "data"), "--set", "workers=1"]
+    status, out, error = triage("parse", "--set", "parse.source=.", *data)
+    assert (status, error) == (0, "")
+    assert "0 errors" in out
+
+
 def test_records_of_another_folder_are_not_said_to_be_made_again(triage, tiny_corpus):
     source = ["--set", f"parse.source={tiny_corpus}", "--set", "workers=1"]
     triage("run", *source, *SMALL, "--set", "pipeline.stages=[parse,label,split,sft]", "--set", "split.by=time")

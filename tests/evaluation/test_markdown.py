@@ -100,7 +100,7 @@ def test_a_training_is_told_by_its_best_epoch_and_its_collapses(epochs, historie
         *("| synthetic/stage_4", "2", "1", "7", "0.5000", "0.4000", "-0.3000", "0.1000", "-"),
         "**in 1 of 2 epochs** |",
     ]
-    assert text.endswith("Validation has only 7 messages: an accuracy from so few may be off by 30 percentage points.")
+    assert text.endswith("Validation has only 7 messages: the accuracy may be off by 30 percentage points.")
     unknown = training_markdown({"stage_4": TrainingHistory(epochs=epochs[:1])})
     assert "| stage_4 | 1 | 1 | - |" in unknown
     assert unknown.endswith("| no |")

@@ -21,7 +21,7 @@ def test_nothing_is_known_from_no_message():
 
 
 def test_a_small_sample_is_named_and_a_large_one_is_not():
-    assert sample_note(30) == "only 30 messages: an accuracy from so few may be off by 17 percentage points"
+    assert sample_note(30) == "only 30 messages: the accuracy may be off by 17 percentage points"
     assert sample_note(199) is not None
     assert sample_note(200) is None
     assert sample_note(200, 10) is None

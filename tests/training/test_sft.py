@@ -144,7 +144,7 @@ def test_the_policy_learns_what_the_subjects_betray(folder):
 
 def test_a_small_validation_is_named_before_the_first_epoch_and_in_the_result(folder, caplog):
     result = sft.run(config_of(folder, "sft.epochs=1"))
-    note = "only 40 messages: an accuracy from so few may be off by 15 percentage points"
+    note = "only 40 messages: the accuracy may be off by 15 percentage points"
     assert f"sft: validation has {note}" in caplog.messages
     assert result.data["notes"] == [f"validation: {note}"]
     assert "validation (40 messages) accuracy" in result.table
@@ -310,7 +310,7 @@ def test_a_warm_start_goes_on_from_a_trained_policy_on_other_data(folder, labell
     changed = ("model.hidden=[3]", "features.groups=[history]", "sft.epochs=2", f"sft.init={init}")
     with caplog.at_level(logging.INFO):
         result = sft.run(config_of(folder, *changed, checkpoints="warm"))
-    assert f"going on from {init}: features (metadata, history, text), networks (1, dropout 0.2)" in caplog.text
+    assert f"continuing from {init}: features (metadata, history, text), networks (1, dropout 0.2)" in caplog.text
     new = load_checkpoint(folder / "warm" / "best_sft.pt")
     assert (new.init, new.init_digest) == (str(init), hashlib.sha256(init.read_bytes()).hexdigest())
     assert new.model == old.model

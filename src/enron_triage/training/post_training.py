@@ -237,6 +237,6 @@ def _table(data: dict[str, Any]) -> str:
         f"best of {data['epochs']} epochs: {data['best_epoch']}, "
         f"on validation ({data['val']:,} messages): {', '.join(shown)}"
         f"{f'; collapsed in {collapsed} of the epochs' if collapsed else ''}"
-        f"{'; no better than at its start' if data['improved'] is False else ''} -> {data['checkpoint']}"
+        f"{'; no better than at the start' if data['improved'] is False else ''} -> {data['checkpoint']}"
     )
     return "\n".join([line, *data["notes"]])
