@@ -303,16 +303,16 @@ class Endless(io.RawIOBase):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (b"y\n", "after 2 MiB, more than one message; name a file"),
-        (b"Subject: a\n\nb", "after 2 MiB, more than one message; name a file"),
-        (b"From a@x.example Mon Mar  5 12:00:00 2001\nFrom: a\n\nb\n\n", "after 3 MiB, more than is read from there"),
+        (b"y\n", "longer than 2 MiB, the limit for one message; give a file instead"),
+        (b"Subject: a\n\nb", "longer than 2 MiB, the limit for one message; give a file instead"),
+        (b"From a@x.example Mon Mar  5 12:00:00 2001\nFrom: a\n\nb\n\n", "longer than 3 MiB, the limit for an mbox"),
     ],
 )
 def test_a_standard_input_without_end_is_refused(predicted, monkeypatch, line, says):
     monkeypatch.setattr(reading, "MAX_BYTES", 2 * 2**20)
     monkeypatch.setattr(reading, "_MAX_INPUT", 3 * 2**20)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless(line))))
-    with pytest.raises(UsageError, match=f"-: the standard input goes on {says}"):
+    with pytest.raises(UsageError, match=f"-: the standard input is {says}"):
         predicted("-")
 
 

@@ -155,8 +155,8 @@ def _copy_standard_input(file: BinaryIO) -> None:
         size += len(block)
         if size > limit:
             raise UsageError(
-                f"-: the standard input is longer than {limit >> 20:,} MiB, the most that is read of "
-                f"{'one message' if limit == MAX_BYTES else 'an mbox there'}; give a file instead"
+                f"-: the standard input is longer than {limit >> 20:,} MiB, the limit for "
+                f"{'one message' if limit == MAX_BYTES else 'an mbox'}; give a file instead"
             )
         file.write(block)
 
