@@ -33,8 +33,10 @@ import torch
 from peers import Mail, check_packages
 from peers_more import MORE_PEERS
 
+from enron_triage.cli.advice import explained
 from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
+from enron_triage.config.sources import ConfigSources
 from enron_triage.errors import TriageError, UsageError
 from enron_triage.features.dataset import Dataset, load_dataset
 from enron_triage.labels.assignment import drop_copies
@@ -122,7 +124,12 @@ def main() -> None:
     except ImportError as error:
         _fail(f"needs {error.name}; run `pip install -e '.[peers]' -c constraints.txt`", 2)
     except TriageError as error:
-        _fail(str(error), error.exit_status)
+        given = ConfigSources(
+            files=tuple(arguments.config),
+            overrides=tuple(arguments.overrides),
+            top_level={"data_dir": arguments.data_dir},
+        )
+        _fail(str(explained(error, given)), error.exit_status)
 
 
 def _fail(message: str, status: int) -> None:

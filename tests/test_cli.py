@@ -65,20 +65,20 @@ def test_the_version_is_printed(triage):
         (["parse", "--set", "parse.sorce=x"], "did you mean source?"),
         (["parse", "--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["parse"], "maildir: no such file or folder; run `triage download`"),
-        (["label"], "emails.json: no such file or folder; run `triage parse` first"),
-        (["split"], "emails_labeled.json: no such file or folder; run `triage label` first"),
-        (["sft"], "train.json: no such file or folder; run `triage split` first"),
-        (["predict", "new.eml"], "best_sft.pt: no such file; run `triage sft`"),
+        (["label"], "emails.json: no such file or folder; run `triage run --config NAME` first"),
+        (["split"], "emails_labeled.json: no such file or folder; run `triage run --config NAME` first"),
+        (["sft"], "train.json: no such file or folder; run `triage run --config NAME` first"),
+        (["predict", "new.eml"], "best_sft.pt: no such file; run `triage run --config NAME`"),
         (["predict"], "Missing argument 'PATH...'"),
         (["predict", "--reasons", "-1", "new.eml"], "--reasons"),
         (["preferences"], "Missing option '--sample-uncertain'"),
         (["preferences", "--sample-uncertain", "0"], "--sample-uncertain"),
-        (["preferences", "--sample-uncertain", "5"], "best_sft.pt: no such file; run `triage sft`"),
-        (["report"], "holds no evaluation; run `triage evaluate` first"),
-        (["grpo"], "train.json: no such file or folder; run `triage split` first"),
+        (["preferences", "--sample-uncertain", "5"], "best_sft.pt: no such file; run `triage run --config NAME`"),
+        (["report"], "contains no evaluation; run `triage evaluate` first"),
+        (["grpo"], "train.json: no such file or folder; run `triage run --config NAME` first"),
         (["grpo", "--set", "grpo.estimator=both"], "grpo.estimator"),
         (["dpo", "--set", "dpo.label_smoothing=0.5"], "dpo.label_smoothing"),
-        (["evaluate"], "best_sft.pt: no such file or folder; run `triage sft` first"),
+        (["evaluate"], "best_sft.pt: no such file or folder; run `triage run --config NAME` first"),
         (["evaluate", "--set", "evaluate.checkpoint=other.pt"], "other.pt: no such file or folder"),
         (["sft", "--device", "tpu"], "device: must be auto, cpu, cuda, mps, or one of several GPUs such as cuda:1"),
     ],
@@ -125,7 +125,7 @@ def test_failures_of_the_machine_and_interrupts_have_their_status(triage, monkey
     if isinstance(error, KeyboardInterrupt):
         assert (status, "interrupted" in err) == (130, True)
     else:
-        assert (status, err) == (1, "triage: data/x: Permission denied\n")
+        assert (status, err) == (1, "triage: data/x: permission denied\n")
 
 
 @pytest.mark.slow

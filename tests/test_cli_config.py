@@ -142,7 +142,10 @@ def test_configs_copies_over_no_file(triage):
         (["sft", "--config", "sft_wieghted"], "did you mean the shipped sft_weighted?"),
         (["configs", "show"], "name a shipped configuration; `triage configs` lists them"),
         (["configs", "copy", "demmo"], "did you mean the shipped demo?"),
-        (["configs", "copy", "demo", "no/such/folder/x.yaml"], "cannot be written: No such file or directory"),
+        (
+            ["configs", "copy", "demo", "no/such/folder/x.yaml"],
+            "x.yaml: there is no folder no/such/folder; make it",
+        ),
         (["configs", "show", "demo", "x"], "`configs copy NAME [TARGET]`"),
         (["configs", "list", "demo"], "`configs show NAME`"),
         (["configs", "demo"], "'demo' is not one of 'list', 'show', 'copy'"),

@@ -101,6 +101,15 @@ def test_every_command_takes_the_same_options_and_has_an_example(triage, name):
     assert f"Example:\n  {example}\n" in out
 
 
+def test_an_option_that_changes_nothing_is_not_offered_as_if_it_did(triage):
+    out = triage("predict", "--help")
+    assert "--overwrite" not in out
+    assert "--json                No effect: the output is JSON Lines in any case." in out
+    assert "--overwrite" in triage("sft", "--help")
+    assert triage("configs", "--overwrite") == triage("configs")
+    assert triage("inspect", "--help").count("--config ") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "section"),
     [

@@ -149,7 +149,7 @@ def test_it_needs_the_validation_messages_of_its_training(folder):
     with pytest.raises(UsageError, match=r"val\.json: no such file"):
         load_judge(small(BOTH))
     shutil.copy("data/test.json", "data/val.json")
-    with pytest.raises(UsageError, match=r"selected on other messages than data/val\.json holds now"):
+    with pytest.raises(UsageError, match=r"selected on other messages than those in data/val\.json now"):
         load_judge(small(BOTH))
 
 

@@ -7,6 +7,7 @@ for mail sources in tests/mail/test_sources.py and for label schemes in tests/la
 import json
 import sys
 import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -109,7 +110,11 @@ def test_a_stage(tmp_path, monkeypatch, capsys):
         return left.value.code, *capsys.readouterr()
 
     assert "count" in triage("--help")[1]
-    assert "emails.json: no such file or folder; run `triage parse` first" in triage("count")[2]
+    source = ("--set", "parse.source=mail.mbox")
+    assert "emails.json: no such file or folder; run `triage run" in triage("count")[2]
+    Path("mail.mbox").touch()
+    expected = "run `triage parse --set parse.source=mail.mbox` first"
+    assert expected in triage("count", *source)[2]
     write_records(tmp_path / "data" / "emails.json", [new_record()])
     chain = ("--set", "pipeline.stages=[count]")
     assert triage("run", *chain)[:2] == (0, "3 lines\n")

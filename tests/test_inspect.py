@@ -207,7 +207,7 @@ def test_a_checkpoint_that_does_not_tell_how_it_was_made_is_shown_and_not_reprod
     a_checkpoint(Path("checkpoints/best_sft.pt"))
     status, text, _ = triage("inspect", "best_sft")
     assert status == 0
-    assert "the file does not tell" in text
+    assert "the file does not record it" in text
     assert "accuracy 0.5000" in text
     status, out, err = triage("inspect", "best_sft", "--config")
     assert (status, out) == (2, "")
@@ -242,7 +242,7 @@ def test_a_file_is_never_written_over(triage):
 def test_wrong_use_gets_one_line(triage):
     for arguments, message in [
         (["inspect"], "Missing argument 'CHECKPOINT'"),
-        (["inspect", "best_sft"], "best_sft.pt: no such file; run `triage sft`"),
+        (["inspect", "best_sft"], "best_sft.pt: no such file; run `triage run --config NAME`"),
         (["inspect", "nowhere.pt"], "nowhere.pt: no such file"),
         (["inspect", "best_sft", "--config", "--card"], "--config and --card: give one of them"),
     ]:

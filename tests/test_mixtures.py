@@ -108,7 +108,10 @@ def test_a_kill_between_renames_leaves_no_mixture(data, killed_at, stage):
 def test_the_next_stage_trains_on_one_split_after_a_kill(data, killed_at):
     number = next(number for number in range(1, 30) if is_left_unfinished(data, killed_at, number))
     assert number
-    assert "the program ended while it was put in place" in pipeline.status(small("pipeline.stages=[split]")).table
+    assert (
+        "the program ended while this file was being replaced"
+        in pipeline.status(small("pipeline.stages=[split]")).table
+    )
     assert clean(small(), caches=False, every_run=False, dry_run=False).data["files"] == []  # they are still needed
     pipeline.run_stage("sft", small())
     mailboxes = {name: users(data / f"{name}.json") for name in ("train", "val", "test")}
@@ -217,7 +220,9 @@ def test_a_stage_beside_another_in_the_same_folder_is_refused_and_changes_nothin
     config = small(f"parse.source={tiny_corpus}", "pipeline.stages=[parse, label, split, sft]", overwrite=True)
     before = {path: path.read_bytes() for path in sorted(data.iterdir()) if path.suffix == ".json"}
     with pytest.raises(KeyboardInterrupt), pipeline.stage_run(first, config).track():
-        with pytest.raises(UsageError, match=r"process \d+ .* is writing it; wait for that, or work in another folder"):
+        with pytest.raises(
+            UsageError, match=r"process \d+ .* is writing it; wait for it to finish, or work in another folder"
+        ):
             if second == "run":
                 pipeline.run(config, force=True)
             else:

@@ -60,7 +60,12 @@ def test_status_says_what_would_run_and_why_without_doing_anything(tiny_corpus):
     config = load_config([], [*SETTINGS, f"parse.source={tiny_corpus}"])
     fresh = pipeline.status(config)
     assert not Path("data").exists()
-    assert "parse: would run\n  data/emails.json: is missing" in fresh.table
+    assert fresh.table.splitlines() == [
+        *("parse: would run: 2 files are missing", "label: would run: 3 files are missing"),
+        *("split: would run: 5 files are missing", "`triage status --details` lists every reason"),
+    ]
+    assert "parse: would run\n  data/emails.json: is missing" in pipeline.status(config, details=True).table
+    assert len(fresh.data["stages"]["split"]["reasons"]) == 5
     pipeline.run(config)
     files = {path: path.stat().st_mtime_ns for path in Path("data").rglob("*")}
     assert pipeline.status(config).table == "parse: up to date\nlabel: up to date\nsplit: up to date"
@@ -71,8 +76,12 @@ def test_status_says_what_would_run_and_why_without_doing_anything(tiny_corpus):
         "after": [],
     }
     assert changed.data["stages"]["split"] == {"up_to_date": True, "reasons": [], "after": ["label"]}
+    assert "label: would run: label.link_window was '30d', is '5d'\nsplit: up to date, unless" in changed.table
     assert "split: up to date, unless label changes its input" in changed.table
     assert {path: path.stat().st_mtime_ns for path in Path("data").rglob("*")} == files
+    Path("data/emails_unacted.json").unlink()
+    two = pipeline.status(load_config([], [*SETTINGS, f"parse.source={tiny_corpus}", "label.link_window=5d"]))
+    assert "label: would run: label.link_window was '30d', is '5d' (and 1 more)" in two.table
 
 
 def test_status_follows_a_change_through_every_later_stage(tiny_corpus):

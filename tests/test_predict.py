@@ -259,12 +259,15 @@ def test_integrated_gradients_add_up_to_the_change_of_the_log_probability(traine
 
 
 def test_a_message_that_cannot_be_read_costs_a_line_and_not_the_rest(predicted, tmp_path, caplog):
+    caplog.set_level("INFO", logger="enron_triage")
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "good.eml").write_bytes(raw_message().as_bytes())
     (folder / "empty.eml").write_bytes(b"")
     assert [Path(line["path"]).name for line in predicted(folder)] == ["good.eml"]
+    assert "no --mailbox: nothing is known of the owner's earlier mail" in caplog.text
     assert "empty.eml: ValueError: empty" in caplog.text
+    assert caplog.text.count("--mailbox") == 1
     with pytest.raises(TriageError, match="no message to predict"):
         predicted(folder / "empty.eml")
 
@@ -276,7 +279,7 @@ def test_what_is_missing_is_named(predicted, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="none: no such file or folder"):
         predicted(tmp_path / "new.eml", mailbox=tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="empty: holds no mail"):
+    with pytest.raises(UsageError, match="empty: contains no mail"):
         predicted(tmp_path / "new.eml", mailbox=tmp_path / "empty")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(UsageError, match="standard input is empty"):
@@ -300,16 +303,16 @@ class Endless(io.RawIOBase):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (b"y\n", "after 2 MiB, more than one message; name a file"),
-        (b"Subject: a\n\nb", "after 2 MiB, more than one message; name a file"),
-        (b"From a@x.example Mon Mar  5 12:00:00 2001\nFrom: a\n\nb\n\n", "after 3 MiB, more than is read from there"),
+        (b"y\n", "longer than 2 MiB, the limit for one message; give a file instead"),
+        (b"Subject: a\n\nb", "longer than 2 MiB, the limit for one message; give a file instead"),
+        (b"From a@x.example Mon Mar  5 12:00:00 2001\nFrom: a\n\nb\n\n", "longer than 3 MiB, the limit for an mbox"),
     ],
 )
 def test_a_standard_input_without_end_is_refused(predicted, monkeypatch, line, says):
     monkeypatch.setattr(reading, "MAX_BYTES", 2 * 2**20)
     monkeypatch.setattr(reading, "_MAX_INPUT", 3 * 2**20)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless(line))))
-    with pytest.raises(UsageError, match=f"-: the standard input goes on {says}"):
+    with pytest.raises(UsageError, match=f"-: the standard input is {says}"):
         predicted("-")
 
 
@@ -420,7 +423,7 @@ def test_a_checkpoint_that_changes_meanwhile_is_not_mixed_with_what_it_was(train
     predictor = parallel.Predictor.of([path], "cpu", None, 0)
     assert predictor.triage().scheme == "received"
     os.utime(path, ns=(1, 1))
-    with pytest.raises(UsageError, match=r"best_sft\.pt: was written while it was used; run the same command again"):
+    with pytest.raises(UsageError, match=r"best_sft\.pt: changed while it was in use; run the same command again"):
         predictor.triage()
 
 

@@ -201,7 +201,7 @@ class TestReplacing:
         own = Path("data/maildir/me/inbox/1.")
         own.parent.mkdir(parents=True)
         own.write_text("From: a@x.example\n\nmine\n")
-        with pytest.raises(UsageError, match="maildir: is there already, and `triage download` did not make it"):
+        with pytest.raises(UsageError, match="maildir: exists already, and was not made by `triage download`"):
             pipeline.run_stage("download", small("download.source=demo"))
         assert own.read_text().endswith("mine\n")
 

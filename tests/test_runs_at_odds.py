@@ -117,7 +117,7 @@ def test_an_extended_training_is_named_in_its_evaluation(data):
 def test_a_policy_that_was_copied_there_is_kept(data):
     train("run=elsewhere")
     shutil.copy("checkpoints/elsewhere/best_sft.pt", "checkpoints/best_sft.pt")
-    with pytest.raises(UsageError, match=r"best_sft\.pt: is there already, and nothing tells .* run=NAME"):
+    with pytest.raises(UsageError, match=r"best_sft\.pt: exists already, and nothing shows .* run=NAME"):
         train()
 
 

@@ -60,12 +60,33 @@ class ArtifactError(UsageError):
         advice = self._otherwise if self._command is None else self._remedy.format(command=self._command)
         return f"{self.path}: {self.problem}; {advice}"
 
-    def with_command(self, command: str) -> ArtifactError:
+    def with_command(self, command: str | None) -> ArtifactError:
         """The same error, with the command that makes the artifact.
 
         Parameters
         ----------
-        command : str
-            As above.
+        command : str or None
+            As above; None if no stage makes it.
         """
         return ArtifactError(self.path, self.problem, self._remedy, self._otherwise, command)
+
+
+def cause_of(error: OSError) -> str:
+    """Why the operating system refused, in the words of the other messages.
+
+    Parameters
+    ----------
+    error : OSError
+        What it answered.
+
+    Examples
+    --------
+    >>> cause_of(FileNotFoundError(2, "No such file or directory"))
+    'no such file or folder'
+    """
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder"
+    if isinstance(error, IsADirectoryError):
+        return "is a folder, but a file is expected"
+    words = error.strerror or str(error)
+    return words[:1].lower() + words[1:]

@@ -92,6 +92,17 @@ def test_judgements_of_other_mail_are_counted(config, name, tmp_path):
     came = interchange.import_file(other, other.data / "judgements.jsonl", name, target)
     assert came.data["in_no_split"] == came.data["added"] == len(LINES) - 1
     assert "in no split of" in came.table
+    assert "they may be of other mail: name its folder with --config or --data-dir" in came.table
+    with pytest.raises(UsageError, match=r"none of its messages is in a split of .*other; they may be of other mail"):
+        interchange.export_file(other, other.data / "judgements.jsonl", name, tmp_path / "again.json")
+    assert not (tmp_path / "again.json").exists()
+
+
+def test_a_folder_is_not_made_for_an_export(config, tmp_path):
+    path = write(config, *LINES)
+    with pytest.raises(UsageError, match=r"export\.json: there is no folder .*typo; make it"):
+        interchange.export_file(config, path, "argilla", tmp_path / "typo" / "export.json")
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize("name", interchange.FORMATS)
@@ -145,7 +156,7 @@ def test_what_label_studio_adds_is_understood(config, tmp_path, caplog):
     source.write_text(json.dumps([{"id": 1, "data": data, "annotations": annotations, "predictions": [], "meta": {}}]))
     result = interchange.import_file(config, config.data / "new.jsonl", "label-studio", source)
     assert (result.data["added"], len(result.data["unclear"])) == (3, 3)
-    assert "task 1: neither, without the action that should be done; left out" in caplog.text
+    assert "task 1: neither, but not what should be done; left out" in caplog.text
     assert "task 1: both first and forward; left out" in caplog.text
     found = judgements_in_force(config.data / "new.jsonl")
     assert [each.annotator for each in found] == ["dora@hall.example", "label-studio 5", "label-studio 6"]
@@ -203,7 +214,7 @@ def test_a_bad_file_is_one_clear_line_and_leaves_everything_as_it_was(config, tm
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('"first"]', '"First"]'), "task 1: better: 'First' is none of first, second, tie, neither"),
+        (('"first"]', '"First"]'), "task 1: better: 'First' is not one of first, second, tie, neither"),
         (('"second":"delete"', '"second":"archive"'), "task 1: first and second must be two actions"),
         (('"second":"delete"', '"third":"delete"'), "task 1: first and second must be two actions"),
         (('"second":"delete"', '"second":"burn"'), "Invalid enum value 'burn'"),
@@ -225,7 +236,7 @@ def test_files_that_are_there_or_missing_are_told(config, tmp_path):
     with pytest.raises(UsageError, match=r"export\.json: exists"):
         interchange.export_file(config, path, "argilla", target)
     assert target.read_text() == "mine"
-    with pytest.raises(UsageError, match=r"none\.json: No such file or directory; give the file that argilla"):
+    with pytest.raises(UsageError, match=r"none\.json: no such file or folder; give the file that argilla"):
         interchange.import_file(config, path, "argilla", tmp_path / "none.json")
     with pytest.raises(UsageError, match="prodigy: unknown format; allowed: label-studio, argilla"):
         interchange.import_file(config, path, "prodigy", target)

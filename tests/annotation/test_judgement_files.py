@@ -3,6 +3,7 @@
 import json
 import logging
 
+import builders
 import pytest
 
 from enron_triage.cli.app import build_app
@@ -13,6 +14,7 @@ from enron_triage.errors import UsageError
 def triage(tmp_path, capsys):
     line = {"fingerprint": "a", "user": "mail-a", "chosen": "archive", "rejected": "delete", "annotator": "anna"}
     (tmp_path / "judgements.jsonl").write_text(json.dumps(line) + "\n")
+    builders.write_records(tmp_path / "train.json", [builders.new_record(fingerprint="a", user="mail-a")])
 
     logger = logging.getLogger("enron_triage")  # the command line makes it its own
     handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
@@ -34,8 +36,8 @@ def test_the_summary_is_text_or_json(triage):
 @pytest.mark.parametrize("name", ["label-studio", "argilla"])
 def test_judgements_go_out_and_come_back(triage, tmp_path, name):
     target = tmp_path / "there.json"
-    assert f"tasks 1, answers 1 -> {target}" in triage("--export", name, str(target))
-    assert "known already 1" in triage("--import", name, str(target))
+    assert f"1 tasks, 1 answers -> {target}" in triage("--export", name, str(target))
+    assert "1 known already" in triage("--import", name, str(target))
     new = tmp_path / "new.jsonl"
     assert json.loads(triage("--import", name, str(target), "--output", str(new), "--json"))["added"] == 1
     assert len(new.read_text().splitlines()) == 1

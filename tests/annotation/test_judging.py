@@ -206,7 +206,7 @@ def test_undo_goes_back_message_by_message_over_a_restart(new_session, tmp_path)
     session = new_session(mail)
     for expected in (states[2], states[1]):
         state = session.undo("Anna")
-        assert (state.item.fingerprint, state.notice) == (expected.item.fingerprint, "Taken back: judge it again.")
+        assert (state.item.fingerprint, state.notice) == (expected.item.fingerprint, "Undone: judge it again.")
     assert state.progress.judged == 1
     session.judge(answer(state, action="delete", kind="action"))
     found = judgements_in_force(tmp_path / "judgements.jsonl")
@@ -269,7 +269,9 @@ def test_a_file_is_continued_whatever_its_end_and_never_by_two_programs(tmp_path
         path.write_bytes(line + end)
         with store.opened(path) as file:
             file.append(Judgement(fingerprint="c", annotator="Anna", skipped=True))
-            with pytest.raises(UsageError, match=r"judgements\.jsonl: process \d+ .* is writing it; wait for that, or"):
+            with pytest.raises(
+                UsageError, match=r"judgements\.jsonl: process \d+ .* is writing it; wait for it to finish, or"
+            ):
                 store.opened(path).__enter__()
         assert [each.fingerprint for each in judgements_in_force(path)] == ["a", "c"]
     path.write_bytes(b'[\n{"path": "x"}\n]')
@@ -326,7 +328,7 @@ def test_what_the_owner_did_with_this_sender_is_told_in_words():
     lines = context_view(builders.new_record(history=history), Conversation()).sender
     assert lines == [
         "7 messages from this sender before, the last 2 hours earlier.",
-        "What became of them: 1 answered at once, 2 answered later, 3 deleted.",
+        "What became of them: 1 answered at once, 2 answered later, 3 deleted; of the other 1, nothing was known yet.",
         "The latest with a known outcome was deleted.",
     ]
     assert "not known" in context_view(builders.new_record(history=None), Conversation()).sender[0]
@@ -364,7 +366,7 @@ def test_a_split_is_read_message_by_message_and_outlives_its_replacement(tmp_pat
     builders.write_records(path, new_mail(1, body="x" * 1000))
     assert messages.read(2).subject == "m2"
     builders.write_records(path, [])
-    with pytest.raises(UsageError, match=r"train\.json: holds no message to judge"):
+    with pytest.raises(UsageError, match=r"train\.json: contains no message to judge"):
         SplitMessages(path)
 
 
@@ -396,7 +398,7 @@ def test_new_mail_is_judged_with_the_history_that_its_mailbox_gives_it(tmp_path,
     assert result.table == f"2 judged in this run (A 2) -> {path}"
     assert path == tmp_path / "judgements.jsonl"
     for wrong, message in (
-        ({"mailbox": tmp_path}, "--mailbox and --owner belong to --input"),
+        ({"mailbox": tmp_path}, "--mailbox and --owner need --input"),
         ({"strategy": "cost"}, r"best_sft\.pt: no such file"),
         ({"annotator": "a\u202eb", "strategy": "random"}, "--annotator"),
         ({"split": "tset", "strategy": "random"}, "--split tset: no such file; give train, val, test or"),

@@ -273,7 +273,7 @@ def test_the_page_can_be_used_by_touch_on_a_phone(browser, hostile):
     page.get_by_role("button", name="Equally good").tap()
     wait_for_progress(page, "1 of 100")
     page.get_by_role("button", name="Undo").tap()
-    page.get_by_text("Taken back: judge it again.").wait_for()
+    page.get_by_text("Undone: judge it again.").wait_for()
     page.get_by_role("button", name="Neither").tap()
     page.locator("#choices .main").first.tap()
     wait_for_progress(page, "1 of 100")

@@ -75,9 +75,9 @@ def test_the_table_fits_a_terminal_whatever_the_names(config):
     lines = text.splitlines()
     assert max(map(len, lines[1:])) <= 80
     assert "opposed" in text
-    assert text.count("more: --json") == 3  # people, two by two, contradictions
+    assert text.count("more: --json") == 3  # people, pairs of them, contradictions
     assert "Krippendorff's alpha" in text
-    assert "1 judgement made in sight of the policy's probabilities" in text
+    assert "1 judgement made with the policy's probabilities" in text
 
 
 def test_a_label_is_used_only_where_the_mailbox_cannot_matter(config):
@@ -96,7 +96,7 @@ def test_nothing_judged_is_no_error_and_no_file_is_one(config):
     summary = summarize_file(config, write(config, {"fingerprint": "train0"}))
     assert "0 judgements" in summary_table(summary)
     assert "not yet judged 1" in summary_table(summary)
-    with pytest.raises(UsageError, match=r"none\.jsonl: No such file or directory; `triage annotate`"):
+    with pytest.raises(UsageError, match=r"none\.jsonl: no such file or folder; `triage annotate`"):
         summarize_file(config, config.data / "none.jsonl")
 
 

@@ -103,7 +103,9 @@ def test_judgements_are_never_overwritten(folder):
     template.run(config, 3)
     path = folder / "data" / "preferences.jsonl"
     before = path.read_bytes()
-    with pytest.raises(UsageError, match=r"preferences\.jsonl: exists, and may hold judgements; move it away or give"):
+    with pytest.raises(
+        UsageError, match=r"preferences\.jsonl: exists already, and may contain judgements; move it away or choose"
+    ):
         template.run(config, 3)
     assert path.read_bytes() == before
 

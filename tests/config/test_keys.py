@@ -58,9 +58,9 @@ def test_null_is_accepted_exactly_where_the_key_says_so(key):
 @pytest.mark.parametrize(
     ("path", "default", "allowed"),
     [
-        ("sft.epochs", "8", "a whole number from 1 on"),
+        ("sft.epochs", "8", "a whole number of at least 1"),
         ("sft.learning_rate", "0.001", "a number above 0"),
-        ("model.dropout", "0.5", "a number from 0 to below 1"),
+        ("model.dropout", "0.5", "a number from 0 to less than 1"),
         ("download.demo.mailboxes", "24", "a whole number from 1 to 500"),
         ("sft.loss", "cross_entropy", "cross_entropy or focal"),
         ("decision.rule", "null", "argmax, prior, thresholds, expected_reward or null"),

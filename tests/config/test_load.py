@@ -7,6 +7,7 @@ import pytest
 
 from enron_triage.config import paths
 from enron_triage.config.evaluations import evaluation_file
+from enron_triage.config.judgements import evaluated_judgements, judgement_file, preference_file
 from enron_triage.config.load import check_config, load_config
 from enron_triage.config.schema import Config
 from enron_triage.config.strict_yaml import parse_yaml
@@ -70,8 +71,8 @@ def test_a_named_run_has_its_own_folders():
         ("sft.dropout=0.1", "sft.dropout: unknown key; did you mean "),
         ("source=x", "source: unknown key; did you mean download.source or parse.source?"),
         ("frobnicate=3", "frobnicate: unknown key; allowed here: seed, "),
-        ("sft.epochs=many", 'sft.epochs: must be a whole number from 1 on, not "many"'),
-        ("sft.epochs=0", "sft.epochs: must be a whole number from 1 on, not 0"),
+        ("sft.epochs=many", 'sft.epochs: must be a whole number of at least 1, not "many"'),
+        ("sft.epochs=0", "sft.epochs: must be a whole number of at least 1, not 0"),
         ("sft=3", "sft: must be a section"),
         ("device=tpu", "device: must be auto, cpu, cuda, mps, or one of several GPUs such as cuda:1, not"),
         ("features.groups=[telepathy]", "allowed: metadata, history"),
@@ -83,8 +84,8 @@ def test_a_named_run_has_its_own_folders():
         ("label.dates=[2003-01-01, 1997-01-01]", "the first date must come before the second"),
         ("run=../../etc", "run: must be a name such as sft_weighted"),
         ("run=2024", "(a bare number in quotes)"),
-        ("workers=0", "workers: must be auto, or a number of processes from 1 on"),
-        ("workers=two", "workers: must be auto, or a number of processes from 1 on"),
+        ("workers=0", "workers: must be auto, or the number of processes"),
+        ("workers=two", "workers: must be auto, or the number of processes"),
         ("download.sha256=abc", "download.sha256: must be 64 hexadecimal digits"),
         ("split.ratios=[0.8, 0.1]", "split.ratios: must be a list of 3, each a number above 0, not [0.8, 0.1]"),
         ("split.ratios=[6, 2, 2]", "split.ratios: sum to 10; write shares that sum to 1"),
@@ -98,7 +99,7 @@ def test_a_named_run_has_its_own_folders():
         ("rewards.costs=[[0, .nan]]", "rewards.costs: must be finite, not nan"),
         ("evaluate.split=2024", """evaluate.split: must be text, not 2024; put it in quotes, as '"2024"' in a shell"""),
         ("device=cuda:-1", "device: must be auto, cpu, cuda, mps, or one of several GPUs such as cuda:1, not"),
-        ("sft={epochs: &e [*e]}", "an alias within what it stands for"),
+        ("sft={epochs: &e [*e]}", "an alias inside what it refers to"),
         ("noequals", "must read key.path=value"),
         ("sft..epochs=3", "must read key.path=value"),
         ("sft.epochs=[1", "not a YAML value"),
@@ -157,7 +158,7 @@ def test_numbers_and_words_are_read_as_yaml_1_2_has_them():
     [
         ("sft:\n  <<: {epochs: 3}\n  seed: 1\n  seed: 2\n", "line 4, column 3: key seed is already in line 3"),
         ("sft:\n  <<: {seed: 1, seed: 2}\n", "line 2, column 17: key seed is already in line 2"),
-        ("sft: &a\n  epochs: *a\n", "line 1, column .*: an alias within what it stands for"),
+        ("sft: &a\n  epochs: *a\n", "line 1, column .*: an alias inside what it refers to"),
         ("--- {seed: 1}\n--- {seed: 2}\n", "line 2, column 1: .* but found another document"),
         ("sft: {resume: !!bool maybe}\n", "line 1, column 15: maybe"),
     ],
@@ -236,6 +237,18 @@ def test_shipped_configurations_are_valid_and_say_why(file):
     assert file.read_text().startswith("# ")
     # A file that holds only comments would be the defaults under another name.
     assert parse_yaml(file.read_text())
+
+
+def test_the_word_judgements_stands_for_the_file_in_the_data_folder():
+    config = load_config(["demo", "dpo_judgements"])
+    usual = Path("demo/data/judgements.jsonl")
+    assert preference_file(config, config.dpo) == judgement_file(config) == usual
+    assert preference_file(config, config.reward_model) is None
+    assert evaluated_judgements(config) is None
+    named = load_config(["demo"], ["evaluate.judgements=judgements", "dpo.preferences=mine.jsonl"])
+    assert evaluated_judgements(named) == usual
+    assert preference_file(named, named.dpo) == Path("mine.jsonl")
+    assert evaluated_judgements(load_config([], ["evaluate.judgements=mine.jsonl"])) == Path("mine.jsonl")
 
 
 def test_each_shipped_configuration_sets_what_its_name_says():

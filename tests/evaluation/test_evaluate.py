@@ -285,7 +285,7 @@ def test_intervals_are_null_under_10_mailboxes_and_hold_the_value_from_10_on(fol
 def test_an_evaluation_from_few_messages_or_mailboxes_says_so_in_the_file_and_in_the_table(folder):
     result = evaluate.run(config_of(folder))
     (note,) = json.loads((folder / "data" / "eval" / "best_sft.test.json").read_bytes())["notes"]
-    assert note.startswith(f"only {result.data['count']} messages: an accuracy from so few may be off by ")
+    assert note.startswith(f"only {result.data['count']} messages: the accuracy may be off by ")
     assert f"only {result.data['mailboxes']} mailboxes (under 10): no intervals" in note
     assert f"Note: {note}" in " ".join(result.table.split())
 

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from enron_triage.evaluation.cost_words import cheaper_command
 from enron_triage.evaluation.formatting import evaluation_table
 from enron_triage.evaluation.score import decision_metrics
 from enron_triage.records import ACTION_NAMES
@@ -71,7 +72,10 @@ def test_no_line_is_wider_than_80_columns(lines_of, new_bayes_baseline, new_eval
     source = new_evaluation().source
     lines = lines_of(
         source=msgspec.structs.replace(source, run="a_run_with_a_longer_name"),
-        notes=["only 3 mailboxes (under 10): no intervals, and other people may differ much", "x " * 100],
+        notes=[
+            "only 3 mailboxes (under 10): no intervals, and results for other people may be quite different",
+            "x " * 100,
+        ],
         scheme="folder",
         collapsed=True,
         intervals={
@@ -106,24 +110,24 @@ def costs_of(lines):
 def test_the_cost_is_given_in_words_with_the_cheapest_rule_and_its_command(lines_of):
     text = costs_of(lines_of())
     assert "a wrong decision costs 1. As the policy decides, mistakes cost 0.3333 a message on average" in text
-    assert "the decision rule prior costs 0.3333 less. To decide by it (with your other options):" in text
-    assert text.endswith("triage evaluate --set decision.rule=prior")
+    assert text.endswith("the decision rule prior costs 0.3333 less.")
     assert "NOT" not in text
 
 
-def test_the_command_names_what_was_evaluated(lines_of, new_evaluation):
+def test_the_command_names_what_was_evaluated(new_evaluation):
     source = msgspec.structs.replace(new_evaluation().source, run="a")
-    text = "\n".join(lines_of(source=source, split="my mail.json", checkpoint="best_dpo"))
-    command = text[text.index("  triage evaluate") : text.index("\n\nneeds a reply")]
-    assert shlex.split(command.replace("\\\n", "")) == [
+    text = cheaper_command(new_evaluation(source=source, split="my mail.json", checkpoint="best_dpo"))
+    words, command, end = text.split("`")
+    assert (words, end) == ("to decide by the rule prior: ", "")
+    assert shlex.split(command) == [
         *("triage", "evaluate", "--set", "evaluate.checkpoint=a/best_dpo", "--set", "evaluate.split=my mail.json"),
         *("--set", "decision.rule=prior"),
     ]
 
 
-def test_the_command_names_every_policy_of_an_ensemble(lines_of, new_evaluation):
+def test_the_command_names_every_policy_of_an_ensemble(new_evaluation):
     source = msgspec.structs.replace(new_evaluation().source, members=["a/best_sft", "b/best_sft"])
-    text = "\n".join(lines_of(source=source, checkpoint="ensemble-01234567"))
+    text = cheaper_command(new_evaluation(source=source, checkpoint="ensemble-01234567"))
     assert "--set 'evaluate.checkpoint=[a/best_sft, b/best_sft]'" in text
 
 
@@ -131,7 +135,7 @@ def test_a_policy_that_decides_by_the_cheapest_rule_is_told_so(lines_of, new_eva
     own = {"argmax": new_evaluation().decisions["argmax"]}
     text = costs_of(lines_of(decisions=own))
     assert text.endswith("No other rule on these probabilities costs less than its own, argmax.")
-    assert "triage evaluate" not in text
+    assert cheaper_command(new_evaluation(decisions=own)) == ""
 
 
 def test_the_gain_of_the_bayes_rule_has_the_interval_that_the_evaluation_holds(lines_of, new_bayes_baseline):
@@ -155,5 +159,5 @@ def test_a_refined_policy_is_told_whether_refining_earned_anything(lines_of, new
     baseline = new_bayes_baseline(mean_reward=-0.25, gain=gain, interval=interval)
     text = costs_of(lines_of(bayes_baseline=baseline, stage="grpo"))
     assert "The simple alternative is best_sft, from which it was refined, with the decision rule" in text
-    assert text.endswith(f"expected_reward: 0.2500 a message. Beside it, this policy {words}")
+    assert text.endswith(f"expected_reward: 0.2500 a message. Compared with it, this policy {words}")
     assert "refin" not in costs_of(lines_of(bayes_baseline=baseline, stage="sft"))

@@ -100,7 +100,7 @@ def test_a_training_is_told_by_its_best_epoch_and_its_collapses(epochs, historie
         *("| synthetic/stage_4", "2", "1", "7", "0.5000", "0.4000", "-0.3000", "0.1000", "-"),
         "**in 1 of 2 epochs** |",
     ]
-    assert text.endswith("Validation has only 7 messages: an accuracy from so few may be off by 30 percentage points.")
+    assert text.endswith("Validation has only 7 messages: the accuracy may be off by 30 percentage points.")
     unknown = training_markdown({"stage_4": TrainingHistory(epochs=epochs[:1])})
     assert "| stage_4 | 1 | 1 | - |" in unknown
     assert unknown.endswith("| no |")
@@ -142,10 +142,10 @@ def test_each_judged_policy_has_a_sentence_on_its_judgements(judged, results):
     assert (
         "Judgements by people on val: the better of two actions: 0.6250 of 1,200 as the policy (95% interval 0.5000 to "
         "0.7500, jackknife over mailboxes); what should be done: 0.2500 of 8 as the policy (95% interval 0.0625 to "
-        "0.5625, Wilson, judgements taken for independent). They are of 2 people, on 1,100 messages in 12 mailboxes "
-        "(judgements.jsonl, SHA-256 abababab); not counted are 31 between equally good actions and 7 of other messages."
+        "0.5625, Wilson, judgements taken for independent). They are by 2 people, on 1,100 messages in 12 mailboxes "
+        "(judgements.jsonl, SHA-256 abababab); not counted are 31 ties and 7 judgements of other messages."
     ) in sections["best_sft"]
     assert "Judgements by people on test: what should be done: 0.2500" in sections["best_grpo"]
-    assert "They are of 1 person," in sections["best_grpo"]
+    assert "They are by 1 person," in sections["best_grpo"]
     assert "Judgements" not in sections["synthetic/best_dpo"]
     assert "Judgements" not in results

@@ -53,6 +53,18 @@ def test_a_baseline_above_every_policy_is_named(text_of):
     assert text.index("subject_rule ", text.index("rank")) < text.index("  a ", text.index("rank"))
 
 
+def test_a_row_without_any_figure_of_the_table_is_left_out(decided, new_records, new_bayes_baseline):
+    alone = decided(TARGETS, wrong(2), MAILBOX, stage="dpo", bayes_baseline=new_bayes_baseline(mean_reward=-0.9))
+    records = new_records({"alone": alone})
+    assert "best_sft before alone" not in ranking_text([rank(records, "accuracy", costs=COSTS)])
+    assert "best_sft before alone" in ranking_text([rank(records, "mean_reward", costs=COSTS)])
+
+
+def test_a_rule_other_than_the_usual_one_is_named(text_of):
+    assert "decides by the rule" not in text_of({"a": wrong(5)})
+    assert "    decides by the rule thresholds" in text_of({"a": wrong(5)}, decision_rule="thresholds")
+
+
 def test_few_mailboxes_give_no_verdict(text_of):
     text = text_of({"a": wrong(2), "b": wrong(8)}, mailbox=np.zeros(240, dtype=int))
     assert "a has the highest accuracy. Whether that is more than chance is not known." in " ".join(text.split())

@@ -45,7 +45,7 @@ def test_validation_is_a_set_of_its_own_only_for_a_policy_without_a_test(checkpo
     assert names(record_sets([a])) == [["a"]]
     sets = record_sets([a, b])
     assert names(sets) == [["a"], ["a", "b"]]
-    assert "these figures flatter them" in " ".join(sets[1].notes)
+    assert "these figures are optimistic" in " ".join(sets[1].notes)
 
 
 def test_a_validation_figure_stands_beside_the_same_checkpoint_only(checkpoint):
@@ -68,8 +68,8 @@ def test_a_set_says_what_it_is_and_that_it_is_small(checkpoint):
     (records,) = record_sets([small])
     assert records.title == "test: 30 messages in 1 mailbox (test.json, SHA-256 11111111)"
     assert records.notes == [
-        "test has only 30 messages: an accuracy from so few may be off by 17 percentage points.",
-        "Validation has only 7 messages: an accuracy from so few may be off by 30 percentage points.",
+        "test has only 30 messages: the accuracy may be off by 17 percentage points.",
+        "Validation has only 7 messages: the accuracy may be off by 30 percentage points.",
     ]
 
 

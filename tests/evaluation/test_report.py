@@ -71,7 +71,7 @@ def test_a_damaged_log_is_refused_before_anything_is_written(config):
 
 
 def test_without_an_evaluation_the_stage_that_makes_one_is_named():
-    with pytest.raises(UsageError, match=r"eval: holds no evaluation; run `triage evaluate` first"):
+    with pytest.raises(UsageError, match=r"eval: contains no evaluation; run `triage evaluate` first"):
         report.run(load_config([], []))
 
 
@@ -106,7 +106,7 @@ def test_the_chosen_runs_and_metric_are_reported_and_nothing_else(config):
 
 
 def test_an_unknown_metric_or_run_is_refused_with_what_there_is(config):
-    with pytest.raises(UsageError, match=r"^--sort f1: no metric of the report; choose one of macro_f1, accuracy, "):
+    with pytest.raises(UsageError, match=r"^--sort f1: not a metric of the report; choose one of macro_f1, accuracy, "):
         report.run(config, sort="f1")
     with pytest.raises(UsageError, match=r"^--runs x\*: matches no evaluated policy; there are best_sft, best_grpo, "):
         report.run(config, runs=["x*"])

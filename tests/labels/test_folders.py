@@ -1,7 +1,7 @@
 import pytest
 
 from enron_triage.config.data import FoldersConfig
-from enron_triage.labels.folders import MailboxFolders, folder_rows
+from enron_triage.labels.folders import MailboxFolders, folder_rows, shown_name
 
 NOON = 983793600  # 5 March 2001, 12:00 UTC
 
@@ -80,3 +80,13 @@ def test_many_folders_are_cut_short_and_control_characters_not_shown(message):
     rows = list(folder_rows([folders]))
     assert len(rows) == 21
     assert sum(messages for _, messages in rows) == 31
+
+
+def test_a_long_name_is_whole_in_the_data_and_shortened_in_the_middle_in_words(message):
+    names = [f"Clients/{'x' * 80}/{year}" for year in ("2019", "2020")]
+    folders = folders_of(*(message(NOON, name) for name in names))
+    assert dict(folder_rows([folders])) == {f"filing: {name}": 1 for name in names}
+    why = folders.why_not_labeled(FoldersConfig())
+    assert all(f"xxx/{year} 1 (filing)" in why for year in ("2019", "2020"))
+    assert "x" * 70 not in why
+    assert [len(shown_name(name, 54)) for name in (*names, "short", "")] == [54, 54, 5, 5]

@@ -122,6 +122,17 @@ def test_one_mailbox_without_a_known_folder_of_sent_mail_is_refused(tmp_path, me
     assert "sent: Zwitscherbox" in result.table
 
 
+def test_the_table_is_80_columns_wide_whatever_the_folders_are_called(tmp_path, message):
+    long = f"Ablage/{'x' * 90}/2020"
+    emails = [message(NOON, "Sent", "me@home.example", subject="own"), message(NOON + 9, ""), message(NOON + 8, long)]
+    write_emails(tmp_path / "emails.json", emails)
+    result = label.run(config_of(tmp_path))
+    assert result.data["folders"][f"filing: {long}"] == 1
+    (line,) = (line for line in result.table.splitlines() if "filing" in line)
+    assert len(line) == 80
+    assert "xx/2020 " in line
+
+
 def test_a_mailbox_without_a_known_inbox_is_named(tmp_path, caplog, message, own_mail):
     write_emails(tmp_path / "emails.json", [*own_mail, message(NOON, "Eingangskorb"), message(NOON + 1, "Trash")])
     with caplog.at_level(logging.WARNING):
@@ -136,7 +147,7 @@ def test_an_empty_list_says_that_there_is_no_sent_mail(tmp_path, caplog, message
     write_emails(tmp_path / "emails.json", [message(NOON), message(NOON + 1, "Trash")])
     with caplog.at_level(logging.WARNING):
         assert label.run(config_of(tmp_path, "label.folders.sent=[]")).data["actions"]["delete"] == 1
-    assert "too little sent mail to tell their owner (owner-a)" in caplog.text
+    assert "too little sent mail to identify their owner (owner-a)" in caplog.text
 
 
 def test_one_worker_and_two_give_the_same_bytes(tmp_path, corpus):
@@ -193,7 +204,7 @@ def test_an_empty_corpus_is_refused(tmp_path):
         (lambda content: content[: len(content) // 2], "truncated or edited"),
         (lambda content: content.replace(b'"timestamp":', b'"time":', 1), "line 2: not a record of this kind"),
         (lambda content: b"{}\n", "not an artifact of records"),
-        (lambda content: content + b"x", "goes on after its end"),
+        (lambda content: content + b"x", "has data after its end"),
     ],
 )
 def test_a_damaged_artifact_is_refused_and_nothing_written(tmp_path, damage, says, corpus):
@@ -306,7 +317,7 @@ def test_a_mailbox_that_ends_its_process_is_left_out_and_named(tmp_path, caplog,
     monkeypatch.setattr(label, "map_ordered", beside_one_that_dies)
     result = label.run(config_of(tmp_path))
     assert result.data["left_out"] == ["baker-b", "cole-c"]
-    assert "mailbox baker-b is left out: it ended the process that labelled it" in caplog.text
+    assert "mailbox baker-b is left out: labelling it killed the worker process" in caplog.text
     assert result.data["dropped"]["took_too_long"] == 9
 
 

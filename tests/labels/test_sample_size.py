@@ -21,11 +21,14 @@ def test_nothing_is_known_from_no_message():
 
 
 def test_a_small_sample_is_named_and_a_large_one_is_not():
-    assert sample_note(30) == "only 30 messages: an accuracy from so few may be off by 17 percentage points"
+    assert sample_note(30) == "only 30 messages: the accuracy may be off by 17 percentage points"
     assert sample_note(199) is not None
     assert sample_note(200) is None
     assert sample_note(200, 10) is None
-    assert sample_note(200, 9) == "only 9 mailboxes (under 10): no intervals, and other people may differ much"
+    assert (
+        sample_note(200, 9)
+        == "only 9 mailboxes (under 10): no intervals, and results for other people may be quite different"
+    )
     both = sample_note(1, 1)
     assert both.startswith("only 1 message: ")
     assert "; only 1 mailbox (under 10)" in both

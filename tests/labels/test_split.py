@@ -323,7 +323,7 @@ def test_missing_and_empty_labels_are_refused(tmp_path):
 
 def test_a_folder_in_place_of_the_labels_is_refused(tmp_path):
     (tmp_path / "emails_labeled.json").mkdir()
-    refused(tmp_path, match="is a folder where a file belongs")
+    refused(tmp_path, match="is a folder, but a file is expected")
 
 
 @pytest.mark.parametrize(

@@ -312,7 +312,7 @@ def test_parse_says_that_labels_count_in_place_of_the_folder(tmp_path, pack):
     labelled = FROM + b"X-Gmail-Labels: Inbox\n" + mail("a") + b"\n"
     pack(tmp_path / "mail", {"Takeout/Mail/All.mbox": labelled * 2 + FROM + mail("b")})
     result, _ = run(tmp_path / "mail", tmp_path / "data")
-    assert "Gmail labels on 2 messages" in result.table.splitlines()[-1]
+    assert "2 messages have Gmail labels, which count instead of the folder" in result.table.splitlines()[-1]
 
 
 def test_a_configuration_that_downloads_nothing_asks_for_the_path_of_the_mail(tmp_path):

@@ -276,7 +276,7 @@ def test_a_missing_source_is_one_clear_line_and_writes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ({}, r"holds no mail, read as files; set parse\.source to a folder of mailboxes, a Maildir or an mbox"),
+        ({}, r"contains no mail, read as files; set parse\.source to a folder of mailboxes, a Maildir or an mbox"),
         (
             {"a/inbox/1.": b"", "a/inbox/2.": b"junk"},
             r"no message found, read as enron \(2 files could not be parsed\)",

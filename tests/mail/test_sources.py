@@ -108,7 +108,7 @@ def test_a_missing_source_says_what_to_do(tmp_path):
 @pytest.mark.parametrize("layout", ["enron", "maildir"])
 def test_a_file_where_a_folder_belongs_is_refused(tmp_path, layout):
     write(tmp_path, "file")
-    with pytest.raises(UsageError, match=r"is a file where a folder belongs; set parse\.format=mbox"):
+    with pytest.raises(UsageError, match=r"is a file, but a folder is expected; set parse\.format=mbox"):
         listed(tmp_path / "file", layout)
 
 

@@ -106,7 +106,7 @@ def test_a_missing_checkpoint_names_the_stage_that_makes_it(tmp_path):
     with pytest.raises(UsageError, match=r"best_sft\.pt: no such file"):
         load_checkpoint(tmp_path / "best_sft.pt")
     (tmp_path / "stage_1.pt").mkdir()
-    with pytest.raises(UsageError, match=r"stage_1\.pt: is a folder where a file belongs"):
+    with pytest.raises(UsageError, match=r"stage_1\.pt: is a folder, but a file is expected"):
         load_checkpoint(tmp_path / "stage_1.pt")
 
 

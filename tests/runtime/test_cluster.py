@@ -87,7 +87,7 @@ def test_a_lost_scheduler_is_reported_in_one_line(cluster):
     results = map_ordered(time.sleep, [0.01] * 2000, address)
     next(results)
     scheduler.kill()
-    with pytest.raises(TriageError, match=rf"the scheduler {address} was lost; finished artifacts are as they were"):
+    with pytest.raises(TriageError, match=rf"the scheduler {address} was lost; finished artifacts are unchanged"):
         list(results)
 
 

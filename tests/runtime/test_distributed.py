@@ -130,7 +130,9 @@ def test_other_commands_refuse_to_run_as_several_processes(name, monkeypatch, ca
         cli.main()
     assert left.value.code == 2
     said = capsys.readouterr().err
-    assert f"triage (process 1): torchrun: `triage {name}` runs as one process; only sft, reward, dpo, grpo" in said
+    assert (
+        f"triage (process 1): torchrun: `triage {name}` runs as a single process; only sft, reward, dpo, grpo" in said
+    )
 
 
 def test_two_processes_train_the_same_policy_as_one(data, tmp_path):

@@ -34,6 +34,6 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_a_folder_where_a_file_belongs_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "emails.json").mkdir()
-    with pytest.raises(ArtifactError, match="is a folder where a file belongs; name a file") as raised:
+    with pytest.raises(ArtifactError, match="is a folder, but a file is expected; name a file") as raised:
         open_input(tmp_path / "emails.json")
     assert str(raised.value.with_command("run `triage parse`")).endswith("; move it away, then run `triage parse`")

@@ -190,7 +190,7 @@ def test_an_interrupt_ends_all_trials_and_keeps_the_finished_ones(tiny_corpus):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert err.splitlines()[-1].startswith("triage: interrupted; finished artifacts are as they were")
+    assert err.splitlines()[-1].startswith("triage: interrupted; finished artifacts are unchanged")
     assert [trial["status"] for trial in stored().values()] == ["finished", "pending", "pending"]
     epochs = sorted(Path("checkpoints").glob("s-epochs-10000?/sft_epoch_*.pt"))
     time.sleep(1)
@@ -247,7 +247,9 @@ def test_a_sweep_that_another_process_works_on_is_left_alone(sweep, sources):
     Path("data/sweeps").mkdir(parents=True)
     with (
         filelock.FileLock("data/sweeps/.s.lock"),
-        pytest.raises(UsageError, match=r"s\.json: another process is writing it; wait for that, or rename the sweep"),
+        pytest.raises(
+            UsageError, match=r"s\.json: another process is writing it; wait for it to finish, or rename the sweep"
+        ),
     ):
         sweep(GRID)
 

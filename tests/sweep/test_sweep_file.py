@@ -36,13 +36,13 @@ def refusal(text, name="s.yaml", **given):
         ),
         ("- 1", "sweep s.yaml: must hold keys and values, not a list"),
         ("grid: [", "sweep s.yaml: not valid YAML: line 1"),
-        ("", "sweep s.yaml: says nothing of what to try; give exactly one of grid, random, optuna"),
+        ("", "sweep s.yaml: does not say what to try; give exactly one of grid, random, optuna"),
         (
             f"{GRID}random: {{trials: 1, space: {{sft.epochs: [1]}}}}",
             "sweep s.yaml: has grid and random; give exactly one",
         ),
         ("grid: 3", "sweep s.yaml: grid: Expected section but got int"),
-        ("grid: {}", "sweep s.yaml: grid: names no key to try values of"),
+        ("grid: {}", "sweep s.yaml: grid: names no key to vary"),
         ("grid: {sft.epochs: []}", "sweep s.yaml: grid.sft.epochs: is an empty list; write for example [1e-3, 3e-4]"),
         ("grid: {sft.epochs: 3}", "sweep s.yaml: grid.sft.epochs: must be a list of values; write for example"),
         (
@@ -51,11 +51,11 @@ def refusal(text, name="s.yaml", **given):
         ),
         ("grid: {sft.epochs: [1, x]}", 'sweep s.yaml: grid: sft.epochs="x": sft.epochs: must be a whole number'),
         ("grid: {sft.epochs: [3, 0]}", "sweep s.yaml: grid: sft.epochs=0: sft.epochs: must be a whole number"),
-        ("grid: {sft.epochs: [3, 3]}", "sweep s.yaml: grid: sft.epochs: 3 is there twice"),
-        ("grid: {sft.weight_decay: [1, 1.0]}", "sweep s.yaml: grid: sft.weight_decay: 1.0 is there twice"),
+        ("grid: {sft.epochs: [3, 3]}", "sweep s.yaml: grid: sft.epochs: 3 is listed twice"),
+        ("grid: {sft.weight_decay: [1, 1.0]}", "sweep s.yaml: grid: sft.weight_decay: 1.0 is listed twice"),
         ("grid: {sft.epoch: [3]}", "sweep s.yaml: grid: sft.epoch=3: sft.epoch: unknown key; did you mean epochs?"),
         ("grid: {sft: [{epochs: 3}]}", "sweep s.yaml: grid: sft: is a section; name a key in it"),
-        ("grid: {'sft epochs': [3]}", "sweep s.yaml: sft epochs: is no key; write for example sft.epochs"),
+        ("grid: {'sft epochs': [3]}", "sweep s.yaml: sft epochs: is not a key; write for example sft.epochs"),
         ("grid: {sft.loss: [focal, fcal]}", "sweep s.yaml: grid: sft.loss=\"fcal\": sft.loss: unknown name 'fcal'"),
         (
             "grid: {label.link_window: [5d, 9d]}",
@@ -67,9 +67,9 @@ def refusal(text, name="s.yaml", **given):
         ),
         (
             "grid: {dpo.beta: [0.1, 0.2]}",
-            "dpo.beta: decides nothing in sft; leave it out, or add its stage to `stages`",
+            "dpo.beta: has no effect in sft; leave it out, or add its stage to `stages`",
         ),
-        ("grid: {run: [a, b]}", "sweep s.yaml: grid: run: decides nothing in sft"),
+        ("grid: {run: [a, b]}", "sweep s.yaml: grid: run: has no effect in sft"),
         (f"set: {{sft.learning_rate: 1}}\n{GRID}", "sft.learning_rate: is in grid and in set; leave one of them out"),
         (
             f"set: {{sft: {{learning_rate: 1}}}}\n{GRID}",
@@ -117,7 +117,7 @@ def refusal(text, name="s.yaml", **given):
         ),
         (
             "random: {trials: 3, space: {sft.epochs: {low: 1, high: 9}}}",
-            "sft.epochs: must be a whole number from 1 on, not 1.0",
+            "sft.epochs: must be a whole number of at least 1, not 1.0",
         ),
         ("optuna: {trials: 3, sampler: tpo, space: {model.dropout: {low: 0, high: 0.5}}}", "allowed: tpe, gp"),
     ],

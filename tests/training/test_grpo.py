@@ -351,7 +351,7 @@ def test_what_is_not_a_reward_model_or_came_from_another_policy_is_refused(folde
     other = config_of(folder, "features.groups=[metadata]", "run=other")
     pipeline.run_stage("sft", other)
     reward.run(other)
-    with pytest.raises(UsageError, match=r"sees other features than the policy; run `triage reward` with reward_model"):
+    with pytest.raises(UsageError, match=r"uses other features than the policy; run `triage reward` with reward_model"):
         grpo.run(config_of(folder, f"grpo.reward={folder}/checkpoints/other/best_reward.pt"))
 
 

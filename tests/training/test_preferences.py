@@ -79,7 +79,7 @@ def test_a_file_of_judgements_is_read_line_by_line(tmp_path):
     path.write_text('{"fingerprint": "a"}\n{"fingerprint": "a", "chosen": "burn", "rejected": "delete"}\n')
     with pytest.raises(UsageError, match=r"pairs\.jsonl, line 2: not a judgement"):
         read_judgements(path)
-    with pytest.raises(UsageError, match=r"none\.jsonl: No such file or directory; "):
+    with pytest.raises(UsageError, match=r"none\.jsonl: no such file or folder; "):
         read_judgements(tmp_path / "none.jsonl")
     path.write_bytes('{"fingerprint": "a", "annotator": "Jürgen"}\n'.encode("latin-1"))
     with pytest.raises(UsageError, match=r"pairs\.jsonl, line 1: not a judgement"):

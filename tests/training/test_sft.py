@@ -144,7 +144,7 @@ def test_the_policy_learns_what_the_subjects_betray(folder):
 
 def test_a_small_validation_is_named_before_the_first_epoch_and_in_the_result(folder, caplog):
     result = sft.run(config_of(folder, "sft.epochs=1"))
-    note = "only 40 messages: an accuracy from so few may be off by 15 percentage points"
+    note = "only 40 messages: the accuracy may be off by 15 percentage points"
     assert f"sft: validation has {note}" in caplog.messages
     assert result.data["notes"] == [f"validation: {note}"]
     assert "validation (40 messages) accuracy" in result.table
@@ -310,7 +310,7 @@ def test_a_warm_start_goes_on_from_a_trained_policy_on_other_data(folder, labell
     changed = ("model.hidden=[3]", "features.groups=[history]", "sft.epochs=2", f"sft.init={init}")
     with caplog.at_level(logging.INFO):
         result = sft.run(config_of(folder, *changed, checkpoints="warm"))
-    assert f"going on from {init}: features (metadata, history, text), networks (1, dropout 0.2)" in caplog.text
+    assert f"continuing from {init}: features (metadata, history, text), networks (1, dropout 0.2)" in caplog.text
     new = load_checkpoint(folder / "warm" / "best_sft.pt")
     assert (new.init, new.init_digest) == (str(init), hashlib.sha256(init.read_bytes()).hexdigest())
     assert new.model == old.model
@@ -381,7 +381,7 @@ def test_a_warm_start_refuses_what_it_cannot_go_on_from(folder, labelled):
     small = ("sft.epochs=1", "dpo.epochs=1", "reward_model.epochs=1")
     sft.run(config_of(folder, *small))
     with pytest.raises(
-        UsageError, match=r"best_sft\.pt would be replaced by this run; write elsewhere, with --set run="
+        UsageError, match=r"best_sft\.pt would be replaced by this run; write elsewhere with --set run="
     ):
         sft.run(config_of(folder, "sft.init=best_sft"))
     with pytest.raises(UsageError, match=r"sft_epoch_1\.pt would be replaced"):
@@ -480,7 +480,9 @@ def test_every_combination_of_loss_weights_and_sampler_trains(folder):
 def test_messages_that_all_have_the_same_action_are_refused_with_that_sentence(folder, message):
     for name, count in (("train", 30), ("val", 5)):
         write(folder / "data" / f"{name}.json", [message(n, Action.ARCHIVE) for n in range(count)])
-    with pytest.raises(UsageError, match=r"train\.json: holds only one action, archive \(30 messages\).*; give mail"):
+    with pytest.raises(
+        UsageError, match=r"train\.json: contains only one action, archive \(30 messages\).*; give mail"
+    ):
         sft.run(config_of(folder))
     assert not (folder / "checkpoints" / "best_sft.pt").exists()
 

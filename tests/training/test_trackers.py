@@ -104,7 +104,7 @@ def test_a_tracker_that_fails_costs_one_warning_and_not_the_training(recorder, c
     monkeypatch.setitem(TRACKERS, "failing", Failing)
     track(config_of("failing", "toy"), epochs([0.5, 0.6], 2), Path("best.pt"))
     (warning,) = [record.getMessage() for record in caplog.records]
-    assert warning == "tracking: failing failed (ConnectionError: no route); training goes on without it"
+    assert warning == "tracking: failing failed (ConnectionError: no route); training continues without it"
     assert recorder.told[-1][0] == "finish"
 
 
@@ -156,7 +156,7 @@ def test_a_missing_package_is_one_line_with_the_extra_to_install(name, module, m
     monkeypatch.setitem(sys.modules, module, None)
     if "." in module:
         monkeypatch.delattr("torch.utils.tensorboard", raising=False)
-    with pytest.raises(UsageError, match=rf"pip install 'enron-triage\[{name}\]'"):
+    with pytest.raises(UsageError, match=rf"run `pip install .*\[{name}\]'"):
         Tracking(config_of(name), "sft")
 
 

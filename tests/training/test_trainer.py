@@ -298,7 +298,7 @@ def test_more_epochs_change_nothing_where_a_run_had_stopped_early(tmp_path, capl
     run(tmp_path, Sign(scores), patience=2, epochs=5)
     history, files = run(tmp_path, Sign([]), patience=2, epochs=8)
     assert len(history) == 3
-    assert "had stopped early after epoch 3 (patience 2): more epochs change nothing" in caplog.text
+    assert "had stopped early after epoch 3 (patience 2): more epochs would change nothing" in caplog.text
     assert load_checkpoint(files.best).origin.extended_from == [5]
 
 

@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from enron_triage.labels.judgements import Judgement
 from enron_triage.records import ACTION_NAMES
+from enron_triage.runtime.extras import install_command
 
 TIE = "tie"
 CATEGORIES = (*ACTION_NAMES, TIE)
-MISSING = "the coefficients need statsmodels and krippendorff: pip install 'enron-triage[annotate]'"
+MISSING = f"the coefficients need statsmodels and krippendorff: {install_command('annotate')}"
 
 # Mailbox, fingerprint, what was asked.
 Question = tuple[str, str, frozenset[str]]

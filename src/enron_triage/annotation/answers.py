@@ -103,17 +103,17 @@ def answered(answers: Answers, question: Judgement, pair: tuple[Action | None, A
     if answers.action:
         return msgspec.structs.replace(base, action=Action(answers.action))
     if answers.better and first is None:
-        raise Unclear(f"{answers.better}, of no pair")
+        raise Unclear(f"{answers.better}, but there is no pair")
     if answers.better == "tie":
         return msgspec.structs.replace(base, tie=True)
     if answers.better in ("first", "second"):
         chosen, rejected = (first, second) if answers.better == "first" else (second, first)
         return msgspec.structs.replace(base, chosen=chosen, rejected=rejected)
-    raise Unclear("neither, without the action that should be done" if answers.better else "no answer")
+    raise Unclear("neither, but not what should be done" if answers.better else "no answer")
 
 
 def _check(word: str, offered: tuple[str, ...], where: str) -> None:
     if word and word not in offered:
         raise UsageError(
-            f"{where}: {word!r} is none of {', '.join(offered)}; use docs/judgement_exchange.md's interface"
+            f"{where}: {word!r} is not one of {', '.join(offered)}; use the interface of docs/judgement_exchange.md"
         )

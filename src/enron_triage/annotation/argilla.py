@@ -97,7 +97,7 @@ def decode(content: bytes, path: Path) -> tuple[list[Judgement], list[str]]:
         records = msgspec.json.decode(content, type=list[_Record])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{path}: not the records of `triage annotate --export argilla` as Argilla gives them back ({error})"
+            f"{path}: not what Argilla exports of the records of `triage annotate --export argilla` ({error})"
         ) from None
     judgements: list[Judgement] = []
     unclear: list[str] = []

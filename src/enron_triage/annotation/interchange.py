@@ -17,7 +17,7 @@ from enron_triage.annotation import argilla, label_studio
 from enron_triage.annotation.tasks import Merged, Task, merge, tasks_of
 from enron_triage.config.paths import SPLITS
 from enron_triage.config.schema import Config
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.labels.judged_messages import rows_by_fingerprint
 from enron_triage.labels.judgements import Judgement, breaks_off, decode_judgements, in_force, judgements_in_force
 from enron_triage.runtime import artifacts
@@ -27,6 +27,7 @@ from enron_triage.stage_run import Result
 logger = logging.getLogger(__name__)
 
 _SHOWN = 5  # annotations that are left out
+_OTHER_MAIL = "they may be of other mail: name its folder with --config or --data-dir"
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -67,22 +68,26 @@ def export_file(config: Config, judgements: Path, name: str, target: Path) -> Re
     Raises
     ------
     UsageError
-        If the format is unknown, the file exists, there is nothing to export, or the judgements are missing or damaged.
+        If the format is unknown, the file exists, there is nothing to export, the splits hold none of the messages, or
+        the judgements are missing or damaged.
     """
     form = _format(name)
     if target.exists():
         raise UsageError(f"{target}: exists; move it away or give another name")
+    artifacts.refuse_missing_folder(target)
     tasks, left_out = tasks_of(config, judgements_in_force(judgements))
     if not tasks:
-        raise UsageError(f"{judgements}: holds no question; `triage annotate` or `triage preferences` asks some")
+        raise UsageError(f"{judgements}: contains no questions; `triage annotate` and `triage preferences` write them")
+    without_text = sum(task.message is None for task in tasks)
+    if without_text == len(tasks):
+        raise UsageError(f"{judgements}: none of its messages is in a split of {config.data}; {_OTHER_MAIL}")
     artifacts.write_json(target, form.encode(tasks))
     answers = sum(len(task.judgements) for task in tasks)
-    without_text = sum(task.message is None for task in tasks)
-    notes = [f"tasks {len(tasks):,}, answers {answers:,} -> {target}; it holds the text of the messages"]
+    notes = [f"{len(tasks):,} tasks, {answers:,} answers -> {target}; it contains the text of the messages"]
     if without_text:
-        notes.append(f"in no split, and therefore without text: {without_text:,}")
+        notes.append(f"without text, as they are in no split of {config.data}: {without_text:,}")
     if left_out:
-        notes.append(f"left out, as they do not tell what was asked: {left_out:,} lines")
+        notes.append(f"left out, as they do not say what was asked: {left_out:,} lines")
     data = {"tasks": len(tasks), "answers": answers, "without_text": without_text, "left_out": left_out}
     return Result(stage="annotate", table="\n".join(notes), data={**data, "path": str(target)})
 
@@ -112,15 +117,15 @@ def import_file(config: Config, judgements: Path, name: str, source: Path) -> Re
     try:
         content = source.read_bytes()
     except OSError as error:
-        raise UsageError(f"{source}: {error.strerror}; give the file that {name} has exported") from None
+        raise UsageError(f"{source}: {cause_of(error)}; give the file that {name} has exported") from None
     found, unclear = form.decode(content, source)
     for each in unclear[:_SHOWN]:
         logger.warning("%s, %s; left out", source, each)
-    with locked(judgements.with_name(f".{judgements.name}.lock"), judgements, "end that first"):
+    with locked(judgements.with_name(f".{judgements.name}.lock"), judgements, "stop it first"):
         merged = _append(judgements, found)
     table = (
-        f"judgements added {merged.added:,}, changed {merged.changed:,}, known already {merged.known:,}, "
-        f"unclear and left out {len(unclear):,} -> {judgements}"
+        f"judgements: {merged.added:,} added, {merged.changed:,} changed, {merged.known:,} known already, "
+        f"{len(unclear):,} unclear and left out -> {judgements}"
     )
     splits = [path for path in (config.data / f"{split}.json" for split in SPLITS) if path.exists()]
     held = {fingerprint for path in splits for fingerprint in rows_by_fingerprint(path)}
@@ -129,6 +134,7 @@ def import_file(config: Config, judgements: Path, name: str, source: Path) -> Re
         table += (
             f"\nof messages in no split of {config.data}: {elsewhere:,} of {len(found):,}; dpo learns nothing from them"
         )
+        table += f"; {_OTHER_MAIL}" if elsewhere == len(found) else ""
     data = {"added": merged.added, "changed": merged.changed, "known": merged.known, "unclear": unclear}
     data["in_no_split"] = elsewhere
     return Result(stage="annotate", table=table, data={**data, "path": str(judgements)})
@@ -141,7 +147,7 @@ def _append(path: Path, found: Sequence[Judgement]) -> Merged:
     except FileNotFoundError:
         before = b""
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise UsageError(f"{path}: {cause_of(error)}") from None
     merged = merge(in_force(decode_judgements(before, path), path), found)
     if not merged.lines:
         return merged

@@ -107,7 +107,7 @@ def decode(content: bytes, path: Path) -> tuple[list[Judgement], list[str]]:
         tasks = msgspec.json.decode(content, type=list[_Task])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{path}: not the tasks of `triage annotate --export label-studio` as Label Studio gives them back "
+            f"{path}: not what Label Studio exports of the tasks of `triage annotate --export label-studio` "
             f"({error}); export them as JSON, not JSON-MIN"
         ) from None
     judgements: list[Judgement] = []

@@ -108,7 +108,7 @@ class SplitMessages:
             found = artifacts.decode_line(decode_key, line, path, line_number)
             places.setdefault(Key(found.user, found.fingerprint), (offset, len(line), line_number))
         if not places:
-            raise UsageError(f"{path}: holds no message to judge; choose another --split")
+            raise UsageError(f"{path}: contains no message to judge; choose another --split")
         self.keys: Sequence[Key] = list(places)
         self.rows = {key: line_number - _FIRST_LINE for key, (_, _, line_number) in places.items()}
         self.count = line_number + 1 - _FIRST_LINE

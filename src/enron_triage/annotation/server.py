@@ -23,7 +23,7 @@ from enron_triage.annotation.exchange import Answer
 from enron_triage.annotation.guard import Guard
 from enron_triage.annotation.messages import Key
 from enron_triage.annotation.session import RefusedError, Session
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import TriageError, UsageError, cause_of
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def listen(port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise UsageError(f"--port {port}: {error.strerror or error}; give another, or 0 for any that is free") from None
+        raise UsageError(f"--port {port}: {cause_of(error)}; choose another one, or 0 for any free port") from None
     return listener
 
 

@@ -154,9 +154,9 @@ class Session:
                 return self._state(annotator, "There is nothing to undo.")
             candidate = self._queue.find(Key(undone.user, undone.fingerprint))
             if candidate is None:
-                return self._state(annotator, "Taken back; its message is not among those of this run.")
+                return self._state(annotator, "Undone; its message is not one of this run's.")
             self._in_hand[annotator] = candidate
-            return self._state(annotator, "Taken back: judge it again.")
+            return self._state(annotator, "Undone: judge it again.")
 
     def _name(self, annotator: str) -> str:
         name = person_name(annotator)
@@ -215,7 +215,7 @@ class Session:
         if answer.chosen is not None and (answer.kind != "pair" or answer.chosen not in pair):
             raise RefusedError("The chosen action is not one of the two that were shown.")
         if answer.kind == "action" and answer.tie:
-            raise RefusedError("There is no tie between all actions.")
+            raise RefusedError("A choice among all actions has no tie.")
         if answer.kind == "pair" and answer.action in pair:
             raise RefusedError("That action is one of the two that were shown: choose it.")
         return Judgement(
@@ -252,7 +252,7 @@ def person_name(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     if not name or len(name) > _MOST_IN_NAME or visible_line(name) != name:
-        raise RefusedError(f"Give a name of at most {_MOST_IN_NAME} letters, each of which can be seen.")
+        raise RefusedError(f"Give a name of at most {_MOST_IN_NAME} visible characters.")
     return name
 
 

@@ -16,7 +16,7 @@ from enron_triage.annotation.agreement import Agreement, agreement
 from enron_triage.annotation.contradictions import Contradiction, contradictions
 from enron_triage.config.paths import SPLITS
 from enron_triage.config.schema import Config
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.labels.judgements import Judgement, PreferenceRecord, decode_judgements, in_force
 from enron_triage.records import Action
 from enron_triage.runtime import artifacts
@@ -148,7 +148,7 @@ def summarize_file(config: Config, path: Path) -> Summary:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; `triage annotate` or `triage preferences` writes one") from None
+        raise UsageError(f"{path}: {cause_of(error)}; `triage annotate` or `triage preferences` writes one") from None
     lines = decode_judgements(content, path)
     standing = in_force(lines, path)
     return summarize(lines, standing, labels_of(config, standing), str(path))

@@ -47,8 +47,8 @@ def _counts(summary: Summary) -> list[str]:
         lines.append(f"chosen by strategy: {chosen}")
     if summary.policy_shown:
         lines.append(
-            f"Note: {_count(summary.policy_shown, 'judgement')} made in sight of the policy's probabilities, "
-            "which draws them towards it"
+            f"Note: {_count(summary.policy_shown, 'judgement')} made with the policy's probabilities shown, "
+            "which biases them towards it"
         )
     return [summary.path, *wrapped("\n".join(lines))]
 
@@ -70,7 +70,7 @@ def _annotators(summary: Summary) -> list[str]:
         low, high = labels.interval
         lines += wrapped(
             f"as the label: {labels.share:.1%} of {labels.count:,} (95% Wilson interval {low:.1%} to {high:.1%}), "
-            f"of those judgements that the label can tell; the labels of {summary.labels_known:,} "
+            f"among the judgements that a label can confirm; the labels of {summary.labels_known:,} "
             f"of the messages are known",
         )
     elif not summary.labels_known:
@@ -108,7 +108,7 @@ def _agreement(agreement: Agreement | None) -> list[str]:
         )
     lines.append("  Krippendorff's alpha".ljust(24) + _number(agreement.krippendorff_alpha))
     if len(agreement.by_pair) > 1:
-        lines.append(f"  {'two by two':<44}{'questions':>10}{'same':>8}{'kappa':>8}")
+        lines.append(f"  {'pairs of annotators':<44}{'questions':>10}{'same':>8}{'kappa':>8}")
         lines += [
             f"    {_name(pair.annotators[0]):<{_NAME}} {_name(pair.annotators[1]):<{_NAME}}"
             f"{pair.questions:>9,}{pair.same / pair.questions:>8.1%}{_number(pair.cohens_kappa)}"
@@ -122,7 +122,7 @@ def _agreement(agreement: Agreement | None) -> list[str]:
 def _contradictions(found: list[Contradiction]) -> list[str]:
     if not found:
         return []
-    lines = [f"to look at again: {_count(len(found), 'contradiction')}"]
+    lines = [f"worth a second look: {_count(len(found), 'contradiction')}"]
     for each in found[:_SHOWN]:
         actions = " > ".join([*each.actions, each.actions[0]]) if each.kind == "cycle" else " / ".join(each.actions)
         sides = ", ".join(_name(name) for name in each.annotators)

@@ -9,6 +9,7 @@ line says which message it is and which two actions are in question. Whoever jud
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -69,14 +70,16 @@ def run(config: Config, sample_uncertain: int, output: Path | None = None) -> Re
     """
     path = output or config.data / "preferences.jsonl"
     if path.exists():
-        raise UsageError(f"{path}: exists, and may hold judgements; move it away or give another --output")
+        raise UsageError(f"{path}: exists already, and may contain judgements; move it away or choose another --output")
+    if output is not None:
+        artifacts.refuse_missing_folder(output)
     pairs = least_certain(_train_log_probabilities(config), sample_uncertain)
     records = enumerate(artifacts.read_records(config.data / "train.json", LabeledEmail))
     wanted = {row: record for row, record in records if row in pairs}
     with artifacts.atomic_open(path) as file:
         for row, candidates in pairs.items():
             file.write(msgspec.json.encode(_candidate(wanted[row], candidates)) + b"\n")
-    then = f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`"
+    then = f"then `triage dpo --config dpo_judgements --set {shlex.quote(f'dpo.preferences={path}')}`"
     table = f"{len(pairs):,} messages to judge -> {path}"
     return Result(stage="preferences", table=table, data={"messages": len(pairs), "path": str(path)}, following=then)
 

@@ -84,7 +84,7 @@ def train_log_probabilities(config: Config, checkpoint: Path, count: int) -> Arr
     path = config.data / "features" / f"annotate-{digest.hexdigest()[:16]}.npy"
     table = _read(path)
     if table is None or table.shape != (count, len(ACTIONS)):
-        logger.info("computing what %s says of train; kept for the next start in %s", checkpoint, path)
+        logger.info("scoring train with %s; the scores are cached in %s", checkpoint, path)
         table = _computed(config, checkpoint)
         with artifacts.atomic_open(path) as file:
             np.save(file, table, allow_pickle=False)

@@ -95,7 +95,7 @@ def message_view(email: Email) -> MessageView:
     if email.automatic:
         notes.append("A program sent this automatically.")
     if email.item:
-        notes.append("This is a meeting request." if email.item == "meeting" else "This is an entry of the calendar.")
+        notes.append("This is a meeting request." if email.item == "meeting" else "This is a calendar entry.")
     return MessageView(
         mailbox=visible_line(email.user),
         sender=_person(email),
@@ -152,13 +152,13 @@ def in_words(seconds: float) -> str:
 
 def _about_sender(history: History | None) -> list[str]:
     if history is None:
-        return ["What the owner did before is not known for these messages."]
+        return ["What the owner did before is not known for this message."]
     if not history.received_from_sender:
         lines = ["The owner had received nothing from this sender before."]
     else:
         received = f"{_counted(history.received_from_sender, 'message')} from this sender before"
         lines = [f"{received}, the last {in_words(history.since_received_from_sender or 0)} earlier."]
-        lines.append(_actions("What became of them", history.sender) or "What became of them is not known.")
+        lines.append(_outcomes(history.received_from_sender, history.sender))
     if history.sent_to_sender:
         sent = f"The owner had sent {_counted(history.sent_to_sender, 'message')} to this sender"
         lines.append(f"{sent}, the last {in_words(history.since_sent_to_sender or 0)} earlier.")
@@ -168,6 +168,15 @@ def _about_sender(history: History | None) -> list[str]:
         lines.append(f"The latest with a known outcome was {ACTION_WORDS[history.last_sender_action]}.")
     lines += filter(None, [_actions("In this conversation", history.conversation)])
     return lines
+
+
+def _outcomes(received: int, counts: ActionCounts) -> str:
+    """What became of a sender's messages, and of how many that is not known."""
+    known = _actions("What became of them", counts)
+    unknown = received - sum(counts.counts)
+    if not known:
+        return "What became of them is not known."
+    return f"{known.removesuffix('.')}; of the other {unknown:,}, nothing was known yet." if unknown > 0 else known
 
 
 def _actions(what: str, counts: ActionCounts) -> str:

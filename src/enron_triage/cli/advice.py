@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 
+from enron_triage.config.merging import Sources
 from enron_triage.config.sources import ConfigSources
-from enron_triage.errors import TriageError
-from enron_triage.pipeline import STAGES
+from enron_triage.errors import ArtifactError, TriageError
+from enron_triage.pipeline import STAGES, with_advice
 
 _COMMAND = re.compile(rf"`triage ({'|'.join(STAGES)}|run)((?: [^`]*)?)`")
 
@@ -27,28 +29,45 @@ def given_options(sources: ConfigSources) -> str:
     return shlex.join([*options, *(word for override in sources.overrides for word in ("--set", override))])
 
 
-def with_options(message: TriageError, error: TriageError) -> str:
-    """The message of an error, in which the commands of stages have the options that were given.
+def explained(error: TriageError, sources: ConfigSources) -> TriageError:
+    """The error with advice that can be copied: its commands have the options that were given.
 
     Parameters
     ----------
-    message : TriageError
-        The error with its advice.
     error : TriageError
-        The error as it was raised; its notes hold the result of `given_options`.
-
-    Examples
-    --------
-    >>> error = TriageError("x: no such file; run `triage split` first")
-    >>> error.add_note("--config demo")
-    >>> with_options(error, error)
-    'x: no such file; run `triage split --config demo` first'
+        What went wrong.
+    sources : ConfigSources
+        The options of the command line.
     """
-    options = next((note for note in getattr(error, "__notes__", []) if note), "")
-    return add_options(str(message), options)
+    try:
+        given = sources.read()
+        config = given.load()
+    except TriageError:  # it may be the error itself
+        return error
+    message = str(with_advice(error, config) if isinstance(error, ArtifactError) else error)
+    if "`triage " not in message:
+        return error
+    would_fetch = "download" in config.pipeline.stages and not config.mail.exists() and not asks_for_mail(given)
+    unknown_mail = would_fetch and "`triage run" in message  # which would refuse to run
+    if unknown_mail:
+        message += "; NAME is demo, enron or own_mail: give the same --config here"
+    told = TriageError(add_options(message, given_options(sources), of_run="--config NAME" if unknown_mail else ""))
+    told.exit_status = error.exit_status
+    return told
 
 
-def add_options(advice: str, options: str) -> str:
+def asks_for_mail(given: Sources) -> bool:
+    """Whether somebody has said where the mail comes from: the default would fetch 423 MB.
+
+    Parameters
+    ----------
+    given : Sources
+        The configuration files and overrides that were given.
+    """
+    return "download.source" in given.origins()
+
+
+def add_options(advice: str, options: str, of_run: str = "") -> str:
     """The advice, in which the commands of stages have these options.
 
     Parameters
@@ -56,13 +75,32 @@ def add_options(advice: str, options: str) -> str:
     advice : str
         Commands in backquotes among other words.
     options : str
-        The result of `given_options`.
+        The result of `given_options`; what a command has already is not repeated.
+    of_run : str
+        Options that ``triage run`` needs before these.
 
     Examples
     --------
     >>> add_options("then `triage dpo --config dpo_judgements`", "--config demo")
     'then `triage dpo --config demo --config dpo_judgements`'
     """
-    if not options:
-        return advice
-    return _COMMAND.sub(lambda found: f"`triage {found[1]} {options}{found[2]}`", advice)
+    given = _pairs(shlex.split(options))
+
+    def with_options(found: re.Match[str]) -> str:
+        own = [pair for pair in _pairs(shlex.split(found[2])) if pair[0] != "--set" or pair not in given]
+        joined = shlex.join(word for pair in own for word in pair)
+        words = [found[1], of_run if found[1] == "run" else "", options, joined]
+        return f"`triage {' '.join(filter(None, words))}`"
+
+    return _COMMAND.sub(with_options, advice)
+
+
+def _pairs(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """The words of a command line, each ``--set`` with its value; any other word is by itself."""
+    found: list[tuple[str, ...]] = []
+    for word in words:
+        if found and found[-1] == ("--set",):
+            found[-1] = ("--set", word)
+        else:
+            found.append((word,))
+    return found

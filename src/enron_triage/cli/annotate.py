@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,12 @@ import typer
 from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
 from enron_triage.cli.judgement_files import ExportOption, ImportOption, SummaryOption, without_page
-from enron_triage.config import paths
+from enron_triage.config import judgements, paths
 from enron_triage.config.data import FoldersConfig
 from enron_triage.config.schema import Config
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import ArtifactError, TriageError, UsageError
+from enron_triage.runtime import artifacts
+from enron_triage.runtime.extras import install_command
 from enron_triage.runtime.imports import no_collection
 from enron_triage.stage_run import Result
 
@@ -38,12 +41,12 @@ ModeOption = Annotated[
 ]
 StrategyOption = Annotated[
     Literal["uncertain", "random", "disagreement", "cost", "coverage"],
-    typer.Option(help="Which messages come first; docs/annotate.md says what each is."),
+    typer.Option(help="Which messages come first; docs/annotate.md explains them."),
 ]
 SplitOption = Annotated[str, typer.Option(metavar="NAME", help="train, val, test, or a file of labelled records.")]
 InputOption = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="PATH", help="Judge this mail instead, as predict reads it; repeatable."),
+    typer.Option("--input", metavar="PATH", help="Judge this mail instead: any path that predict takes; repeatable."),
 ]
 MailboxOption = Annotated[
     Path | None, typer.Option(metavar="PATH", help="With --input: the owner's earlier mail, as for predict.")
@@ -53,31 +56,35 @@ OwnerOption = Annotated[
     typer.Option(metavar="ADDRESS", help="With --input: the owner's address, as for predict; repeatable."),
 ]
 AnnotatorOption = Annotated[
-    str, typer.Option(metavar="NAME", help="Who judges; the page asks, if it is not given.", show_default=False)
+    str, typer.Option(metavar="NAME", help="The annotator's name; without it, the page asks.", show_default=False)
 ]
 TargetOption = Annotated[int, typer.Option(metavar="N", min=1, help="How many messages each person is to judge.")]
 OverlapOption = Annotated[
-    float, typer.Option(metavar="SHARE", min=0, max=1, help="The share of the messages that everybody gets.")
+    float, typer.Option(metavar="SHARE", min=0, max=1, help="The share of the messages that every annotator gets.")
 ]
 ShowPolicyOption = Annotated[
-    bool, typer.Option("--show-policy", help="Show the policy's probabilities, which draws answers to them.")
+    bool, typer.Option("--show-policy", help="Show the policy's probabilities, which biases the answers.")
 ]
 CheckpointsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--checkpoint",
         metavar="NAME",
-        help="The policy, dpo.init if not given; repeatable: a committee.",
+        help="The policy, by default dpo.init; repeat it for a committee.",
         autocompletion=complete_checkpoint,
     ),
 ]
 PoolOption = Annotated[
-    int, typer.Option(metavar="N", min=1, max=10_000, help="Compare so many messages at a time, drawn at random.")
+    int,
+    typer.Option(metavar="N", min=1, max=10_000, help="How many messages, drawn at random, are compared at a time."),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="What to append to; judgements.jsonl in the data folder.")
+    Path | None,
+    typer.Option(metavar="FILE", help="The file to append to; by default judgements.jsonl in the data folder."),
 ]
-PortOption = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Where to listen; 0 is any free port.")]
+PortOption = Annotated[
+    int, typer.Option(metavar="N", min=0, max=65535, help="The port to listen on; 0 takes any free one.")
+]
 BrowserOption = Annotated[bool, typer.Option("--browser", help="Open the page in this machine's browser.")]
 
 
@@ -102,15 +109,17 @@ def _annotate(
     export: ExportOption = None,
     take: ImportOption = None,
 ) -> Result:
-    """Judge messages on a page in the browser, on this machine: preferences for dpo. Ctrl-C ends it.
+    """Judge messages on a local web page, which gives preferences for dpo; Ctrl-C stops it.
 
-    Every judgement is on the disk before the next message shows. docs/annotate.md describes the page and its file.
+    Every judgement is on disk before the next message is shown. docs/annotate.md describes the page and its file.
     """
-    path = output or config.data / "judgements.jsonl"
+    path = output or judgements.judgement_file(config)
+    if output is not None:
+        artifacts.refuse_missing_folder(output)
     if done := without_page(config, path, summary, export, take):
         return done
     if (mailbox or owner) and not new_mail:
-        raise UsageError("--mailbox and --owner belong to --input; a split knows its owners")
+        raise UsageError("--mailbox and --owner need --input; the owners of a split are known")
     page = _page()
     settings = page.Settings(kind=mode, target=target, annotator=_checked(annotator), show_policy=show_policy)
     chosen = page.Selection(strategy=strategy, pool=pool, overlap=overlap, seed=config.seed, costs=config.rewards.costs)
@@ -120,7 +129,8 @@ def _annotate(
     else:
         shown, policies = _split(config, checkpoints, split)
     judged = page.run(path, shown, policies, chosen, settings, port, lambda url: _announce(url, path, browser))
-    return _result(path, judged, for_training=not new_mail and split in ("train", "val"))
+    for_training = not new_mail and split in ("train", "val")
+    return _result(path, judged, _following(config, path) if for_training else "")
 
 
 def _page() -> ModuleType:
@@ -128,7 +138,7 @@ def _page() -> ModuleType:
         try:
             from enron_triage.annotation import page
         except ImportError:
-            raise UsageError("annotate: needs the extra; pip install 'enron-triage[annotate]'") from None
+            raise UsageError(f"annotate: needs the extra annotate; run {install_command('annotate')}") from None
     return page
 
 
@@ -145,12 +155,16 @@ def _checkpoints(config: Config, names: Sequence[str], needed: bool) -> list[Pat
     """The committee; none where there is no policy and none is needed."""
     found = [paths.named_checkpoint(config, name) for name in names or [config.dpo.init]]
     if not names and not needed and not found[0].exists():
-        logger.info("%s: no such file; pairs are drawn at random", found[0])
+        logger.info("%s: no such file; drawing pairs at random", found[0])
         return []
     for path in found:
         others = "" if path.exists() else paths.other_checkpoints(path, Path(config.checkpoint_dir))
         if others:
             raise UsageError(f"{path}: no such file; {others}")
+        if not path.exists() and not names and (config.data / "train.json").exists():
+            random = "or give --strategy random, which needs no policy"
+            remedies = f"{{command}} first, {random}", f"name a policy with --checkpoint, {random}"
+            raise ArtifactError(path, "no such file", *remedies)
     return found
 
 
@@ -210,17 +224,23 @@ def _new_mail(
 
 def _announce(address: str, path: Path, browser: bool) -> None:
     """Say where the page is; on stderr, also with --quiet, as without the address there is nothing."""
-    typer.echo(f"Judge at {address}\nJudgements go to {path}; Ctrl-C ends.", err=True)
+    typer.echo(f"Judge at {address}\nJudgements go to {path}; press Ctrl-C to stop.", err=True)
     if browser:
         import webbrowser
 
         webbrowser.open(address)
 
 
-def _result(path: Path, judged: Counter[str], for_training: bool) -> Result:
+def _following(config: Config, path: Path) -> str:
+    """The command that learns from the judgements of a file."""
+    is_usual = path == judgements.judgement_file(config)
+    named = "" if is_usual else f" --set {shlex.quote(f'dpo.preferences={path}')}"
+    return f"then `triage dpo --config dpo_judgements{named}`"
+
+
+def _result(path: Path, judged: Counter[str], following: str) -> Result:
     by_person = ", ".join(f"{name} {count:,}" for name, count in sorted(judged.items()))
     table = f"{judged.total():,} judged in this run{f' ({by_person})' if by_person else ''} -> {path}"
-    following = f"`triage dpo --config dpo_judgements --set dpo.preferences={path}`" if for_training else ""
     return Result(stage="annotate", table=table, data={"judged": dict(judged), "path": str(path)}, following=following)
 
 
@@ -232,6 +252,7 @@ ANNOTATE = Command(
         "data/emails.json": "their conversations",
         "checkpoints/best_sft.pt": "the policy",
     },
-    outputs={"data/judgements.jsonl": "a line for each judgement"},
+    outputs={"data/judgements.jsonl": "one line per judgement"},
     settings=("dpo.init",),
+    option_help={"--overwrite": ""},
 )

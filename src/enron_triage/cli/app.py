@@ -7,20 +7,21 @@ stdout; everything else goes to stderr.
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import logging
 import os
 import signal
 import sys
 import typing
-from collections.abc import Callable, Collection
-from typing import Any, TextIO
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, TextIO
 
 import msgspec
 import typer
 
 from enron_triage import pipeline
-from enron_triage.cli.advice import add_options, given_options, with_options
+from enron_triage.cli.advice import add_options, explained, given_options
 from enron_triage.cli.commands import COMMANDS
 from enron_triage.cli.completion import join_words
 from enron_triage.cli.help import CommandHelp, ProgramHelp
@@ -39,7 +40,7 @@ from enron_triage.cli.options import (
 from enron_triage.cli.output import print_table, printable
 from enron_triage.config.schema import Config
 from enron_triage.config.sources import ConfigSources
-from enron_triage.errors import ArtifactError, InterruptedRun, TriageError, UsageError
+from enron_triage.errors import InterruptedRun, TriageError, UsageError, cause_of
 from enron_triage.pipeline import STAGES
 from enron_triage.runtime import ranks, threads
 from enron_triage.stage_run import Result
@@ -60,7 +61,14 @@ def build_app() -> typer.Typer:
     for name, stage in STAGES.items():
         _add(app, name, _run_stage(name), stage.help)
     for name, command in COMMANDS.items():
-        _add(app, name, command.run, inspect.getdoc(command.run), takes_sources=command.takes_sources)
+        _add(
+            app,
+            name,
+            command.run,
+            inspect.getdoc(command.run),
+            takes_sources=command.takes_sources,
+            option_help=command.option_help,
+        )
     return app
 
 
@@ -72,7 +80,7 @@ def _global_options(
     if ranks.world_size() > 1 and not (stage and stage.distributed):
         several = ", ".join(name for name, stage in STAGES.items() if stage.distributed)
         command = context.invoked_subcommand
-        raise UsageError(f"torchrun: `triage {command}` runs as one process; only {several} take more")
+        raise UsageError(f"torchrun: `triage {command}` runs as a single process; only {several} can use several")
 
 
 def _run_stage(name: str) -> Callable[[Config], Result]:
@@ -86,6 +94,7 @@ def _add(
     help_text: str | None,
     *,
     takes_sources: bool = False,
+    option_help: Mapping[str, str] | None = None,
 ) -> None:
     """Add a command: the options that all have, then those of `work` besides the configuration, or its sources.
 
@@ -116,29 +125,45 @@ def _add(
             given = sources if takes_sources else sources.load()
             _print_result(lambda: work(given, **own), as_json, given_options(sources))
         except TriageError as error:
-            error.add_note(given_options(sources))
-            raise
+            raise explained(error, sources) from error
 
-    command.__signature__ = _signature(command, work)  # type: ignore[attr-defined]
+    command.__signature__ = _signature(command, work, option_help or {})  # type: ignore[attr-defined]
     app.command(name, cls=CommandHelp, help=help_text)(command)
 
 
-def _signature(command: Callable[..., None], work: Callable[..., Result | None]) -> inspect.Signature:
+def _signature(
+    command: Callable[..., None], work: Callable[..., Result | None], option_help: Mapping[str, str]
+) -> inspect.Signature:
     """The parameters of a command: the shared ones that `work` does not replace, then its own but for the first."""
     _, *own_options = inspect.signature(work, eval_str=True).parameters.values()
     *every, _ = inspect.signature(command, eval_str=True).parameters.values()
     replaced = {name for option in own_options for name in _option_names(option)}
-    shared = [option for option in every if not replaced.intersection(_option_names(option))]
+    shared = [_with_help(option, option_help) for option in every if not replaced.intersection(_option_names(option))]
     # Keyword-only, since those without a default may come after those with one.
     return inspect.Signature(
         [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared, *own_options)]
     )
 
 
+def _with_help(parameter: inspect.Parameter, option_help: Mapping[str, str]) -> inspect.Parameter:
+    """The parameter of a shared option with the text that a command has for it; hidden if that is empty."""
+    text = next((option_help[name] for name in _option_names(parameter) if name in option_help), None)
+    if text is None:
+        return parameter
+    kind, option = typing.get_args(parameter.annotation)
+    option = copy.copy(option)
+    option.help, option.hidden = text, not text
+    return parameter.replace(annotation=Annotated[kind, option])
+
+
 def _option_names(parameter: inspect.Parameter) -> Collection[str]:
     """The names that a parameter's option has on the command line, as far as they are given."""
-    found = (getattr(meta, "param_decls", None) for meta in typing.get_args(parameter.annotation)[1:])
-    return [name for names in found for name in names or ()]
+    # Beside a type, typer takes the first name for the default.
+    found = (
+        (getattr(meta, "default", None), *(getattr(meta, "param_decls", None) or ()))
+        for meta in typing.get_args(parameter.annotation)[1:]
+    )
+    return [name for names in found for name in names if isinstance(name, str) and name.startswith("-")]
 
 
 def _print_result(work: Callable[[], Result | None], as_json: bool, options: str) -> None:
@@ -147,7 +172,7 @@ def _print_result(work: Callable[[], Result | None], as_json: bool, options: str
         result = work()
     except KeyboardInterrupt:  # typer would exit with 130, but silently
         raise InterruptedRun(
-            "interrupted; finished artifacts are as they were, run the same command to go on"
+            "interrupted; finished artifacts are unchanged: run the same command again to continue"
         ) from None
     if result is not None and ranks.rank() == 0:
         if as_json:
@@ -157,7 +182,7 @@ def _print_result(work: Callable[[], Result | None], as_json: bool, options: str
         else:
             print_table(result.table, result.wide)
             if result.following:
-                typer.echo(printable(f"then {add_options(result.following, options)}"))
+                typer.echo(printable(add_options(result.following, options)))
         if result.problem:
             raise TriageError(result.problem)
 
@@ -171,15 +196,13 @@ def main() -> None:
         status: Any = build_app()(args=sys.argv[1:] or ["--help"], prog_name="triage", standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code)
-    except ArtifactError as error:
-        _fail(with_options(pipeline.with_advice(error), error), error.exit_status)
     except TriageError as error:
-        _fail(with_options(error, error), error.exit_status)
+        _fail(str(error), error.exit_status)
     except BrokenPipeError:  # whoever read the output has had enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+        _fail(f"{error.filename or 'input or output'}: {cause_of(error)}", 1)
     except ModuleNotFoundError as error:
         _fail(_not_installed(error), 2)
     except Exception as error:  # a bug: still one line, with the way to see more

@@ -44,7 +44,7 @@ def clean(config: Config, *, caches: bool, every_run: bool, dry_run: bool) -> Re
             artifacts.remove(path)
     listed = [str(path) for path in found]
     if any(_EPOCH.fullmatch(path.name) for path in found):
-        listed.append("without their epochs, these trainings cannot be extended by more of them")
+        listed.append("without these checkpoints, the trainings cannot be extended by more epochs")
     summary = f"{len(found)} files, {size:,} bytes {'would be removed' if dry_run else 'removed'}"
     data = {"files": list(map(str, found)), "bytes": size, "removed": not dry_run}
     return Result(stage="clean", table="\n".join([*listed, summary]), data=data)

@@ -24,6 +24,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         For the help: what the command reads and writes, with the default configuration, and what that is.
     settings : tuple of str
         The sections, or keys, that the help describes.
+    option_help : dict of str to str
+        What the help says of a shared option here, such as ``--json``; one with an empty text changes nothing, and is
+        accepted but not shown.
     """
 
     run: Callable[..., Result | None]
@@ -32,3 +35,4 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
     settings: tuple[str, ...] = ()
+    option_help: dict[str, str] = {}

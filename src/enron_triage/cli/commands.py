@@ -14,10 +14,10 @@ import typer
 
 from enron_triage import pipeline
 from enron_triage.cli import clean, config_commands
+from enron_triage.cli.advice import asks_for_mail
 from enron_triage.cli.annotate import ANNOTATE
 from enron_triage.cli.command import Command
 from enron_triage.cli.completion import complete_checkpoint
-from enron_triage.config.merging import Sources
 from enron_triage.config.schema import Config
 from enron_triage.config.shipped import find_sweep
 from enron_triage.config.sources import ConfigSources
@@ -26,9 +26,10 @@ from enron_triage.runtime.imports import no_collection
 from enron_triage.stage_run import Result
 
 FromOption = Annotated[
-    str | None, typer.Option("--from", metavar="STAGE", help="Begin with this stage; take what is before as it is.")
+    str | None,
+    typer.Option("--from", metavar="STAGE", help="Begin with this stage; take earlier artifacts as they are."),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Run stages that are up to date, too.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Also run stages that are up to date.")]
 
 
 def _run(
@@ -38,20 +39,23 @@ def _run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and why; run nothing.")] = False,
 ) -> Result:
     """Run the stages of pipeline.stages, skipping those that are up to date."""
-    work = pipeline.status if dry_run else pipeline.run
+    if dry_run:
+        return _status(sources, start, force)
     given = sources.read()
-    return work(given.load(), start=start, force=force, may_fetch=_asks_for_mail(given))
+    return pipeline.run(given.load(), start=start, force=force, may_fetch=asks_for_mail(given))
 
 
-def _status(sources: ConfigSources, start: FromOption = None, force: ForceOption = False) -> Result:
+def _status(
+    sources: ConfigSources,
+    start: FromOption = None,
+    force: ForceOption = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="List every reason why a stage would run, not only the first.")
+    ] = False,
+) -> Result:
     """Show what `triage run` would do, stage by stage, and why; run nothing."""
     given = sources.read()
-    return pipeline.status(given.load(), start=start, force=force, may_fetch=_asks_for_mail(given))
-
-
-def _asks_for_mail(given: Sources) -> bool:
-    """Whether somebody has said where the mail comes from: the default would fetch 423 MB."""
-    return "download.source" in given.origins()
+    return pipeline.status(given.load(), start=start, force=force, may_fetch=asks_for_mail(given), details=details)
 
 
 def _config(
@@ -62,12 +66,12 @@ def _config(
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema instead, for editors.")] = False,
     diff: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Print instead where two files, or shipped ones, differ.", show_default=False),
+        typer.Option(metavar="A B", help="Print how two files, or shipped ones, differ.", show_default=False),
     ] = None,
 ) -> Result:
     """Print the configuration in force as YAML, and where each value comes from.
 
-    What it prints can be given to --config again. --json gives one object of "config" and "origins".
+    The output can be given to --config. --json prints one object with "config" and "origins".
     """
     if sum([bool(section), schema, diff is not None]) > 1:
         raise UsageError("config: give one of SECTION, --schema and --diff")
@@ -99,13 +103,16 @@ def _configs(
 
 def _clean(
     config: Config,
-    caches: Annotated[bool, typer.Option("--caches", help="Remove cached features, too: they are made again.")] = False,
-    all_runs: Annotated[bool, typer.Option("--all-runs", help="Of every run below the checkpoints' folder.")] = False,
+    caches: Annotated[
+        bool, typer.Option("--caches", help="Also remove cached features; they are computed again when needed.")
+    ] = False,
+    all_runs: Annotated[bool, typer.Option("--all-runs", help="Clean every run below the checkpoint folder.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files; remove none.")] = False,
 ) -> Result:
-    """Remove the epoch checkpoints of finished trainings, and what killed runs have left.
+    """Remove the epoch checkpoints of finished trainings, and the leftovers of killed runs.
 
-    Results stay: the policies, evaluations and data. A finished training cannot be extended by more epochs afterwards.
+    Results are kept: the policies, evaluations and data. Afterwards, a finished training cannot be extended by more
+    epochs.
     """
     return clean.clean(config, caches=caches, every_run=all_runs, dry_run=dry_run)
 
@@ -116,7 +123,7 @@ def _sweep(
         Path, typer.Argument(metavar="FILE", help="The sweep file, or a shipped one's name (learning_rate).")
     ],
 ) -> Result:
-    """Train many runs that differ in some keys, and rank them on validation; a killed sweep goes on where it was."""
+    """Train many runs that differ in some keys, and rank them on validation; a killed sweep resumes."""
     from enron_triage.sweep import command
 
     return command.run(sources, find_sweep(file))
@@ -125,13 +132,17 @@ def _sweep(
 def _preferences(
     config: Config,
     sample_uncertain: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many messages; those of train with the closest alternatives.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="How many messages of train: those whose two likeliest actions are closest."
+        ),
     ],
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write; preferences.jsonl in the data folder.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The file to write; by default preferences.jsonl in the data folder."),
     ] = None,
 ) -> Result:
-    """Write a template of preference pairs for people to judge: the messages of which the policy is least certain."""
+    """Write a template of preference pairs for people to judge: messages that the policy is least certain about."""
     from enron_triage.annotation import template  # imports torch, which --help and the data stages do without
 
     return template.run(config, sample_uncertain, output)
@@ -144,9 +155,9 @@ def _report(
     ] = "macro_f1",
     runs: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Only runs or checkpoints of such a name, 'sft_*'; repeatable."),
+        typer.Option(metavar="PATTERN", help="Only runs or checkpoints whose name matches, e.g. 'sft_*'; repeatable."),
     ] = None,
-    log: Annotated[bool, typer.Option("--log", help="Put the results into TRAINING_LOG.md, too.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Also put the results into TRAINING_LOG.md.")] = False,
 ) -> Result:
     """Rank the evaluated runs, and say which is better; tables and pictures go to data/eval/."""
     from enron_triage.evaluation import report as comparison
@@ -166,14 +177,14 @@ def _inspect(
     ],
     file: Annotated[str, typer.Argument(hidden=True)] = "",
     as_config: Annotated[
-        bool, typer.Option("--config", help="Print a YAML configuration that makes the checkpoint again.")
+        bool, typer.Option("--config", help="Print a YAML configuration that reproduces the checkpoint.")
     ] = False,
     card: Annotated[bool, typer.Option("--card", help="Print a model card in Markdown.")] = False,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to a new file instead of printing.")
     ] = None,
 ) -> Result:
-    """Tell what a checkpoint is: how it was made, its data, settings, metrics."""
+    """Describe a checkpoint: how it was made, its data, settings and metrics."""
     if file:
         raise UsageError(
             "inspect: --config takes no file here, it prints a configuration; name the folder with "
@@ -186,12 +197,12 @@ def _inspect(
 
 def _predict(
     config: Config,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="The messages.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders of mail, or -.")],
     checkpoint: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A name below --checkpoint-dir, or a path ending in .pt; best_sft. Repeated: an ensemble.",
+            help="A name below --checkpoint-dir or a path ending in .pt; by default best_sft. Repeatable: an ensemble.",
             autocompletion=complete_checkpoint,
         ),
     ] = None,
@@ -201,13 +212,15 @@ def _predict(
     ] = None,
     owner: Annotated[
         list[str] | None,
-        typer.Option(metavar="ADDRESS", help="The owner's address, where the mailbox cannot tell; repeatable."),
+        typer.Option(metavar="ADDRESS", help="The owner's address, if the mailbox does not show it; repeatable."),
     ] = None,
-    reasons: Annotated[int, typer.Option(metavar="N", min=0, help="Reasons for each decision; 0 is fastest.")] = 3,
+    reasons: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How many reasons to give for each decision; 0 is fastest.")
+    ] = 3,
 ) -> None:
     """Predict actions for new mail: .eml files, Maildirs, mbox files, or - for stdin.
 
-    Prints JSON Lines, one object for each message, with --json as without it.
+    Prints JSON Lines: one object for each message.
     """
     with no_collection():
         from enron_triage.predict import command
@@ -220,6 +233,8 @@ def _predict(
     except KeyboardInterrupt:  # there is no artifact to speak of
         raise InterruptedRun("interrupted") from None
 
+
+_REPLACES_NOTHING = {"--overwrite": ""}
 
 COMMANDS: dict[str, Command] = {
     "run": Command(
@@ -242,6 +257,7 @@ COMMANDS: dict[str, Command] = {
     "configs": Command(
         run=_configs,
         example="triage configs copy sft_weighted mine.yaml",
+        option_help=_REPLACES_NOTHING,
     ),
     "sweep": Command(
         run=_sweep,
@@ -253,29 +269,34 @@ COMMANDS: dict[str, Command] = {
     "clean": Command(
         run=_clean,
         example="triage clean --all-runs --dry-run",
+        option_help=_REPLACES_NOTHING,
     ),
     "preferences": Command(
         run=_preferences,
         example="triage preferences --sample-uncertain 200",
+        option_help=_REPLACES_NOTHING,
         inputs={"data/train.json": "the messages", "checkpoints/best_sft.pt": "the policy"},
-        outputs={"data/preferences.jsonl": "a line for each message, to be filled in"},
+        outputs={"data/preferences.jsonl": "one line per message, to be filled in"},
         settings=("dpo.init",),
     ),
     "annotate": ANNOTATE,
     "report": Command(
         run=_report,
         example="triage report --log",
+        option_help=_REPLACES_NOTHING,
         inputs={"data/eval/": "the evaluations", "checkpoints/": "how each training went"},
         outputs={"data/eval/report.md": "tables", "data/eval/report.html": "tables and pictures"},
     ),
     "inspect": Command(
         run=_inspect,
         example="triage inspect best_sft",
+        option_help=_REPLACES_NOTHING,
         inputs={"checkpoints/best_sft.pt": "the checkpoint", "data/eval/": "for --card: its evaluations"},
     ),
     "predict": Command(
         run=_predict,
         example="triage predict --mailbox ~/Maildir new.eml",
+        option_help={**_REPLACES_NOTHING, "--json": "No effect: the output is JSON Lines in any case."},
         inputs={"checkpoints/best_sft.pt": "the policy"},
         settings=("decision.rule",),
     ),

@@ -10,7 +10,8 @@ from enron_triage.config import json_schema, render, shipped
 from enron_triage.config.keys import yaml_text
 from enron_triage.config.merging import Sources
 from enron_triage.config.strict_yaml import parse_yaml
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
+from enron_triage.runtime import artifacts
 from enron_triage.stage_run import Result
 
 _WIDTH = 80  # columns; a comparison that is wider shows the two values of a key one below the other
@@ -109,13 +110,14 @@ def copy_shipped(name: str, target: Path | None) -> Result:
     file = target or Path(f"{name}.yaml")
     if file.is_dir():
         file = file / f"{name}.yaml"
+    artifacts.refuse_missing_folder(file)
     try:
         with file.open("x", encoding="utf-8") as copy:
             copy.write(text)
     except FileExistsError:
         raise UsageError(f"{file}: exists already; name another file: `triage configs copy {name} TARGET`") from None
     except OSError as error:
-        raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"{file}: cannot be written: {cause_of(error)}") from None
     run = (parse_yaml(text) or {}).get("run")
     advice = f"; its `run: {run}` names the folder of the results: give your variant its own name" if run else ""
     return Result(stage="configs", table=f"{file}: copied from {name}{advice}", data={"name": name, "file": str(file)})

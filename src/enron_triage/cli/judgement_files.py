@@ -13,18 +13,18 @@ from enron_triage.errors import UsageError
 from enron_triage.stage_run import Result
 
 SummaryOption = Annotated[
-    bool, typer.Option("--summary", help="Open no page: counts, pace, agreement and contradictions of the file.")
+    bool, typer.Option("--summary", help="Print counts, pace, agreement and contradictions of the file; open no page.")
 ]
 ExportOption = Annotated[
     tuple[str, Path] | None,
     typer.Option(
-        "--export", metavar="FORMAT FILE", help="Write the file for label-studio or argilla.", show_default=False
+        "--export", metavar="FORMAT FILE", help="Export the judgements for label-studio or argilla.", show_default=False
     ),
 ]
 ImportOption = Annotated[
     tuple[str, Path] | None,
     typer.Option(
-        "--import", metavar="FORMAT FILE", help="Add what was judged there, and exported.", show_default=False
+        "--import", metavar="FORMAT FILE", help="Add judgements that were exported there.", show_default=False
     ),
 ]
 

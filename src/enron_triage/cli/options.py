@@ -37,7 +37,8 @@ DeviceOption = Annotated[
     typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.", autocompletion=complete_device),
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace records of other mail, and a policy of other settings.")
+    bool,
+    typer.Option("--overwrite", help="Replace records made from other mail, and a policy trained with other settings."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show debugging output and tracebacks.")]

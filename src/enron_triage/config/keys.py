@@ -199,13 +199,11 @@ def _in_words(hint: Any) -> str:
     if above is not None:
         words += f" above {above}"
     if lowest is not None:
-        words += f" from {lowest}"
+        words += f" of at least {lowest}" if highest is None and below is None else f" from {lowest}"
     if highest is not None:
         words += f" to {highest}" if lowest is not None else f" up to {highest}"
     elif below is not None:
-        words += f" to below {below}" if lowest is not None else f" below {below}"
-    elif lowest is not None:
-        words += " on"
+        words += f" to less than {below}" if lowest is not None else f" below {below}"
     return words
 
 

@@ -15,7 +15,7 @@ from enron_triage.config.nested import flatten, merge
 from enron_triage.config.schema import Config
 from enron_triage.config.shipped import find_config
 from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UsageError(f"configuration {file}: is not UTF-8 text") from None
     except OSError as error:
-        raise UsageError(f"configuration {file}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"configuration {file}: cannot be read: {cause_of(error)}") from None
     except InvalidYamlError as error:
         raise UsageError(f"configuration {file}: not valid YAML: {error}") from None
     if values is None:

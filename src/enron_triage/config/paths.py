@@ -10,7 +10,6 @@ from pathlib import Path
 
 from enron_triage.config.data import DownloadConfig
 from enron_triage.config.schema import Config
-from enron_triage.config.training import PairsConfig
 from enron_triage.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -120,7 +119,7 @@ def checkpoint_file(name: str, *, run_folder: Path, all_runs: Path) -> Path:
         policies = sorted({*folder.glob("best_*.pt")} - {folder / "best_reward.pt"})  # rewards are no policy
         if len(policies) > 1:
             found = ", ".join(f"{name}/{path.stem}" for path in policies)
-            raise UsageError(f"checkpoint {name}: is a folder of {len(policies)} policies; name one of them: {found}")
+            raise UsageError(f"checkpoint {name}: is a folder with {len(policies)} policies; name one of them: {found}")
         if policies:
             _log_choice(name, policies[0])
             return policies[0]
@@ -171,22 +170,6 @@ def sft_init(config: Config) -> Path | None:
         None if training begins with random weights.
     """
     return None if config.sft.init is None else named_checkpoint(config, config.sft.init)
-
-
-def preference_file(section: PairsConfig) -> Path | None:
-    """The file of judged pairs that a stage trains on.
-
-    Parameters
-    ----------
-    section : PairsConfig
-        The section of a stage that trains on preference pairs.
-
-    Returns
-    -------
-    Path or None
-        None if the pairs are made from the labels.
-    """
-    return None if section.preferences in ("labels", "synthetic") else Path(section.preferences)
 
 
 def reward_model(config: Config) -> Path | None:

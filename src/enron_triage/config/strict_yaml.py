@@ -70,12 +70,12 @@ class _StrictConstructor(SafeConstructor):
 
 
 def _check(node: Node, above: set[int], done: set[int]) -> None:
-    """Refuse duplicate keys, and an alias within what it stands for.
+    """Refuse duplicate keys, and an alias inside what it refers to.
 
     `above` are the nodes that hold this one, `done` those that were checked already, as what an alias stands for.
     """
     if id(node) in above:
-        raise ConstructorError(None, None, "an alias within what it stands for", node.start_mark)
+        raise ConstructorError(None, None, "an alias inside what it refers to", node.start_mark)
     if id(node) in done:
         return
     above.add(id(node))

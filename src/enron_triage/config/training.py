@@ -172,7 +172,8 @@ class PairsConfig(PostTrainingConfig, frozen=True):
 
     # Pairs per step.
     batch_size: PositiveInt = 2048
-    # "labels" (what the owner did is preferred), "synthetic" (the reference log's pairs), or the path of judged pairs.
+    # "labels" (what the owner did is preferred), "synthetic" (the reference log's pairs), "judgements" (the file
+    # judgements.jsonl in the data folder, which `triage annotate` writes), or the path of judged pairs.
     preferences: str = "labels"
     # For "synthetic": whether pairs are made from the actions that occur in the data, or from all five.
     synthetic_actions: Literal["present", "all"] = "present"
@@ -248,7 +249,8 @@ class EvaluateConfig(Section, frozen=True):
     checkpoint: CheckpointNames = "best_sft"
     # The name of a split, or the path of labelled records.
     split: str = "test"
-    # A file of judgements by people, of `triage annotate`: how often the policy agrees with them is measured, too.
+    # Judgements by people: how often the policy agrees with them is measured, too. "judgements" is the file
+    # judgements.jsonl in the data folder, which `triage annotate` writes; or the path of another.
     judgements: str | None = None
     # The seed of the random baseline; the top-level `seed` does not affect it.
     seed: int = 42

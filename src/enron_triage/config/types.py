@@ -62,7 +62,7 @@ Owner = Annotated[
 ]
 CheckpointNames = Annotated[str | tuple[str, ...], msgspec.Meta(description="a name, or a list of names")]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
-Workers = Annotated[Literal["auto"] | PositiveInt, msgspec.Meta(description="auto, or a number of processes from 1 on")]
+Workers = Annotated[Literal["auto"] | PositiveInt, msgspec.Meta(description="auto, or the number of processes")]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]

@@ -13,7 +13,7 @@ _SAME = 1e-9  # a difference of costs below this is rounding
 
 
 def cost_paragraphs(evaluation: Evaluation) -> list[str]:
-    """What the policy's decisions cost, which rule would cost least and how to choose it, and what refining earned.
+    """What the policy's decisions cost, which rule would cost least, and what refining earned.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def cost_paragraphs(evaluation: Evaluation) -> list[str]:
     Returns
     -------
     list of str
-        Paragraphs, each on one line; a command has a line of its own.
+        Paragraphs, each on one line.
     """
     costs = evaluation.source.costs
     wrong = [cost for row, line in enumerate(costs or ()) for column, cost in enumerate(line) if row != column]
@@ -57,6 +57,33 @@ def cheaper_rule(evaluation: Evaluation) -> tuple[str, float] | None:
         return None
     saved = evaluation.decisions[rule].mean_reward - evaluation.mean_reward
     return (rule, saved) if saved > _SAME else None
+
+
+def cheaper_command(evaluation: Evaluation) -> str:
+    """The command that evaluates the same policy on the same records by the rule that costs least.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What ``triage evaluate`` found.
+
+    Returns
+    -------
+    str
+        What it is for, and the command in backquotes; empty if the policy's own rule costs least.
+    """
+    cheaper = cheaper_rule(evaluation)
+    if cheaper is None:
+        return ""
+    defaults, run = EvaluateConfig(), evaluation.source.run
+    name = f"{run}/{evaluation.checkpoint}" if run else evaluation.checkpoint
+    if evaluation.source.members:
+        name = yaml_text(evaluation.source.members)
+    options = [f"evaluate.checkpoint={name}"] if name != defaults.checkpoint else []
+    options += [f"evaluate.split={evaluation.split}"] if evaluation.split != defaults.split else []
+    options += [f"decision.rule={cheaper[0]}"]
+    command = " ".join(["triage evaluate", *(f"--set {shlex.quote(option)}" for option in options)])
+    return f"to decide by the rule {cheaper[0]}: `{command}`"
 
 
 def refined_from(evaluation: Evaluation) -> BayesBaseline | None:
@@ -111,10 +138,7 @@ def _cheapest_rule(evaluation: Evaluation) -> list[str]:
     known = rule == _BAYES_RULE and evaluation.stage == "sft" and baseline is not None
     interval = [-bound for bound in reversed(baseline.interval)] if known and baseline and baseline.interval else None
     words = gain_words(saved, interval) if known else f"costs {saved:.4f} less"
-    return [
-        f"On the same probabilities, the decision rule {rule} {words}. To decide by it (with your other options):",
-        *_command(evaluation, rule),
-    ]
+    return [f"On the same probabilities, the decision rule {rule} {words}."]
 
 
 def _refined(evaluation: Evaluation) -> list[str]:
@@ -123,22 +147,9 @@ def _refined(evaluation: Evaluation) -> list[str]:
         return []
     return [
         f"Was refining worth it? The simple alternative is {baseline.checkpoint}, from which it was refined, with the "
-        f"decision rule {_BAYES_RULE}: {_cost(baseline.mean_reward)} a message. Beside it, this policy "
+        f"decision rule {_BAYES_RULE}: {_cost(baseline.mean_reward)} a message. Compared with it, this policy "
         f"{gain_words(baseline.gain, baseline.interval)}."
     ]
-
-
-def _command(evaluation: Evaluation, rule: str) -> list[str]:
-    """The command that evaluates the same policy on the same records by another rule, an option a line."""
-    defaults, run = EvaluateConfig(), evaluation.source.run
-    name = f"{run}/{evaluation.checkpoint}" if run else evaluation.checkpoint
-    if evaluation.source.members:
-        name = yaml_text(evaluation.source.members)
-    options = [f"evaluate.checkpoint={name}"] if name != defaults.checkpoint else []
-    options += [f"evaluate.split={evaluation.split}"] if evaluation.split != defaults.split else []
-    options += [f"decision.rule={rule}"]
-    arguments = [f"--set {shlex.quote(option)}" for option in options]
-    return ("  triage evaluate " + " \\\n    ".join(arguments)).splitlines()
 
 
 def _cost(mean_reward: float) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from torch import Tensor
 
-from enron_triage.config import paths
+from enron_triage.config import judgements, paths
 from enron_triage.config.evaluations import evaluated_checkpoints, evaluation_file
 from enron_triage.config.schema import Config
 from enron_triage.config.training import EvaluateConfig
@@ -130,11 +130,12 @@ def _judged(
     config: Config, checkpoint: Checkpoint, dataset: Dataset, logits: LogitArray, records: Path
 ) -> JudgedMetrics | UnsetType:
     """The comparison with judgements by people, if it is asked for."""
-    if not config.evaluate.judgements:
+    path = judgements.evaluated_judgements(config)
+    if path is None:
         return UNSET
     log_p = checkpoint.calibration.log_probabilities(logits)
     decided = decision_of(checkpoint, config).decide(log_p)
-    return judged_metrics(Path(config.evaluate.judgements), records, log_p, decided, dataset.mailbox.numpy())
+    return judged_metrics(path, records, log_p, decided, dataset.mailbox.numpy())
 
 
 def _extended(checkpoint: Checkpoint) -> list[str]:
@@ -146,7 +147,7 @@ def _extended(checkpoint: Checkpoint) -> list[str]:
 def _members(config: Config, judge: Judge) -> list[str]:
     """Which policies an ensemble is of."""
     names = ", ".join(paths.relative(path, Path(config.checkpoint_dir)) for path in judge.paths)
-    return [f"an ensemble, by the mean of the probabilities, of {names}"] if judge.is_ensemble else []
+    return [f"an ensemble (the mean of the probabilities) of {names}"] if judge.is_ensemble else []
 
 
 def _source(config: Config, judge: Judge, records: Path) -> EvaluationSource:
@@ -176,7 +177,7 @@ def _name_newer_policy(config: Config) -> None:
     newer = [found for found in path.parent.glob(f"*/{path.name}") if found.stat().st_mtime > path.stat().st_mtime]
     if newer:
         latest = max(newer, key=lambda found: found.stat().st_mtime).parent.name
-        logger.info("evaluating %s; that of the run %s is newer: --set run=%s", path, latest, latest)
+        logger.info("evaluating %s; the one of the run %s is newer: --set run=%s", path, latest, latest)
 
 
 def _unacted_logits(config: Config, judge: Judge) -> LogitArray:

@@ -153,8 +153,8 @@ def _judged(judged: JudgedMetrics | UnsetType) -> list[str]:
             methods.append(share.interval_method or "")
     people = "person" if judged.annotators == 1 else "people"
     about = (
-        f"of {judged.annotators:,} {people}, on {judged.messages:,} of these messages in {judged.mailboxes:,} "
-        f"mailbox{'' if judged.mailboxes == 1 else 'es'}; ties {judged.ties:,}; of other messages "
+        f"by {judged.annotators:,} {people}, on {judged.messages:,} of these messages in {judged.mailboxes:,} "
+        f"mailbox{'' if judged.mailboxes == 1 else 'es'}; not counted: ties {judged.ties:,}, about other messages "
         f"{judged.elsewhere:,}; interval: {' and '.join(dict.fromkeys(methods))}"
     )
     return [*lines, *wrapped(about, "  ")]

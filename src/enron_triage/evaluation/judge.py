@@ -201,13 +201,13 @@ def _fit(config: Config, judge: Judge) -> FittedEnsemble:
     """Calibration and decision on validation, on which the members were selected."""
     path = config.data / "val.json"
     if not path.exists():
-        raise UsageError(f"{path}: no such file; an ensemble is calibrated on it: give --data-dir of its training")
+        raise UsageError(f"{path}: no such file; an ensemble is calibrated on it: give the --data-dir of its training")
     _refuse_mixture(judge.paths, judge.members, path)
     load = loader(config, path)
     judge.check_fit(load, path)
     targets = load(judge.members[0].features.settings).targets.numpy()
     if not len(targets) or (targets < 0).any():
-        raise UsageError(f"{path}: holds no message, or one without an action; run `triage split`")
+        raise UsageError(f"{path}: contains no message, or one without an action; run `triage split`")
     logits = judge.logits(judge.inputs(load))
     prior = np.mean([member.class_prior for member in judge.members], axis=0)
     calibration = Calibration.fit(logits, targets, evidence=Evidence(class_counts=(prior * _LARGE).tolist()))
@@ -229,7 +229,7 @@ def _refuse_mixture(paths: Sequence[Path], members: Sequence[Checkpoint], val: P
         if (member.scheme, member.label) != (first.scheme, first.label):
             raise UsageError(
                 f"{path}: trained on other labels than {paths[0]} (scheme {member.scheme}, {first.scheme}; or other "
-                "settings of label); an ensemble needs policies of the same labels"
+                "settings of label); an ensemble needs policies trained on the same labels"
             )
         for name in ("train", "val"):
             own, its = (
@@ -237,10 +237,11 @@ def _refuse_mixture(paths: Sequence[Path], members: Sequence[Checkpoint], val: P
             )
             if own != its:
                 raise UsageError(
-                    f"{path}: trained with another {name}.json than {paths[0]}; an ensemble needs policies of one split"
+                    f"{path}: trained with another {name}.json than {paths[0]}; an ensemble needs policies trained on "
+                    "the same split"
                 )
         if "val" in member.origin.data and member.origin.data["val"].sha256 != state:
             raise UsageError(
-                f"{path}: selected on other messages than {val} holds now; give --data-dir of its training, or train "
-                "it again"
+                f"{path}: selected on other messages than those in {val} now; give the --data-dir of its training, or "
+                "train it again"
             )

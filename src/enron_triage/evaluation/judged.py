@@ -61,8 +61,8 @@ def judged_metrics(
             pairs += [(row, bool(log_probabilities[row, chosen] > log_probabilities[row, rejected])) for row in found]
     if not pairs and not actions:
         raise UsageError(
-            f"{path}: judges none of the messages of {records}; set evaluate.split to the split that was judged, "
-            "or judge messages of this one: `triage annotate --split` with its name"
+            f"{path}: contains no judgement of a message of {records}; set evaluate.split to the split that was "
+            "judged, or judge messages of this one: `triage annotate --split` with its name"
         )
     judged = {row for row, _ in (*pairs, *actions)}
     return JudgedMetrics(
@@ -97,7 +97,7 @@ def judged_notes(origin: Origin, path: Path, judged: JudgedMetrics) -> list[str]
     """
     files = [each.data["preferences"] for each in _ancestors(origin) if "preferences" in each.data]
     if any(file.sha256 == judged.sha256 or Path(file.path).resolve() == path.resolve() for file in files):
-        return [f"the policy was trained on judgements of {path}: its agreement with them is too good"]
+        return [f"the policy was trained on judgements of {path}: its agreement with them is too optimistic"]
     return []
 
 

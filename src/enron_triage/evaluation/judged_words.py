@@ -14,7 +14,7 @@ from enron_triage.evaluation.result import Evaluation
 
 JUDGED_HEAD = ["Run", "Split", "Question", "Judgements", "As the policy", "95% interval", "Interval by", "File"]
 JUDGED_READING = (
-    "How often a policy agrees with what people judged; of two actions, by which one it holds to be likelier. Rows can "
+    "How often a policy agrees with what people judged; of two actions, by which one it considers likelier. Rows can "
     "be compared where file and split are the same."
 )
 
@@ -83,9 +83,9 @@ def judged_sentence(evaluation: Evaluation | None) -> str:
     messages = f"{judged.messages:,} message{'' if judged.messages == 1 else 's'}"
     mailboxes = f"{judged.mailboxes:,} mailbox{'' if judged.mailboxes == 1 else 'es'}"
     return (
-        f"Judgements by people on {evaluation.split}: {shares}. They are of {people}, on {messages} in {mailboxes} "
-        f"({_file(judged)}); not counted are {judged.ties:,} between equally good actions and {judged.elsewhere:,} of "
-        "other messages."
+        f"Judgements by people on {evaluation.split}: {shares}. They are by {people}, on {messages} in {mailboxes} "
+        f"({_file(judged)}); not counted are {judged.ties:,} ties and {judged.elsewhere:,} judgements of other "
+        "messages."
     )
 
 

@@ -29,8 +29,8 @@ _KINDS = {  # what a row is that is no policy
 }
 _READING = (
     "In brackets: 95% intervals for other mailboxes like these (jackknife over mailboxes). A difference is on the same "
-    "mailboxes for both; it is not told apart if its interval includes 0. What is no policy has no interval, unless it "
-    "always takes the same action. "
+    "mailboxes for both; it is not told apart if its interval includes 0. Rows that are not policies have no "
+    "interval, unless they always take the same action. "
     "The best of many runs is in part the luckiest."
 )
 

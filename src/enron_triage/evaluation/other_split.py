@@ -46,5 +46,5 @@ def other_split_notes(origin: Origin, records: Path, state: FileState) -> list[s
         return []
     return [
         f"the policy was trained on another split of this mail ({'; '.join(changed)}): it may have been trained on "
-        "these very messages, and the figures are then too good; train it again"
+        "these very messages, and the figures would be too optimistic; train it again"
     ]

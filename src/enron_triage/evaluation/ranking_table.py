@@ -87,14 +87,17 @@ def _table(ranking: Ranking) -> list[str]:
 
 
 def shown_rows(ranking: Ranking) -> list[Row]:
-    """The rows of the short table: of the simple alternatives, only the one that costs least.
+    """The rows of the short table: of the simple alternatives with a figure in it, only the one that costs least.
 
     Parameters
     ----------
     ranking : Ranking
         A set of records.
     """
-    rewards = {row.name: row.metrics["mean_reward"] for row in ranking.rows if row.kind == "alternative"}
+    columns = (ranking.sort, *_BESIDE)
+    alternatives = [row for row in ranking.rows if row.kind == "alternative"]
+    told = [row for row in alternatives if any(row.metrics[column] is not None for column in columns)]
+    rewards = {row.name: row.metrics["mean_reward"] for row in told}
     known = {name: reward for name, reward in rewards.items() if reward is not None}
     cheapest = max(known, key=known.__getitem__, default=None)
     return [row for row in ranking.rows if row.kind != "alternative" or row.name == cheapest]

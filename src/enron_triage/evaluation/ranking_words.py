@@ -88,7 +88,7 @@ def remarks(ranking: Ranking) -> list[str]:
 
 
 def policy_notes(evaluation: Evaluation, validation: Evaluation | None) -> list[str]:
-    """What must not be overlooked of a policy: collapse, and what refining it earned.
+    """What must not be overlooked of a policy: collapse, a rule of its own, and what refining it earned.
 
     Parameters
     ----------
@@ -102,6 +102,8 @@ def policy_notes(evaluation: Evaluation, validation: Evaluation | None) -> list[
         if each is not None and each.collapsed:
             shares = each.predicted_share
             notes.append(f"**collapsed** to `{max(shares, key=shares.__getitem__)}` on {each.split}")
+    if evaluation.decision_rule != "argmax":
+        notes.append(f"decides by the rule {evaluation.decision_rule}")
     if evaluation.source.extended_from:
         notes.append(f"training extended from {', '.join(map(str, evaluation.source.extended_from))} epochs")
     baseline = refined_from(evaluation)

@@ -146,10 +146,12 @@ def read_evaluations(folder: Path) -> list[EvaluatedCheckpoint]:
             logger.warning("left out: %s", error)
             continue
         if evaluation.scheme not in SCHEMES:
-            logger.warning("left out: %s: of the label scheme %s, which this version lacks", path, evaluation.scheme)
+            logger.warning("left out: %s: this version does not know its label scheme, %s", path, evaluation.scheme)
             continue
         if _is_of_an_earlier_training(folder.parent, evaluation.source):
-            logger.warning("left out: %s: of an earlier training of its checkpoint; run `triage evaluate` again", path)
+            logger.warning(
+                "left out: %s: it evaluates an earlier training of its checkpoint; run `triage evaluate` again", path
+            )
             continue
         by_place = (path.parent.relative_to(folder) / _checkpoint_name(path, evaluation)).as_posix()
         run = evaluation.source.run

@@ -56,7 +56,7 @@ class RecordSet(msgspec.Struct, kw_only=True):
         if note:
             notes.append(f"{self.shown.split} has {note}.")
         if self.shown.split in _SEEN_IN_TRAINING:
-            notes.append(f"The policies were trained or selected on {self.shown.split}: these figures flatter them.")
+            notes.append(f"The policies were trained or selected on {self.shown.split}: these figures are optimistic.")
         small = {sample_note(each.count) for each in self.validation.values()} - {None}
         notes += [f"Validation has {note}." for note in sorted(filter(None, small))]
         if len({each.source.records_sha256 for each in self.validation.values()}) > 1:

@@ -73,12 +73,13 @@ def run(config: Config, *, log: bool = False, sort: str = "macro_f1", runs: Sequ
         If there is no evaluation, the metric is unknown, a pattern matches nothing, or the log's markers are damaged.
     """
     if sort not in METRICS:
-        raise UsageError(f"--sort {sort}: no metric of the report; choose one of {', '.join(METRICS)}")
+        raise UsageError(f"--sort {sort}: not a metric of the report; choose one of {', '.join(METRICS)}")
     folder = config.data / "eval"
     found = read_evaluations(folder)
     if not found:
         raise UsageError(
-            f"{folder}: holds no evaluation; run `triage evaluate` first, or name the folder, as with --config demo"
+            f"{folder}: contains no evaluation; run `triage evaluate` first, or name another folder, "
+            "e.g. with --config demo"
         )
     checkpoints = chosen_runs(found, runs)
     histories = _histories(config, checkpoints if runs else None)

@@ -8,6 +8,7 @@ import msgspec
 
 from enron_triage.config.evaluations import evaluation_file
 from enron_triage.config.schema import Config
+from enron_triage.evaluation.cost_words import cheaper_command
 from enron_triage.evaluation.formatting import evaluation_table
 from enron_triage.evaluation.result import Evaluation
 from enron_triage.runtime import artifacts
@@ -42,4 +43,5 @@ def result(evaluation: Evaluation, path: Path) -> Result:
         The file that holds it.
     """
     table = f"{evaluation_table(evaluation)}\n\n-> {path}"
-    return Result(stage="evaluate", table=table, data=msgspec.to_builtins(evaluation))
+    following = cheaper_command(evaluation)
+    return Result(stage="evaluate", table=table, data=msgspec.to_builtins(evaluation), following=following)

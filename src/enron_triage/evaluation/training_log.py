@@ -38,6 +38,6 @@ def write_results(results: str) -> None:
     elif markers == (1, 1) and text.index(BEGIN) < text.index(END):
         text = re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda match: section, text, flags=re.DOTALL)
     else:
-        raise UsageError(f"{LOG}: needs one `{BEGIN}` with one `{END}` after it, or neither; put them right by hand")
+        raise UsageError(f"{LOG}: needs one `{BEGIN}` with one `{END}` after it, or neither; correct it by hand")
     with artifacts.atomic_open(LOG) as file:
         file.write(text.encode())

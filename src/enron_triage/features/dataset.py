@@ -131,7 +131,7 @@ def load_dataset(
     def extract() -> dict[str, Any]:
         dataset = _extract(path, settings, workers, keep)
         if _cache_key(path, settings, keep_key) != key:
-            raise UsageError(f"{path}: was written while it was read; run the same command again")
+            raise UsageError(f"{path}: changed while it was read; run the same command again")
         return _to_plain(dataset)
 
     return tensor_cache.cached(

@@ -20,6 +20,7 @@ from enron_triage.features.dense import QuantileNormalizedGroup
 from enron_triage.features.feature_group import FloatArray
 from enron_triage.mail.body import BodyParts
 from enron_triage.records import Email, LabeledEmail
+from enron_triage.runtime.extras import install_command
 from enron_triage.runtime.file_states import file_state
 
 logger = logging.getLogger(__name__)
@@ -75,9 +76,7 @@ def _load(model: str | None) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        raise UsageError(
-            "the feature group embedding needs the extra embed; run `pip install -e '.[embed]' -c constraints.txt`"
-        ) from None
+        raise UsageError(f"the feature group embedding needs the extra embed; run {install_command('embed')}") from None
     logger.info("loading the embedding model %s", model)
     try:
         return SentenceTransformer(model)

@@ -42,6 +42,8 @@ def run(
         raise UsageError("--config and --card: give one of them")
     if output is not None and output.exists():
         raise UsageError(f"--output {output}: exists already; remove it or give another name")
+    if output is not None:
+        artifacts.refuse_missing_folder(output)
     facts = Facts.of(paths.named_checkpoint(config, checkpoint))
     if as_config:
         found = reproduction(facts)

@@ -147,7 +147,7 @@ def _details(facts: Facts) -> Iterator[str]:
 
 def _training_data(origin: Origin) -> Iterator[str]:
     if not origin.stage:
-        yield "Unknown: the checkpoint does not tell."
+        yield "Unknown: the checkpoint does not record it."
         return
     yield f"{_corpus(origin).capitalize() if origin.data_stages else 'Unknown origin'}; by action:"
     yield ""
@@ -167,7 +167,7 @@ def _counts(file: InputFile) -> list[str]:
 def _procedure(facts: Facts) -> Iterator[str]:
     origin = facts.origin
     if not origin.stage:
-        yield "Unknown: the checkpoint does not tell."
+        yield "Unknown: the checkpoint does not record it."
         return
     if origin.command:
         yield from (f"    {origin.command}", "")

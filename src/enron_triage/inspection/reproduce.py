@@ -89,7 +89,7 @@ def reproduction(facts: Facts) -> Reproduction:
     """
     origin = facts.origin
     if not origin.stage:
-        raise UsageError(f"{facts.path}: does not tell how it was made; train again with `triage sft`")
+        raise UsageError(f"{facts.path}: does not record how it was made; train again with `triage sft`")
     chain = _Chain(origin, {origin.stage: facts.sha256}, [], {}, [])
     _add(origin, chain)
     stages = [*origin.data_stages, *chain.stages, "evaluate"]
@@ -158,7 +158,7 @@ def _add(origin: Origin, chain: _Chain) -> None:
 def _why_apart(parent: Origin, sha256: str, chain: _Chain) -> str:
     """Why a training cannot be part of the same configuration; empty if it can."""
     if not parent.stage:
-        return "it does not tell how it was made"
+        return "it does not record how it was made"
     if parent.extended_from:
         return f"its training was extended, from {', '.join(map(str, parent.extended_from))} epochs"
     if chain.digests.get(parent.stage, sha256) != sha256:

@@ -134,7 +134,7 @@ def _what(facts: Facts) -> Iterator[str]:
 
 def _made(origin: Origin) -> Iterator[str]:
     if not origin.stage:
-        yield from _row("unknown", "the file does not tell")
+        yield from _row("unknown", "the file does not record it")
         return
     yield from _row("command", origin.command or "none: the package was used as a library")
     yield from _row("commit", origin.commit or "unknown")
@@ -186,7 +186,7 @@ def _decision(facts: Facts) -> Iterator[str]:
 
 def _beginnings(origin: Origin, indent: str = "") -> Iterator[str]:
     for name, parent in origin.parents.items():
-        made = f"triage {parent.stage}" if parent.stage else "of unknown making"
+        made = f"triage {parent.stage}" if parent.stage else "of unknown origin"
         file = origin.data[name]
         yield from _row(f"{indent}{name}", f"{file.path}, {made}{f': {parent.command}' if parent.command else ''}")
         yield from _row("  SHA-256", file.sha256)

@@ -124,8 +124,8 @@ def _say_what_is_short(gaps: dict[str, int], mailboxes: int, window: int) -> Non
     days = f"{min(gaps.values()) / _DAY:.3g}"
     which = "the mailbox is" if mailboxes == 1 else f"{len(gaps)} of {mailboxes} mailboxes are"
     logger.warning(
-        "%s too short to leave out label.link_window (%.3g days) before each cut in time: left out are %s%s days, and "
-        "what was answered after a cut; the rest is taken to have been filed or deleted before it",
+        "%s too short to leave out label.link_window (%.3g days) before each cut in time: %s%s days are left out, and "
+        "messages answered after a cut; the others are assumed to have been filed or deleted before it",
         which,
         window / _DAY,
         "" if len(gaps) == 1 else "down to ",

@@ -99,15 +99,15 @@ class MailboxFolders(msgspec.Struct, frozen=True):
             What is wrong, the folders with their counts, and what to set; None if nothing is wrong.
         """
         if "sent" not in self.roles and config.sent:
-            problem = "no folder of sent mail is known, so that answered mail would count as unanswered"
+            problem = "no folder of sent mail is known, so answered mail would count as unanswered"
             setting = f"label.folders.sent={json.dumps([self._likely_sent() or 'NAME'], ensure_ascii=False)}"
             remedy = f"name that folder, such as --set {shlex.quote(setting)}, or [] if there is none"
             if len(self.folders) == 1:
-                remedy = f"give the whole mailbox, sent mail too, as parse.source; or {remedy}"
+                remedy = f"give the whole mailbox, including sent mail, as parse.source; or {remedy}"
             return f"{problem}; {remedy}; it has {self._listed()}"
         if len(self.roles) == 1 and not self.is_flagged:
             (role,) = self.roles
-            problem = f"all its folders count as {role}, so that nothing tells what was done with a message"
+            problem = f"all its folders count as {role}, so nothing shows what was done with a message"
             return f"{problem}; name them in label.folders.sent, .deleted, .inbox, ...; it has {self._listed()}"
         return None
 
@@ -123,7 +123,7 @@ class MailboxFolders(msgspec.Struct, frozen=True):
     def _listed(self) -> str:
         """The folders with their counts and roles, the fullest first."""
         by_size = sorted(self.folders, key=lambda folder: (-folder.messages, folder.name))
-        listed = [f"{_shown(folder.name)} {folder.messages:,} ({folder.role})" for folder in by_size[:_MOST_LISTED]]
+        listed = [f"{shown_name(folder.name)} {folder.messages:,} ({folder.role})" for folder in by_size[:_MOST_LISTED]]
         if len(by_size) > _MOST_LISTED:
             listed.append(f"{len(by_size) - _MOST_LISTED:,} more")
         return ", ".join(listed)
@@ -140,7 +140,7 @@ def folder_rows(mailboxes: Sequence[MailboxFolders]) -> Iterator[tuple[str, int]
     Yields
     ------
     text : str
-        The role and the folder, or the role and in how many mailboxes it is.
+        The role and the whole name of the folder, or the role and in how many mailboxes it is.
     messages : int
         How many messages are there.
     """
@@ -149,7 +149,7 @@ def folder_rows(mailboxes: Sequence[MailboxFolders]) -> Iterator[tuple[str, int]
         shown = set(sorted(folders, key=lambda folder: -folder.messages)[:_MOST_LISTED])
         for folder in folders:
             if folder in shown:
-                yield f"{folder.role}: {_shown(folder.name)}", folder.messages
+                yield f"{folder.role}: {folder.name or '(top)'}", folder.messages
         if len(folders) > len(shown):
             yield f"{len(folders) - len(shown):,} more", sum(folder.messages for folder in set(folders) - shown)
         return
@@ -167,7 +167,23 @@ def _count(role: Role, name: str, senders: Counter[str]) -> FolderCount:
     return FolderCount(role, name, senders.total(), most / senders.total() if sender else 0.0)
 
 
-def _shown(name: str) -> str:
-    """The name of a folder or label for the terminal; whoever sent or moved the mail may have chosen it."""
-    text = "".join(sign if sign.isprintable() else "?" for sign in name)
-    return (text[: _LONGEST_SHOWN - 3] + "..." if len(text) > _LONGEST_SHOWN else text) or "(top)"
+def shown_name(name: str, most: int = _LONGEST_SHOWN) -> str:
+    """The name of a folder or label for the terminal; whoever sent or moved the mail may have chosen it.
+
+    Parameters
+    ----------
+    name : str
+        The name; an empty one is the top of the mailbox.
+    most : int
+        How many characters there is room for; a longer name is shortened in the middle.
+
+    Examples
+    --------
+    >>> shown_name("Projects/2019/Bridges/Offers", 20)
+    'Projects.../Offers'
+    """
+    text = "".join(sign if sign.isprintable() else "?" for sign in name) or "(top)"
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 2
+    return f"{text[: most - 3 - end]}...{text[-end:]}"

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.records import ACTIONS, Action
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ def judgements_in_force(path: Path) -> list[Judgement]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; `triage annotate` or `triage preferences` writes one") from None
+        raise UsageError(f"{path}: {cause_of(error)}; `triage annotate` or `triage preferences` writes one") from None
     return in_force(decode_judgements(content, path), path)
 
 
@@ -201,7 +201,7 @@ def decode_judgements(content: bytes, path: Path) -> list[Judgement]:
             judgements.append(decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if number == len(lines) and breaks_off(line):
-                logger.warning("%s, line %d: breaks off, as if the program had been killed; left out", path, number)
+                logger.warning("%s, line %d: is cut off, as if the program had been killed; left out", path, number)
                 continue
             raise UsageError(f"{path}, line {number}: not a judgement ({error}); see `triage preferences`") from None
     return judgements
@@ -260,6 +260,6 @@ def in_force(judgements: Sequence[Judgement], path: Path) -> list[Judgement]:
     nothing = [name for name in undone if name not in by_id or by_id[name].undoes is not None]
     if nothing:
         logger.warning(
-            "%s: %d undone that are no judgements of this file, such as %r", path, len(nothing), min(nothing)
+            "%s: %d lines undo a judgement that is not in this file, such as %r", path, len(nothing), min(nothing)
         )
     return [each for each in distinct if each.undoes is None and each.id not in undone]

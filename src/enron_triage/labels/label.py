@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,6 +20,7 @@ from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.labels.folders import MailboxFolders, folder_rows
 from enron_triage.labels.in_time import InTime, label_in_time, warn_of_slow
+from enron_triage.labels.label_table import label_table
 from enron_triage.labels.labeled import Labeled
 from enron_triage.labels.owner_identity import OwnerDecision
 from enron_triage.labels.owner_report import check_mailboxes_of_owners, log_owners, owner_counts
@@ -165,7 +166,7 @@ def run(config: Config) -> Result:
             owners=owner_counts(totals.owners),
         )
     _warn(totals, uses_roles=SCHEMES[config.label.scheme].uses_roles)
-    return Result(stage="label", table=_table(counts), data=counts)
+    return Result(stage="label", table=label_table(counts), data=counts)
 
 
 def label_span(source: Path, config: LabelConfig, span: Span) -> EncodedMailbox:
@@ -214,7 +215,7 @@ def _left_out(config: LabelConfig, span: Span) -> EncodedMailbox:
         links=Counter(),
         owner=None,
         folders=MailboxFolders.of([], config.folders),
-        problem="it ended the process that labelled it (too much time or memory); please report it",
+        problem="labelling it killed the worker process (too much time or memory); please report it",
     )
 
 
@@ -266,35 +267,20 @@ def _warn(totals: Totals, *, uses_roles: bool) -> None:
         logger.warning("mailbox %s is left out: %s", user, totals.left_out[user])
     if len(left_out) > _MAX_SHOWN:
         others = left_out[_MAX_SHOWN:]
-        logger.warning("%d more mailboxes are left out, for the like: %s", len(others), ", ".join(others))
+        logger.warning("%d more mailboxes are left out for similar reasons: %s", len(others), ", ".join(others))
     warn_of_slow(totals.slow)
     log_owners(totals.owners)
     ownerless = [user for user, owner in totals.owners.items() if not owner.addresses]
     if ownerless:
         logger.warning(
-            "%d mailboxes have too little sent mail to tell their owner (%s): nothing there can count as answered",
+            "%d mailboxes have too little sent mail to identify their owner (%s): nothing there can count as answered",
             len(ownerless),
             ", ".join(ownerless[:_MAX_SHOWN]),
         )
     if totals.inboxless and uses_roles:
         logger.warning(
-            "%d mailboxes have no folder that counts as the inbox (%s), so that any other folder counts as filed mail; "
+            "%d mailboxes have no folder that counts as the inbox (%s), so mail in any other folder counts as filed; "
             "set label.folders.inbox if it has another name",
             len(totals.inboxless),
             ", ".join(totals.inboxless[:_MAX_SHOWN]),
         )
-
-
-def _table(counts: Mapping[str, object]) -> str:
-    lines = [f"scheme {counts['scheme']}: {counts['records']:,} records, {counts['labeled']:,} labelled"]
-    leak_note = SCHEMES[str(counts["scheme"])].leak_note
-    if leak_note is not None:
-        lines.append(leak_note)
-    sections = (("folder", "folders"), ("action", "actions"), ("not labelled", "dropped"), ("sent mail", "links"))
-    for title, key in sections:
-        values = counts[key]
-        assert isinstance(values, dict)
-        for name, value in values.items():
-            lines.append(f"  {title:<13} {name:<34} {value:>9,}")
-    lines.append(f"  {'not labelled':<13} {'no action':<34} {counts['unacted']:>9,}")
-    return "\n".join(lines)

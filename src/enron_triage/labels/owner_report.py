@@ -49,7 +49,7 @@ def check_mailboxes_of_owners(named: Mapping[str, Any] | tuple[str, ...], mailbo
     unknown = sorted(set(named) - set(known)) if isinstance(named, Mapping) else []
     if unknown:
         some = ", ".join(known[:_MAX_SHOWN]) + (", ..." if len(known) > _MAX_SHOWN else "")
-        raise UsageError(f"label.owner names a mailbox that is not there: {unknown[0]}; there are {some}")
+        raise UsageError(f"label.owner names a mailbox that does not exist: {unknown[0]}; there are {some}")
 
 
 def people_of(mailboxes: Sequence[str], owners: Mapping[str, Any]) -> list[int]:
@@ -106,8 +106,8 @@ def log_owners(owners: Mapping[str, OwnerDecision]) -> None:
     if shared:
         listed = [text for _, text in sorted(shared, reverse=True)]
         logger.warning(
-            "in the sent folders of %d mailboxes others than the owner write, too (%s%s); what they sent is not the "
-            "owner's. If it is, name all of the owner's addresses in label.owner",
+            "the sent folders of %d mailboxes also contain mail by other people (%s%s), which does not count as the "
+            "owner's; if it is the owner's, list all of the owner's addresses in label.owner",
             len(listed),
             "; ".join(listed[:_MAX_SHOWN]),
             "; ..." if len(listed) > _MAX_SHOWN else "",

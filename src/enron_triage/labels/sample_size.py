@@ -51,17 +51,19 @@ def sample_note(messages: int, mailboxes: int | None = None) -> str | None:
     Examples
     --------
     >>> sample_note(7)
-    'only 7 messages: an accuracy from so few may be off by 30 percentage points'
+    'only 7 messages: the accuracy may be off by 30 percentage points'
     >>> sample_note(5000, 3)
-    'only 3 mailboxes (under 10): no intervals, and other people may differ much'
+    'only 3 mailboxes (under 10): no intervals, and results for other people may be quite different'
     """
     notes = []
     if messages < FEW_MESSAGES:
         margin = f"{100 * accuracy_margin(messages):.0f} percentage points"
-        notes.append(f"only {_counted(messages, 'message')}: an accuracy from so few may be off by {margin}")
+        notes.append(f"only {_counted(messages, 'message')}: the accuracy may be off by {margin}")
     if mailboxes is not None and mailboxes < FEW_MAILBOXES:
         counted = _counted(mailboxes, "mailbox", "mailboxes")
-        notes.append(f"only {counted} (under {FEW_MAILBOXES}): no intervals, and other people may differ much")
+        notes.append(
+            f"only {counted} (under {FEW_MAILBOXES}): no intervals, and results for other people may be quite different"
+        )
     return "; ".join(notes) or None
 
 

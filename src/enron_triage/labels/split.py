@@ -94,7 +94,7 @@ def _people(mailboxes: Sequence[str], source: Path) -> list[int]:
     """Whose each mailbox is, as the stage ``label`` found out; says which are one person's."""
     meta = provenance.read_meta(source)
     if meta is None:
-        logger.warning("%s has no metadata beside it: whether two mailboxes are one person's is not known", source)
+        logger.warning("%s has no metadata: it is not known which mailboxes belong to the same person", source)
     people = people_of(mailboxes, meta.counts.get("owners", {}) if meta else {})
     together: dict[int, list[str]] = {}
     for mailbox, person in zip(mailboxes, people, strict=True):
@@ -112,7 +112,7 @@ def _why_empty(name: str, metadata: SplitMetadata, columns: Columns) -> str:
     advice = "give more mail, or other split.ratios"
     copies = sum(metadata.dropped[split]["in_a_later_split"] for split in SPLITS)
     if copies:
-        reasons.append(f"{copies} are copies of what is in a later split")
+        reasons.append(f"{copies} are copies of messages in a later split")
     if metadata.until is not None:
         undated = metadata.dropped["undated"]["undated"]
         close = metadata.dropped["before_a_cut"]["outcome_beyond_the_cut"]
@@ -124,7 +124,7 @@ def _why_empty(name: str, metadata: SplitMetadata, columns: Columns) -> str:
             advice = "give more mail, or a shorter label.link_window"
         if moments < messages - undated:
             reasons.append(f"the others came at {moments} different times")
-            advice = "give more mail, with the dates at which it came"
+            advice = "give more mail, with its dates of arrival"
     why = f", of which {'; '.join(reasons)}" if reasons else ""
     return f"the {name} split would be empty ({messages} labelled messages in {mailboxes} mailboxes){why}; {advice}"
 

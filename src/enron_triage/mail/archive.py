@@ -182,7 +182,7 @@ def _inside(archive: Path, name: str) -> str:
     """The path of a member below the target; refuses one that leads out of it."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
-        raise TriageError(f"{archive}: {name!r} would land outside of the target; refused")
+        raise TriageError(f"{archive}: {name!r} would be written outside the target folder; refused")
     if len(parts) > _MAX_DEPTH:
         raise TriageError(f"{archive}: {name[:40]!r}... is more than {_MAX_DEPTH} folders deep; refused")
     return "/".join(parts[1:] if parts[:1] == [_TOP] else parts)

@@ -51,7 +51,7 @@ def run(config: Config) -> Result:
     source, target = config.download.source, stage.outputs["mail"]
     if source != "demo" and "://" not in source and source != "cmu" and not Path(source).is_file():
         raise UsageError(
-            f"{source}: no such archive; download.source is cmu, demo, a URL, or a .tar, .tar.gz or .tar.xz"
+            f"{source}: no such archive; download.source must be cmu, demo, a URL, or a .tar, .tar.gz or .tar.xz"
         )
     started = time.perf_counter()
     with stage.track() as counts:
@@ -127,7 +127,7 @@ def _obtain(source: str, config: Config) -> Path:
         check_hash(Path(url), config.download.sha256)
         return Path(url)
     if urlsplit(url).scheme not in ("http", "https"):
-        raise UsageError(f"{url}: only http and https are fetched; name a local file by its path")
+        raise UsageError(f"{url}: only http and https URLs can be fetched; give the path of a local file")
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "archive"
     target = config.data / name
     if name.startswith(".") or target.is_dir():

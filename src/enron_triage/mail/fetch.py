@@ -106,9 +106,7 @@ def _check_url(url: str) -> None:
 
 
 def _unusable(url: str, sent: str) -> TriageError:
-    return TriageError(
-        f"{url}: the server sends {_shown(sent)}; fetch the file in another way, and name it by its path"
-    )
+    return TriageError(f"{url}: the server sends {_shown(sent)}; download the file in another way, and give its path")
 
 
 def _shown(text: str) -> str:
@@ -155,7 +153,7 @@ def _fetch_once(pool: urllib3.PoolManager, url: str, target: Path) -> None:
             raise _BrokenOffError("the server sent another range, or of another file, than was asked for")
         remote = known if have and known is not None else _describe(url, response)
         if _is_fetched(target, remote):
-            logger.info("%s: already here", target)
+            logger.info("%s: already downloaded", target)
             return
         _receive(response, remote, part, have)
     finally:

@@ -95,7 +95,8 @@ def _advice_where_nothing_is(config: Config) -> str:
     if config.parse.source:
         return f"{problem}; set parse.source to a folder of mailboxes, an archive or an mbox"
     if "download" not in config.pipeline.stages:
-        return "parse.source is not set; name your mail, an export, a profile or a Maildir: --set parse.source=PATH"
+        kinds = "an export, a profile or a Maildir"
+        return f"parse.source is not set; give the path of your mail ({kinds}): --set parse.source=PATH"
     return f"{problem}; run `triage download` or set parse.source"
 
 

@@ -85,7 +85,7 @@ def read_mailbox(path: Path, workers: int | str) -> list[Email]:
     with read_unchanged(path):
         emails, errors = _read_batches(path, workers)
     if not emails:
-        raise UsageError(f"{path}: holds no mail that can be read; give a Maildir, an mbox or a folder of messages")
+        raise UsageError(f"{path}: contains no mail that can be read; give a Maildir, an mbox or a folder of messages")
     if errors:
         logger.warning(
             "%s: %d messages cannot be read (the first: %s: %s)", path, len(errors), errors[0].path, errors[0].error
@@ -125,7 +125,7 @@ def list_messages(path: Path) -> Iterator[MessageRef]:
         If there is nothing at `path`, or it cannot be read.
     """
     if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
+        raise UsageError(f"{path}: no such file or folder; give a message, a Maildir, an mbox or a folder of messages")
     tree = open_tree(path)
     if path.is_file() and tree.disk_file(path.name) and tree.kind(path.name) != "mbox":
         yield MessageRef(json_safe(str(path)), "", str(path))
@@ -155,8 +155,8 @@ def _copy_standard_input(file: BinaryIO) -> None:
         size += len(block)
         if size > limit:
             raise UsageError(
-                f"-: the standard input goes on after {limit >> 20:,} MiB, more than "
-                f"{'one message' if limit == MAX_BYTES else 'is read from there'}; name a file"
+                f"-: the standard input is longer than {limit >> 20:,} MiB, the limit for "
+                f"{'one message' if limit == MAX_BYTES else 'an mbox'}; give a file instead"
             )
         file.write(block)
 

@@ -177,7 +177,7 @@ class _Extensions:
         is_global = info.type == tarfile.XGLTYPE
         if is_global or info.type in _EXTENSIONS:
             if info.size > _MAX_EXTENSION or len(self.pending) >= _MAX_EXTENSIONS:
-                raise tarfile.ReadError("an extension of a header beyond reason")
+                raise tarfile.ReadError("an unreasonably long header extension")
             extension = header + stream.read(info.size + -info.size % _BLOCK)
             if is_global:
                 _check_global(extension)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from enron_triage.config import evaluations
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.pipeline.stages import STAGES, stage_run
+from enron_triage.runtime import provenance
 from enron_triage.runtime.file_states import listed_once
 from enron_triage.runtime.imports import no_collection
 from enron_triage.stage_run import Result, StageRun
@@ -62,7 +63,7 @@ def run(config: Config, *, start: str | None = None, force: bool = False, may_fe
             _refuse(step, may_fetch)
     done: dict[str, Any] = {}
     evaluations: list[dict[str, Any]] = []
-    table = ""
+    last = Result(stage="run", table="", data={})
     for number, step in enumerate(steps, 1):
         # What was found above is so, as long as nothing has been run.
         is_done = all(up_to_date[:number]) or (not force and step.is_up_to_date())
@@ -73,11 +74,14 @@ def run(config: Config, *, start: str | None = None, force: bool = False, may_fe
             evaluations.append(result.data)
         if number < len(steps) and result.data:  # the last one's is the result
             logger.info("%s", result.table if step.name != "evaluate" else _summary(result.data))
-        done[step.name], table = result.data or "up to date", result.table
-    return Result(stage="run", table=table, data={"stages": done, "evaluations": evaluations})
+        done[step.name], last = result.data or "up to date", result
+    data = {"stages": done, "evaluations": evaluations}
+    return Result(stage="run", table=last.table, data=data, following=last.following)
 
 
-def status(config: Config, *, start: str | None = None, force: bool = False, may_fetch: bool = True) -> Result:
+def status(
+    config: Config, *, start: str | None = None, force: bool = False, may_fetch: bool = True, details: bool = False
+) -> Result:
     """Report what `run` would do, stage by stage, and why, without running anything.
 
     Parameters
@@ -90,6 +94,8 @@ def status(config: Config, *, start: str | None = None, force: bool = False, may
         As for `run`.
     may_fetch : bool
         As for `run`.
+    details : bool
+        Whether the table has a line for each reason, instead of one for each stage; the data have all in any case.
     """
     stages: dict[str, Any] = {}
     lines: list[str] = []
@@ -103,15 +109,27 @@ def status(config: Config, *, start: str | None = None, force: bool = False, may
             made_again |= dict.fromkeys(step.outputs.values(), step.name)
         stages[step.title] = {"up_to_date": not reasons, "reasons": reasons, "after": after}
         unless = f", unless {', '.join(after)} changes its input" if after else ""
-        lines += [f"{step.title}: would run"] if reasons else [f"{step.title}: up to date{unless}"]
-        lines += [f"  {reason}" for reason in reasons]
+        why = "" if details or not reasons else f": {_in_short(reasons)}"
+        lines += [f"{step.title}: would run{why}"] if reasons else [f"{step.title}: up to date{unless}"]
+        lines += [f"  {reason}" for reason in reasons if details]
         try:
             if reasons:
                 _refuse(step, may_fetch)
         except UsageError as error:
             stages[step.title]["refused"] = str(error)
             lines.append(f"  but it would refuse: {error}")
+    if not details and any(len(reasons) > 1 for reasons in found):
+        lines.append("`triage status --details` lists every reason")
     return Result(stage="status", table="\n".join(lines), data={"stages": stages})
+
+
+def _in_short(reasons: Sequence[str]) -> str:
+    """The reasons to run on one line: the first that is more than a missing file, or how many files are missing."""
+    others = [reason for reason in reasons if not reason.endswith(provenance.IS_MISSING)]
+    if not others and len(reasons) > 1:
+        return f"{len(reasons)} files are missing"
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{(others or reasons)[0]}{more}"
 
 
 def _steps(config: Config, start: str | None) -> list[StageRun]:

@@ -10,9 +10,7 @@ module and add its row; the command line, ``triage run``, ``triage status`` and 
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from enron_triage.config import evaluations, paths
+from enron_triage.config import evaluations, judgements, paths
 from enron_triage.config.schema import Config
 from enron_triage.errors import ArtifactError
 from enron_triage.stage_run import Place, Stage, StageRun, advised
@@ -80,7 +78,7 @@ STAGES: dict[str, Stage] = {
         inputs={
             **TRAINED_ON,
             "init": lambda config: paths.named_checkpoint(config, config.reward_model.init),
-            "preferences": lambda config: paths.preference_file(config.reward_model),
+            "preferences": lambda config: judgements.preference_file(config, config.reward_model),
         },
         outputs={"last": "{checkpoints}/stage_2.pt", "best": "{checkpoints}/best_reward.pt"},
         settings=("reward_model", "rewards", "decision", "label.scheme", "device"),
@@ -94,7 +92,7 @@ STAGES: dict[str, Stage] = {
         inputs={
             **TRAINED_ON,
             "init": lambda config: paths.named_checkpoint(config, config.dpo.init),
-            "preferences": lambda config: paths.preference_file(config.dpo),
+            "preferences": lambda config: judgements.preference_file(config, config.dpo),
         },
         outputs={"last": "{checkpoints}/stage_4.pt", "best": "{checkpoints}/best_dpo.pt"},
         settings=("dpo", "rewards", "decision", "label.scheme", "device"),
@@ -125,7 +123,7 @@ STAGES: dict[str, Stage] = {
             "checkpoint": evaluations.evaluated_checkpoints,
             "val": lambda config: config.data / "val.json" if evaluations.is_ensemble(config) else None,
             "records": paths.evaluated_records,
-            "judgements": lambda config: Path(config.evaluate.judgements) if config.evaluate.judgements else None,
+            "judgements": judgements.evaluated_judgements,
             "metadata": lambda config: config.data / "split_metadata.json" if paths.evaluated_split(config) else None,
             "unacted": lambda config: config.data / "emails_unacted.json" if paths.evaluated_split(config) else None,
         },
@@ -155,12 +153,14 @@ def stage_run(name: str, config: Config) -> StageRun:
     return StageRun(name, config, STAGES)
 
 
-def with_advice(error: ArtifactError) -> ArtifactError:
+def with_advice(error: ArtifactError, config: Config | None = None) -> ArtifactError:
     """The error with the command that makes its artifact, where a stage does.
 
     Parameters
     ----------
     error : ArtifactError
         What is wrong with which artifact.
+    config : Config, optional
+        The whole configuration: see `advised`.
     """
-    return advised(error, STAGES)
+    return advised(error, STAGES, config=config)

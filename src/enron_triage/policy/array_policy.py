@@ -239,7 +239,7 @@ class _Weights:
 
     def finish(self) -> None:
         if self._left:
-            raise ValueError(f"the weights {min(self._left)} have no place in the policy")
+            raise ValueError(f"the weights {min(self._left)} do not belong to the policy")
 
     def calibration(self, prefix: str) -> _Calibration:
         return _Calibration(self.take(f"{prefix}.shift", (len(ACTIONS),)), self.take(f"{prefix}.scale", ()))

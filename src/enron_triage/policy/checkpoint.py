@@ -200,7 +200,7 @@ def check_fit(path: Path, checkpoint: Checkpoint, scheme: Scheme, columns: int, 
     if checkpoint.scheme != scheme:
         raise UsageError(
             f"{path}: trained on scheme {checkpoint.scheme}, but {source} is labelled with {scheme}; "
-            f"use --set label.scheme={checkpoint.scheme} through label, split and evaluate"
+            f"use --set label.scheme={checkpoint.scheme} for label, split and evaluate"
         )
     check_features(path, checkpoint.model, checkpoint.features.settings, columns)
 

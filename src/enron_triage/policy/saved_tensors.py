@@ -58,7 +58,7 @@ def read_saved(file: IO[bytes]) -> Any:
     with zipfile.ZipFile(file) as archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise pickle.UnpicklingError("no file of torch.save")
+            raise pickle.UnpicklingError("not a file of torch.save")
         folder = pickles[0].removesuffix("data.pkl")
 
         def content(name: str) -> bytes:
@@ -99,7 +99,7 @@ class _Unpickler(pickle.Unpickler):
             return OrderedDict
         if module == "torch" and name in _TYPES:
             return _StorageType(_TYPES[name])
-        raise pickle.UnpicklingError(f"{module}.{name} is no plain value")
+        raise pickle.UnpicklingError(f"{module}.{name} is not a plain value")
 
     def persistent_load(self, pid: Any) -> _Storage:
         """The storage that a tensor names."""

@@ -138,7 +138,7 @@ def check_parts(trained: TrainedPolicy) -> None:
     if len(features.class_prior) != len(ACTIONS) or features.num_features != trained.model.inputs:
         raise ValueError("features that do not fit its weights")
     if not (calibration.temperature > 0 and len(calibration.shift) == len(ACTIONS) and calibration.has_possible_prior):
-        raise ValueError("an impossible calibration")
+        raise ValueError("an invalid calibration")
     unknown = sorted({*decision.offsets, decision.rule} - RULES.keys())
     if unknown:
         raise ValueError(f"the decision rule {unknown[0]}, which this version does not have")
@@ -147,7 +147,7 @@ def check_parts(trained: TrainedPolicy) -> None:
     if any(len(values) != len(ACTIONS) for values in decision.offsets.values()):
         raise ValueError("decision rules that do not fit the actions")
     if trained.scheme not in SCHEMES:
-        raise ValueError("an impossible scheme")
+        raise ValueError("an invalid scheme")
 
 
 def check_features(path: Path, model: PolicySpec, settings: FeaturesConfig, columns: int) -> None:

@@ -97,7 +97,7 @@ def _levels(root: IntArray, left: IntArray, right: IntArray) -> Iterator[tuple[I
     while len(nodes):
         seen += len(nodes)
         if seen > len(left):
-            raise ValueError("nodes that are no trees")
+            raise ValueError("nodes that do not form trees")
         leaf = left[nodes] == nodes
         yield nodes, tree, leaf
         nodes = np.concatenate([child[nodes[~leaf]] for child in (left, right)])

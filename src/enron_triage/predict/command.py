@@ -66,8 +66,11 @@ def run(
     triage = predictor.triage(folders if folders != FoldersConfig() else None)
     if SCHEMES[triage.scheme].leak_note is not None:
         logger.warning(
-            "the checkpoint was trained on scheme %s, whose labels leak: it does not tell what one does", triage.scheme
+            "the checkpoint was trained on scheme %s, whose labels leak: it does not predict what an owner would do",
+            triage.scheme,
         )
+    if mailbox is None and triage.uses_history:
+        logger.info("no --mailbox: nothing is known of the owner's earlier mail, which changes what is predicted")
     counts: Counter[str] = Counter()
     known = read_mailbox(mailbox, config.pool) if mailbox else []
     records = _records(triage, read_messages(paths), known, owner, counts)

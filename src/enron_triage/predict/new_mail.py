@@ -70,7 +70,7 @@ def records_in_mailbox(
     mailbox = partition_mailbox(known, dated, frozenset(owner))
     if not mailbox.owner.addresses:
         logger.warning(
-            "the mailbox has too little sent mail to tell its owner; give all of it, name its folder of sent mail "
+            "the mailbox has too little sent mail to identify its owner; give all of it, name its folder of sent mail "
             "in label.folders.sent, or give --owner ADDRESS"
         )
     sent_by_owner = _add_new_messages(emails, mailbox, dated)

@@ -89,7 +89,7 @@ class Predictor(msgspec.Struct, frozen=True):
         members = [Triage.load(path, self.device, rule, folders) for path in self.checkpoints]
         for path, state in zip(self.checkpoints, self.state, strict=True):
             if _state(Path(path)) != state:
-                raise UsageError(f"{path}: was written while it was used; run the same command again")
+                raise UsageError(f"{path}: changed while it was in use; run the same command again")
         if not self.fitted:
             return members[0]
         return EnsembleTriage(members, msgspec.json.decode(self.fitted, type=FittedEnsemble), self.rule)

@@ -92,6 +92,11 @@ class Triage:
         self._decision = trained.decision.with_rule(rule)
         self._engine = engine
 
+    @property
+    def uses_history(self) -> bool:
+        """Whether predictions depend on what the owner did with earlier mail."""
+        return "history" in self._features.settings.groups
+
     @classmethod
     def load(
         cls,

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
-from enron_triage.errors import TriageError
+from enron_triage.errors import TriageError, UsageError, cause_of
 
 # Files that appear later, together with others, and whether each has been written: see `together.held_together`.
 held: ContextVar[dict[Path, bool] | None] = ContextVar("held", default=None)  # of a thread
@@ -93,6 +93,23 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
+def refuse_missing_folder(path: Path) -> None:
+    """Refuse a file in a folder that is not there: where the user names a file, a folder is not made for it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be written.
+
+    Raises
+    ------
+    UsageError
+        If its folder is missing.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}; make it, or name a file in another one")
+
+
 def not_written(path: Path, error: OSError) -> TriageError:
     """The error to raise for an artifact that cannot be written.
 
@@ -109,8 +126,8 @@ def not_written(path: Path, error: OSError) -> TriageError:
         One line with the path, the cause and the options that choose another folder.
     """
     return TriageError(
-        f"{path}: cannot be written: {error.strerror or error}; "
-        "make room there, or choose another place (--data-dir, --checkpoint-dir)"
+        f"{path}: cannot be written: {cause_of(error)}; "
+        "free some space there, or choose another folder (--data-dir, --checkpoint-dir)"
     )
 
 

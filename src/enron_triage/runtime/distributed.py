@@ -56,7 +56,9 @@ def process_group(device: torch.device) -> Iterator[None]:
         raise UsageError(f"--device {device}: torchrun gives each process a GPU of its own; use --device cuda")
     if device.type == "cuda":
         if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) > torch.cuda.device_count():
-            raise UsageError(f"{torch.cuda.device_count()} GPUs here; give torchrun no more with --nproc-per-node")
+            raise UsageError(
+                f"{torch.cuda.device_count()} GPUs on this machine; start no more processes with --nproc-per-node"
+            )
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     elif device.type != "cpu":
         raise UsageError(f"--device {device.type}: torchrun needs cpu or cuda")

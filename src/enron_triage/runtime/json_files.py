@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from enron_triage.errors import ArtifactError, UsageError
+from enron_triage.errors import ArtifactError, UsageError, cause_of
 from enron_triage.runtime.atomic import atomic_open
 from enron_triage.runtime.together import finish_renames
 
@@ -88,7 +88,7 @@ def open_input(path: Path) -> io.BufferedReader:
     except FileNotFoundError:
         raise ArtifactError(path, "no such file") from None
     except IsADirectoryError:
-        problem = "is a folder where a file belongs"
+        problem = "is a folder, but a file is expected"
         raise ArtifactError(path, problem, remedy="move it away, then {command}", otherwise="name a file") from None
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be read: {cause_of(error)}") from None

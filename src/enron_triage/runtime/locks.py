@@ -72,11 +72,13 @@ def locked(lock: Path, written: Path, instead: str) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         handle.acquire()
     except filelock.Timeout:
-        raise UsageError(f"{written}: {_described(holder)} is writing it; wait for that, or {instead}") from None
+        raise UsageError(
+            f"{written}: {_described(holder)} is writing it; wait for it to finish, or {instead}"
+        ) from None
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
             raise not_written(written, error) from error
-        logger.warning("%s: this file system has no locks: let no other process write there", written)
+        logger.warning("%s: this file system has no locks: make sure that no other process writes there", written)
         yield
         return
     try:

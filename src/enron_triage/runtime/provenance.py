@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 
+IS_MISSING = ": is missing"  # how the reason ends for a file that is not there
 _SHOWN = 3  # of a list of changed modules
 
 
@@ -168,7 +169,7 @@ def read_meta(path: Path) -> Meta | None:
     """
     try:
         return msgspec.json.decode(meta_path(path).read_bytes(), type=Meta)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, msgspec.DecodeError):  # of values: a path without a name, or what is not UTF-8
         return None
 
 
@@ -222,12 +223,12 @@ def differences(
         code or another version of the program. Empty if the outputs are up to date.
     """
     inputs = list(inputs)
-    found = [f"{path}: is missing" for path in inputs if not path.exists()]
+    found = [f"{path}{IS_MISSING}" for path in inputs if not path.exists()]
     states = {} if found else input_states(inputs)
     for output in outputs:
         meta = read_meta(output)
         if not output.exists():
-            found.append(f"{output}: is missing")
+            found.append(f"{output}{IS_MISSING}")
         elif meta is None or meta.stage != stage:
             found.append(f"{output}: was not made by `triage {stage}`")
         else:
@@ -253,7 +254,7 @@ def _changed_inputs(meta: Meta, states: dict[str, FileState]) -> list[str]:
     # Only the contents are compared, because the whole data folder may have been moved.
     before = [state.sha256 for state in meta.inputs.values()]
     if len(before) != len(states):
-        return ["other inputs than before"] if states else []
+        return ["the inputs are not those of before"] if states else []
     return [
         f"{path}: has changed" if earlier else f"{path}: changed while it was read"
         for (path, state), earlier in zip(states.items(), before, strict=True)

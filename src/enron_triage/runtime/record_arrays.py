@@ -132,7 +132,7 @@ def iterate_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             offset += len(line)
             line = following
         if file.read(1):
-            raise ArtifactError(path, f"goes on after its end, near byte {offset}")
+            raise ArtifactError(path, f"has data after its end, near byte {offset}")
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -80,7 +80,7 @@ def read(path: Path, restore: Callable[[dict[str, Any]], Value], *, what: str, w
         value = restore(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # whatever is wrong with a cache, the answer is to make it again
         if warn:
-            logger.warning("%s: cannot be used (%s); making %s again", path, type(error).__name__, what)
+            logger.warning("%s: cannot be used (%s); computing %s again", path, type(error).__name__, what)
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # it was used last
@@ -107,7 +107,7 @@ def _locked(path: Path, what: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            logger.info("%s: another process is making it; waiting (%s)", what, path)
+            logger.info("%s: another process is computing it; waiting (%s)", what, path)
             lock.acquire()
     except (OSError, NotImplementedError) as error:
         if isinstance(error, filelock.Timeout):

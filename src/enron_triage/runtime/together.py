@@ -110,7 +110,7 @@ def finish_renames_in(lock: Path) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise _damaged(journal, str(error)) from None
     if any(Path(name).name != name or not name for name in names):
-        raise _damaged(journal, "it names files of another folder")
+        raise _damaged(journal, "it names files in another folder")
     for name in names:
         path = journal.with_name(name)
         with _writing(path), contextlib.suppress(FileNotFoundError):  # it was done before the interruption
@@ -174,5 +174,5 @@ def _writing(path: Path) -> Iterator[None]:
 
 def _damaged(journal: Path, why: str) -> UsageError:
     return UsageError(
-        f"{journal}: not a list of files to put in place ({why}); remove it, and run the stage again that wrote there"
+        f"{journal}: not a list of files to put in place ({why}); remove it, and run the stage that wrote there again"
     )

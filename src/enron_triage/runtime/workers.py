@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 from tqdm import tqdm
 
 from enron_triage.errors import TriageError, UsageError
+from enron_triage.runtime.extras import install_command
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ def _map_rescued(
         except WorkerDiedError:
             if deaths == _MOST_DEATHS:
                 raise
-            logger.warning("a worker process died: looking for what it died on")
+            logger.warning("a worker process died: searching for the input that caused it")
         while pending:
             item, future = pending.popleft()
             if future is None or future.cancelled() or isinstance(future.exception(), BrokenExecutor):
@@ -201,7 +202,7 @@ def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
         from distributed import Client, KilledWorker
         from distributed.comm.core import CommClosedError
     except ImportError:
-        raise UsageError("scheduler: needs Dask; pip install -e '.[cluster]' -c constraints.txt") from None
+        raise UsageError(f"scheduler: needs Dask; run {install_command('cluster')}") from None
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # the errors below say it in one line
     try:
         client = Client(address, timeout=_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
@@ -217,7 +218,7 @@ def _cluster(address: str) -> Iterator[tuple[Callable[..., Any], int]]:
             yield submit, sum(client.nthreads().values())  # type: ignore[no-untyped-call]
         except (CommClosedError, CancelledError):
             raise TriageError(
-                f"the scheduler {address} was lost; finished artifacts are as they were, run the same command again"
+                f"the scheduler {address} was lost; finished artifacts are unchanged: run the same command again"
             ) from None
         except KilledWorker as error:
             raise TriageError(

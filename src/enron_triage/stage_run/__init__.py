@@ -20,7 +20,8 @@ from enron_triage.runtime.code_digest import module_digests
 from enron_triage.runtime.locks import locked
 from enron_triage.runtime.settings import changed_settings, replaced_settings
 from enron_triage.runtime.together import finish_renames, finish_renames_in, held_together, is_unfinished
-from enron_triage.stage_run.stage import Place, Result, Setting, Stage
+from enron_triage.stage_run.advice import advised
+from enron_triage.stage_run.stage import Place, Result, Setting, Stage, places
 
 __all__ = ["Place", "Result", "Setting", "Stage", "StageRun", "advised"]
 
@@ -45,8 +46,8 @@ class StageRun:
         self.config = config
         self.stages = stages
         self.stage = stages[name]
-        self.inputs = _places(self.stage.inputs, config)
-        self.outputs = _places(self.stage.outputs, config)
+        self.inputs = places(self.stage.inputs, config)
+        self.outputs = places(self.stage.outputs, config)
         keys = (key(config) if callable(key) else key for key in self.stage.settings)
         self.settings = config.settings(key for key in keys if key is not None)
 
@@ -67,16 +68,16 @@ class StageRun:
     @property
     def origin(self) -> str:
         """Where the mail comes from in the first place; empty if nothing tells."""
-        named = self.stage.origin(self.config) if self.stage.origin else None
         metas = (provenance.read_meta(path) for path in self.inputs.values())
-        return named or next((meta.origin for meta in metas if meta and meta.origin), "")
+        known = next((meta.origin for meta in metas if meta and meta.origin), "")  # also of fetched mail that is named
+        return known or (self.stage.origin(self.config) if self.stage.origin else None) or ""
 
     def reasons_to_run(self) -> list[str]:
         """Why the outputs are not what this stage makes of these inputs and settings; empty if they are."""
         inputs, outputs = self.inputs.values(), self.outputs.values()
         unfinished = [path for path in outputs if is_unfinished(path)]
         if unfinished:
-            return [f"{path}: the program ended while it was put in place" for path in unfinished]
+            return [f"{path}: the program ended while this file was being replaced" for path in unfinished]
         return provenance.differences(self.name, self.settings, inputs, outputs, self.code)
 
     def finish_interrupted(self) -> None:
@@ -110,9 +111,9 @@ class StageRun:
     def _reason_to_keep(self, path: Path) -> str | None:
         meta, is_training = provenance.read_meta(path), self.stage.number is not None
         if meta is None and path.is_dir() and any(path.iterdir()):
-            return f"is there already, and `triage {self.name}` did not make it"
+            return f"exists already, and was not made by `triage {self.name}`"
         if meta is None and is_training and path.exists() and not any(path.parent.glob(f"{self.name}_epoch_*.pt")):
-            return "is there already, and nothing tells that it was trained here"
+            return "exists already, and nothing shows that it was trained here"
         if meta is None or meta.stage != self.name or not path.exists():
             return None
         if (is_training or self.stage.origin) and not provenance.is_same_origin(meta.origin, self.origin):
@@ -154,15 +155,16 @@ class StageRun:
         if others:
             return UsageError(f"{path}: no such file; {others}")
         otherwise = "give the right path"
-        if name == "preferences":
+        if name in ("preferences", "judgements"):
             otherwise += "; `triage annotate` writes such a file"
         missing = ArtifactError(path, "no such file or folder", remedy="{command} first", otherwise=otherwise)
-        return advised(missing, self.stages, but=self.name)
+        known = advised(missing, self.stages, but=self.name)
+        return known if known is not missing else UsageError(str(missing))  # this stage itself is no advice
 
     @property
     def _lock(self) -> Path:
         usual = "{checkpoints}/.lock" if self.stage.number else "{data}/.lock"
-        return _places({"lock": self.stage.lock or usual}, self.config)["lock"]
+        return places({"lock": self.stage.lock or usual}, self.config)["lock"]
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -213,43 +215,16 @@ class StageRun:
         if meta is None or maker is None or maker.number is not None:  # a checkpoint brings its own settings along
             return
         if state.sha256 != meta.artifact.sha256:
-            logger.warning("%s: edited since `triage %s` made it; run that again to undo it", path, meta.stage)
-        changed = changed_settings(meta.settings, StageRun(meta.stage, self.config, self.stages).settings)
+            logger.warning("%s: edited since `triage %s` made it; run that again to undo the edit", path, meta.stage)
+        makes = StageRun(meta.stage, self.config, self.stages)
+        if path == self.config.mail and self.config.parse.source is not None:
+            return  # mail that was named: what `triage download` would fetch does not matter
+        changed = changed_settings(meta.settings, makes.settings)
         if changed:
+            again = f"run `triage {meta.stage}` to make it again"
             logger.warning(
-                "%s: made with other settings than the configuration's (%s); run `triage %s` to make it again",
+                "%s: made with other settings than the configuration's (%s); %s",
                 path,
                 "; ".join(changed[:3]),
-                meta.stage,
+                again if path in makes.outputs.values() else "give those settings, too, if that is not intended",
             )
-
-
-def advised(error: ArtifactError, stages: Mapping[str, Stage], but: str = "") -> ArtifactError:
-    """The error with the command that makes its artifact, where a stage does.
-
-    Parameters
-    ----------
-    error : ArtifactError
-        What is wrong with which artifact.
-    stages : mapping of str to Stage
-        The table of the stages.
-    but : str
-        A stage that cannot make it: the one that needs it.
-    """
-    for name, stage in stages.items():
-        if name != but and any(
-            isinstance(place, str) and Path(place).name == error.path.name for place in stage.outputs.values()
-        ):
-            return error.with_command(f"run `triage {name}`")
-    return error
-
-
-def _places(places: dict[str, Place], config: Config) -> dict[str, Path]:
-    """The paths of a row's inputs or outputs, by name, without those that do not apply; several of one are numbered."""
-    folders = {"data": config.data, "checkpoints": config.checkpoints}
-    found: dict[str, Path] = {}
-    for name, place in places.items():
-        paths = place(config) if callable(place) else Path(place.format_map(folders))
-        several = [paths] if isinstance(paths, Path) else paths or []
-        found |= {f"{name}_{number}" if number > 1 else name: path for number, path in enumerate(several, 1)}
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class Result(msgspec.Struct, kw_only=True):
     verbatim : bool
         Whether `table` is the text of a file, such as YAML, which is printed unchanged, also on a terminal.
     following : str
-        The command to run next, in backquotes; the command line adds the options that it was given.
+        A line on what to do next, with the command in backquotes; the command line adds the options that it was given.
     data : dict
         The object that ``--json`` prints, for programs.
     """
@@ -94,3 +94,27 @@ class Result(msgspec.Struct, kw_only=True):
     wide: str = ""
     verbatim: bool = False
     following: str = ""
+
+
+def places(named: Mapping[str, Place], config: Config) -> dict[str, Path]:
+    """The paths of a row's inputs or outputs.
+
+    Parameters
+    ----------
+    named : mapping of str to Place
+        The inputs or the outputs, by name.
+    config : Config
+        The whole configuration.
+
+    Returns
+    -------
+    dict of str to Path
+        By name, without those that do not apply; several of one name are numbered.
+    """
+    folders = {"data": config.data, "checkpoints": config.checkpoints}
+    found: dict[str, Path] = {}
+    for name, place in named.items():
+        paths = place(config) if callable(place) else Path(place.format_map(folders))
+        several = [paths] if isinstance(paths, Path) else paths or []
+        found |= {f"{name}_{number}" if number > 1 else name: path for number, path in enumerate(several, 1)}
+    return found

@@ -102,7 +102,7 @@ class Sweep:
             tried = [Tried(values=trial.values, score=self.results.score(trial)) for trial in self.results.trials]
             trials = self._trials(self.search.ask(tried, self.at_once))
         if len(self.results.trials) < self.search.total:
-            logger.warning("the space has only %d different trials", len(self.results.trials))
+            logger.warning("the search space has only %d different trials", len(self.results.trials))
 
     def result(self) -> Result:
         """The table, and how to go on."""

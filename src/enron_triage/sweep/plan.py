@@ -124,7 +124,7 @@ def make_plan(file: SweepFile, given: ConfigSources) -> Plan:
     """
     for key in (*file.fixed, *file.search.space):
         if not re.fullmatch(r"\w+(\.\w+)*", key):
-            raise UsageError(f"sweep {file.path}: {key}: is no key; write for example sft.epochs")
+            raise UsageError(f"sweep {file.path}: {key}: is not a key; write for example sft.epochs")
     sources = given.below(file.config, [_override(key, value) for key, value in file.fixed.items()])
     base = _load(file, sources, {})
     _refuse_keys_given_twice(file, given)
@@ -200,11 +200,11 @@ def _checked(file: SweepFile, sources: ConfigSources, key: str, dimension: Choic
     values = [provenance.to_builtins(_value(config, key)) for config in configs]
     for number, value in enumerate(values):
         if value in values[:number]:
-            raise UsageError(f"{where}: {written(value)} is there twice")
+            raise UsageError(f"{where}: {written(value)} is listed twice")
     training = [[stage_run(stage, config).settings for stage in file.stages] for config in configs]
     if len(training) > 1 and all(settings == training[0] for settings in training):
         raise UsageError(
-            f"{where}: decides nothing in {', '.join(file.stages)}; leave it out, or add its stage to `stages`"
+            f"{where}: has no effect in {', '.join(file.stages)}; leave it out, or add its stage to `stages`"
         )
     return Choice(values=tuple(values)) if isinstance(dimension, Choice) else dimension
 

@@ -13,8 +13,9 @@ import msgspec
 
 from enron_triage.config.strict_yaml import InvalidYamlError, parse_yaml
 from enron_triage.config.types import PositiveInt
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.pipeline import STAGES
+from enron_triage.runtime.extras import install_command
 from enron_triage.sweep.search_space import (
     SAMPLERS,
     Choice,
@@ -126,7 +127,7 @@ def read_sweep(path: Path) -> SweepFile:
     keys = _convert(path, "", _read(path), _Keys)
     kinds = [name for name in SEARCHES if getattr(keys, name) is not None]
     if len(kinds) != 1:
-        found = f"has {' and '.join(kinds)}" if kinds else "says nothing of what to try"
+        found = f"has {' and '.join(kinds)}" if kinds else "does not say what to try"
         raise UsageError(f"sweep {path}: {found}; give exactly one of {', '.join(SEARCHES)}")
     for stage in keys.stages:
         _check_name(path, "stages", stage, TRAINING_STAGES)
@@ -163,7 +164,7 @@ def _optuna(path: Path, values: dict[str, Any]) -> Search:
     try:
         import optuna  # noqa: F401 - only to see whether it is there
     except ImportError:
-        raise UsageError(f"sweep {path}: optuna: needs Optuna; pip install -e '.[optuna]' -c constraints.txt") from None
+        raise UsageError(f"sweep {path}: optuna: needs Optuna; run {install_command('optuna')}") from None
     return OptunaSearch(_large_enough(path, "optuna", keys), keys.trials, keys.seed, keys.sampler)
 
 
@@ -187,7 +188,7 @@ def _large_enough(path: Path, kind: str, keys: _Random) -> Space:
 
 def _space(path: Path, where: str, values: dict[str, Any]) -> Space:
     if not values:
-        raise UsageError(f"sweep {path}: {where}: names no key to try values of")
+        raise UsageError(f"sweep {path}: {where}: names no key to vary")
     return {key: _dimension(path, f"{where}.{key}", value) for key, value in values.items()}
 
 
@@ -214,7 +215,7 @@ def _read(path: Path) -> Any:
     except UnicodeDecodeError:
         raise UsageError(f"sweep {path}: is not UTF-8 text") from None
     except OSError as error:
-        raise UsageError(f"sweep {path}: cannot be read: {error.strerror}; name a YAML file") from None
+        raise UsageError(f"sweep {path}: cannot be read: {cause_of(error)}; name a YAML file") from None
     except InvalidYamlError as error:
         raise UsageError(f"sweep {path}: not valid YAML: {error}") from None
 

@@ -126,7 +126,7 @@ def stored_outcome(config: Config, stages: Sequence[str]) -> TrialOutcome:
     best = [stage_run(name, config).outputs["best"] for name in stages]
     epoch = load_checkpoint(best[-1]).metrics
     if epoch is None:
-        raise TriageError(f"{best[-1]}: holds no metrics; remove it and run the sweep again")
+        raise TriageError(f"{best[-1]}: contains no metrics; remove it and run the sweep again")
     validation = epoch.validation
     values = {name: getattr(validation, "val_loss" if name == "loss" else name) for name in METRICS}
     metas = [provenance.read_meta(path) for path in best]

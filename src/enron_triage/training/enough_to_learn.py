@@ -37,8 +37,8 @@ def check_enough(path: Path, train: Dataset, val: Dataset, *, starts_trained: bo
     actions = {*train.targets.tolist(), *val.targets.tolist()}
     if len(actions) == 1:
         raise UsageError(
-            f"{path}: holds only one action, {ACTION_NAMES[min(actions)]} ({len(train):,} messages), and so does "
-            "validation: there is nothing to choose between; give mail with which the owner did different things (is "
+            f"{path}: contains only one action, {ACTION_NAMES[min(actions)]} ({len(train):,} messages), and so does "
+            "validation: there is nothing to choose between; give mail with which different things were done (is "
             "the folder of sent mail there?), or predict with a policy that was trained on other mail"
         )
     if absent:

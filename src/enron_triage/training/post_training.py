@@ -208,7 +208,7 @@ def compared_result(name: str, settings: TrainingConfig, outcome: TrainingOutcom
         improved = selection_score(best.validation, select_by) > selection_score(outcome.before, select_by)
     if improved is False:
         logger.warning(
-            "%s: no epoch is better on validation, by %s, than the policy it began with: rather go on with that one",
+            "%s: no epoch is better on validation, by %s, than the policy that it began with: use that one instead",
             name,
             select_by,
         )
@@ -237,6 +237,6 @@ def _table(data: dict[str, Any]) -> str:
         f"best of {data['epochs']} epochs: {data['best_epoch']}, "
         f"on validation ({data['val']:,} messages): {', '.join(shown)}"
         f"{f'; collapsed in {collapsed} of the epochs' if collapsed else ''}"
-        f"{'; no better than its start' if data['improved'] is False else ''} -> {data['checkpoint']}"
+        f"{'; no better than at the start' if data['improved'] is False else ''} -> {data['checkpoint']}"
     )
     return "\n".join([line, *data["notes"]])

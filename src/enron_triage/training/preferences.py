@@ -16,6 +16,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from enron_triage.config.judgements import preference_file
 from enron_triage.config.schema import Config
 from enron_triage.config.training import PairsConfig
 from enron_triage.config.types import Costs
@@ -110,18 +111,32 @@ def preference_pairs(config: Config, settings: PairsConfig, setup: PostTrainingS
             weights = setup.message_weights(dataset)
             pairs.append(from_labels(dataset.targets, reference.cpu(), weights, settings.hard_negatives, costs))
     else:
-        path = Path(settings.preferences)
+        path = preference_file(config, settings) or Path(settings.preferences)
         judgements = read_judgements(path)
         for name in data:
             found, counts = from_annotations(judgements, rows_by_fingerprint(config.data / f"{name}.json"))
             pairs.append(found)
-            listed = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counts.items())
-            logger.info("%s: on %s %s", path, name, listed)
+            logger.info("%s: %s", path, _in_words(name, len(found), counts))
         _warn_of_few_steps(path, len(pairs[0]), settings)
     if not len(pairs[0]):
         remedy = "judge some with `triage annotate`"
-        raise UsageError(f"{settings.preferences}: no pair of actions on a message of train; {remedy}")
+        source = preference_file(config, settings) or settings.preferences
+        raise UsageError(f"{source}: no pair of actions on a message of train; {remedy}")
     return pairs[0], pairs[1]
+
+
+def _in_words(split: str, pairs: int, counts: dict[str, int]) -> str:
+    """How many pairs the judgements give on a split, and what is left out."""
+    left_out = {
+        "of messages outside of it": counts["unknown"],
+        "ties": counts["ties"],
+        "skipped or not judged yet": counts["not_judged"],
+    }
+    listed = ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count)
+    words = f"{counts['judged']:,} judgements of {split} give {pairs:,} pairs"
+    if counts["contradictions"]:
+        words += f", {counts['contradictions']:,} were judged both ways ({counts['undecided']:,} evenly: left out)"
+    return f"{words}; not used: {listed}" if listed else words
 
 
 def _warn_of_few_steps(path: Path, pairs: int, settings: PairsConfig) -> None:

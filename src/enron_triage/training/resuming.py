@@ -89,7 +89,7 @@ class TrainingState(msgspec.Struct, kw_only=True):
             return
         if self.stale_epochs >= patience:
             logger.warning(
-                "the run of %d epochs had stopped early after epoch %d (patience %d): more epochs change nothing",
+                "the run of %d epochs had stopped early after epoch %d (patience %d): more epochs would change nothing",
                 self.planned_epochs,
                 self.epoch,
                 patience,

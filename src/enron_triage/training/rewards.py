@@ -94,6 +94,6 @@ def reward_model_rewards(path: Path, setup: PostTrainingSetup) -> Tensor:
         raise UsageError(f"{path}: a policy of the stage {checkpoint.stage}, not a reward model; run `triage reward`")
     if not checkpoint.features.is_same_as(setup.checkpoint.features):
         raise UsageError(
-            f"{path}: sees other features than the policy; run `triage reward` with reward_model.init set to grpo.init"
+            f"{path}: uses other features than the policy; run `triage reward` with reward_model.init set to grpo.init"
         )
     return predict_logits(checkpoint.policy(setup.features.device), setup.features).to(setup.features.device)

@@ -246,7 +246,7 @@ def _refuse_own_output(init: Path, files: TrainingFiles) -> None:
     """Refuse to go on from a file that this run would replace."""
     if init.resolve() in {path.resolve() for path in (files.best, files.last, *files.epochs().values())}:
         raise UsageError(
-            f"sft.init: {init} would be replaced by this run; write elsewhere, with --set run=NAME or --checkpoint-dir"
+            f"sft.init: {init} would be replaced by this run; write elsewhere with --set run=NAME or --checkpoint-dir"
         )
 
 
@@ -258,8 +258,8 @@ def _initial_policy(config: Config, init: Path, device: torch.device) -> Initial
         what = "a reward model" if checkpoint.stage == "reward" else "a policy with a residual, which sft cannot train"
         raise UsageError(f"{init}: {what}; give a policy that sft, dpo or grpo made by training its networks")
     logger.info(
-        "going on from %s: features (%s), networks (%d, dropout %g) and trees (%d) are its own; features.* and model.* "
-        "of the configuration are not used",
+        "continuing from %s: features (%s), networks (%d, dropout %g) and trees (%d) are its own; features.* and "
+        "model.* of the configuration are not used",
         init,
         ", ".join(checkpoint.features.settings.groups),
         checkpoint.model.ensemble,

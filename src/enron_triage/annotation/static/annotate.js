@@ -27,11 +27,11 @@ async function ask(path, body) {
   try {
     response = await fetch(path, options || {});
   } catch {
-    throw new Problem("The program does not answer. What you have judged is on the disk; start `triage annotate` "
+    throw new Problem("The program does not respond. Your judgements are on disk; start `triage annotate` "
       + "again and open the address that it prints.");
   }
   if (response.status === 403) {
-    throw new Problem("The program was started again. Open the address that it printed last; nothing is lost but this answer.");
+    throw new Problem("The program was restarted. Open the address that it printed last; only this answer is lost.");
   }
   const type = response.headers.get("Content-Type") || "";
   const given = type.startsWith("application/json") ? await response.json() : { problem: await response.text() };

@@ -98,7 +98,9 @@ def find_source(tree: Tree, name: str = AUTO) -> tuple[str, Source]:
     """
     if name != AUTO:
         if tree.is_file and not SOURCES[name].in_file:
-            raise UsageError(f"{tree.path}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
+            raise UsageError(
+                f"{tree.path}: is a file, but a folder is expected; set parse.format=mbox if it is an mbox"
+            )
         return name, SOURCES[name]
     whole = next((name for name in reversed(SOURCES) if SOURCES[name].matches(tree)), None)
     if whole is not None:

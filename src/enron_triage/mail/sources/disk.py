@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import TriageError, UsageError, cause_of
 from enron_triage.mail.sources.tree import Listing, Tree
 from enron_triage.mail.sources.zipped import ZipTree
 
@@ -67,7 +67,7 @@ class DirectoryTree(Tree):
     def _list(self, path: str) -> Listing:
         folder = self.path / path if path else self.path
         if not path and folder.is_file():
-            raise UsageError(f"{folder}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
+            raise UsageError(f"{folder}: is a file, but a folder is expected; set parse.format=mbox if it is an mbox")
         folders: list[str] = []
         files: list[str] = []
         try:
@@ -75,7 +75,7 @@ class DirectoryTree(Tree):
                 for entry in entries:
                     (folders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
         except OSError as error:
-            raise UsageError(f"{folder}: cannot be listed: {error.strerror}") from None
+            raise UsageError(f"{folder}: cannot be listed: {cause_of(error)}") from None
         for name in [name for name in files if name.lower().endswith(".zip") and not path]:
             if self._has_archive(name):
                 files.remove(name)

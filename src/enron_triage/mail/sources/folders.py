@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from enron_triage.errors import UsageError
+from enron_triage.errors import UsageError, cause_of
 from enron_triage.mail.message_ref import MessageRef, json_safe
 
 logger = logging.getLogger(__name__)
@@ -36,12 +36,12 @@ def list_folder(path: Path) -> tuple[list[Path], list[Path]]:
         If it is a file, or cannot be listed.
     """
     if path.is_file():
-        raise UsageError(f"{path}: is a file where a folder belongs; set parse.format=mbox if it is an mbox")
+        raise UsageError(f"{path}: is a file, but a folder is expected; set parse.format=mbox if it is an mbox")
     try:
         children = sorted(path.iterdir())
         folders = [child for child in children if child.is_dir() and not child.is_symlink()]
     except OSError as error:
-        raise UsageError(f"{path}: cannot be listed: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be listed: {cause_of(error)}") from None
     return folders, sorted(set(children) - set(folders))
 
 

@@ -128,6 +128,6 @@ def cut(stream: BinaryIO, record_path: str, folder: str, file: str = "") -> Iter
         yield message()
     if separators.not_taken:
         logger.warning(
-            "%s: lines that look like the beginning of a message, but belong to a text: %d (the first at byte %d)",
+            "%s: %d lines look like the beginning of a message, but belong to the text of one (the first at byte %d)",
             *(record_path, separators.not_taken, separators.first_not_taken),
         )

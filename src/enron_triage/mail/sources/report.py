@@ -46,7 +46,9 @@ def describe(tree: Tree, layout: str, roles: FoldersConfig, with_labels: int = 0
                 by_role.setdefault(found.of_folder(folder), Counter())[folder] = count
             lines += [f"  {role}: {_listed(counts)}" for role, counts in sorted(by_role.items())]
     if with_labels:
-        lines.append(f"Gmail labels on {with_labels:,} messages: they count, not the folder; `triage label` lists them")
+        lines.append(
+            f"{with_labels:,} messages have Gmail labels, which count instead of the folder; `triage label` lists them"
+        )
     return "".join(f"\n{line}" for line in lines)
 
 
@@ -64,7 +66,7 @@ def unread_files(tree: Tree) -> str:
         One clause.
     """
     advice = _conversions(tree)
-    return f"files that are no mail and were not read: {tree.unread.count:,} ({tree.unread}){advice and '; ' + advice}"
+    return f"files that are not mail and were not read: {tree.unread.count:,} ({tree.unread}){advice and '; ' + advice}"
 
 
 def why_nothing_found(tree: Tree, layout: str, errors: int) -> str:
@@ -86,7 +88,7 @@ def why_nothing_found(tree: Tree, layout: str, errors: int) -> str:
     """
     advice = _conversions(tree)
     if advice:
-        return f"holds no mail but {advice}"
+        return f"contains no mail but {advice}"
     if errors:
         found = f"no message found, read as {layout} ({errors} files could not be parsed)"
         return f"{found}; set parse.source and parse.format"
@@ -99,7 +101,7 @@ def why_nothing_found(tree: Tree, layout: str, errors: int) -> str:
         return (
             f"no mail in it{found}; set parse.source to a folder of mailboxes, a Maildir, an mbox or an archive of them"
         )
-    return f"holds no mail, read as {layout}{found}; set parse.source to a folder of mailboxes, a Maildir or an mbox"
+    return f"contains no mail, read as {layout}{found}; set parse.source to a folder of mailboxes, a Maildir or an mbox"
 
 
 def _conversions(tree: Tree) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import TriageError, UsageError, cause_of
 from enron_triage.mail.sources.content import HEAD, Kind, kind_of
 from enron_triage.mail.sources.expanding import DAMAGED, expanded
 from enron_triage.mail.sources.tree import Listing, Tree
@@ -102,7 +102,7 @@ class TarTree(Tree):
             problem = f"truncated or damaged; fetch it again ({type(error).__name__})"
             raise TriageError(f"{self.path}: {problem}") from None
         except OSError as error:
-            raise UsageError(f"{self.path}: cannot be read: {error.strerror or error}") from None
+            raise UsageError(f"{self.path}: cannot be read: {cause_of(error)}") from None
 
 
 class _Tail:

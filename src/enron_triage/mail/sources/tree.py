@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import TriageError, UsageError, cause_of
 from enron_triage.mail.message_ref import MAX_BYTES, TOO_LARGE, MessageRef, json_safe
 from enron_triage.mail.sources.content import HEAD, Kind, kind_of
 from enron_triage.mail.sources.expanding import DAMAGED, OPENERS, expanded
@@ -225,7 +225,7 @@ class Tree(ABC):
         except DAMAGED as error:
             raise TriageError(f"{name}: truncated or damaged; fetch it again ({type(error).__name__})") from None
         except OSError as error:
-            raise UsageError(f"{name}: cannot be read: {error.strerror or error}") from None
+            raise UsageError(f"{name}: cannot be read: {cause_of(error)}") from None
 
     def message(self, path: str, record_path: str, folder: str) -> MessageRef:
         """A reference to a file that is one message.

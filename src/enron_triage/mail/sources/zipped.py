@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from enron_triage.errors import TriageError, UsageError
+from enron_triage.errors import TriageError, UsageError, cause_of
 from enron_triage.mail.sources.expanding import DAMAGED, Bounded
 from enron_triage.mail.sources.tree import Listing, Tree
 
@@ -51,7 +51,7 @@ class ZipTree(Tree):
         except DAMAGED as error:
             raise TriageError(f"{path}: truncated or damaged; fetch it again ({type(error).__name__})") from None
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+            raise UsageError(f"{path}: cannot be read: {cause_of(error)}") from None
         self._listings = listings(path, self._members, folders)
 
     def listing(self, path: str) -> Listing:
@@ -88,7 +88,7 @@ def member_path(archive: Path, name: str) -> str:
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or "\0" in name:
-        raise TriageError(f"{archive}: {name!r} would land outside of the archive; refused")
+        raise TriageError(f"{archive}: {name!r} would be written outside the target folder; refused")
     if len(parts) > _MAX_DEPTH:
         raise TriageError(f"{archive}: {name[:40]!r}... is more than {_MAX_DEPTH} folders deep; refused")
     return "/".join(parts)

@@ -95,6 +95,6 @@ class Tracking:
             except Exception as error:  # whatever a tracker raises, training goes on
                 line = str(error).strip().partition("\n")[0][:200]
                 logger.warning(
-                    "tracking: %s failed (%s: %s); training goes on without it", name, type(error).__name__, line
+                    "tracking: %s failed (%s: %s); training continues without it", name, type(error).__name__, line
                 )
                 del self._trackers[name]

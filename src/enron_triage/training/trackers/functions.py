@@ -67,7 +67,7 @@ def _imported(reference: str) -> Callable[[dict[str, Any], TrackingContext], obj
         line = str(error).strip().partition("\n")[0][:200]
         raise UsageError(
             f"tracking: {reference}: cannot be imported ({type(error).__name__}: {line}); "
-            "name a function as module:function, with the module in the working folder or installed"
+            "name a function as module:function, where the module is installed or in the working folder"
         ) from None
     try:
         inspect.signature(function).bind({}, None)

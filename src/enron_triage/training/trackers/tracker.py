@@ -11,6 +11,7 @@ import msgspec
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError
 from enron_triage.policy.validation import EpochMetrics
+from enron_triage.runtime.extras import install_command
 
 
 class TrackingContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +131,7 @@ def not_installed(name: str) -> UsageError:
     name : str
         The tracker, which is also the name of the extra.
     """
-    return UsageError(f"tracking: {name}: not installed; run `pip install 'enron-triage[{name}]'`")
+    return UsageError(f"tracking: {name}: not installed; run {install_command(name)}")
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
