@@ -88,7 +88,7 @@ def on_the_site(text: str, folder: Path) -> str:
 def commands_page() -> str:
     """The page of the commands: the help of each, as the program prints it."""
     runner, app = CliRunner(), build_app()
-    lines = ["# Commands", "", "The output of `triage COMMAND --help` for each command, with the default configuration.", ""]
+    lines = ["# Commands", "", "The output of `triage COMMAND --help`, with the default configuration.", ""]
     for name in ("", *STAGES, *COMMANDS):
         words = [name] if name else []
         shown = runner.invoke(app, [*words, "--help"], env={"COLUMNS": "100"}, prog_name="triage", color=False)

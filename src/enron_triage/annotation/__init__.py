@@ -1,1 +1,1 @@
-"""Preferences that people judge, where no label tells them."""
+"""Preferences judged by people, for cases that no label covers."""

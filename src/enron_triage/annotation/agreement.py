@@ -1,4 +1,4 @@
-"""How far people agree who judged the same questions.
+"""Agreement between people who judged the same questions.
 
 A question is a message with the pair of actions that was shown, or a message of which the right action was asked; what
 is compared is the action that each person preferred, or that they found the two equally good.

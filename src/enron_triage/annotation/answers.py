@@ -1,4 +1,4 @@
-"""An answer as the forms of other annotation programs hold it: some fields with a word each."""
+"""An answer in the form that other annotation programs use: a few fields with one word each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judgements that cannot all hold: to be looked at again."""
+"""Judgements that contradict each other and should be checked."""
 
 from __future__ import annotations
 

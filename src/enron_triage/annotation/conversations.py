@@ -1,4 +1,4 @@
-"""The conversation that a message stands in: what the owner's mailbox held of it before the message arrived.
+"""The conversation of a message: what the owner's mailbox contained of it before the message arrived.
 
 The mailboxes are found in ``emails.json`` in the background, and one is read when a message of it is shown.
 """

@@ -1,4 +1,4 @@
-"""What the page and the program send each other, as JSON."""
+"""The JSON messages that the page and the program exchange."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may talk to the page: the browser that was given its address, and no other program or site.
+"""Access control for the page: only the browser that was given its address, no other program or site.
 
 Every request has to name this machine (``Host``, against DNS rebinding), come from the page itself (``Origin`` and
 ``Sec-Fetch-Site``, against other sites that the browser has open) and hold the token of this run. The token comes with

@@ -1,4 +1,4 @@
-"""One run of the page on which people judge messages: from the file's opening to its end.
+"""One run of the page where people judge messages, from opening the file to the end.
 
     triage annotate --strategy cost --target 200
 

@@ -1,4 +1,4 @@
-"""What happens on the page, apart from the network: who is shown which message, and what becomes of the answers."""
+"""The logic of the page, without the network: which message each person is shown, and how answers are handled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file that judgements are appended to, one line each, on the disk before the next message shows."""
+"""The file that judgements are appended to, one per line; each is on disk before the next message is shown."""
 
 from __future__ import annotations
 

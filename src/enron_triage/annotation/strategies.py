@@ -1,4 +1,4 @@
-"""What is asked next: how much each message is worth asking about, and which two actions are in question.
+"""Which message is shown next: the priority of each message, and the two actions to ask about.
 
 A strategy gets the calibrated probabilities of a committee of policies, of one as a rule, and gives a worth; messages
 of the highest worth come first.

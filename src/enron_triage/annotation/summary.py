@@ -1,4 +1,4 @@
-"""What a file of judgements holds: ``triage annotate --summary``.
+"""The summary of a file of judgements: ``triage annotate --summary``.
 
 Counts and pace by annotator; agreement between annotators, with the labels and with the policy; what to look at again.
 """

@@ -1,4 +1,4 @@
-"""Questions with their message and all answers: what other annotation programs take and give back."""
+"""Questions with their message and all answers, as exchanged with other annotation programs."""
 
 from __future__ import annotations
 

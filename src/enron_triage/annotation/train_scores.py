@@ -1,4 +1,4 @@
-"""What a policy says of the messages that it was trained on, as if their texts had not been seen.
+"""A policy's predictions for the messages it was trained on, as if it had not seen their texts.
 
 The text scores of train are out of fold, in training as here: the models that give them are fitted on the other
 messages. With the scores that new mail gets, the policy would know what the owner did with these messages, and neither

@@ -1,4 +1,4 @@
-"""A message as the page shows it: plain text in every part, and nothing that tells what its owner did with it."""
+"""A message as the page shows it: plain text in every part, and nothing that reveals what its owner did with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of other people's mail as a page may show it: nothing in it is hidden, and nothing turns the rest around.
+"""Text of other people's mail that is safe to show: no invisible characters, and no changes of text direction.
 
 A browser shows text as text if it is set as such (``textContent``). What remains are characters that are not seen or
 that move others: controls, marks of direction (Boucher and Anderson 2021, "Trojan Source"), zero-width and filler

@@ -1,4 +1,4 @@
-"""The command ``triage annotate``: its options, and what it needs from the packages above `annotation`."""
+"""The command ``triage annotate``: its options, and what it needs from packages above `annotation`."""
 
 from __future__ import annotations
 

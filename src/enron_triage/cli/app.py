@@ -1,4 +1,4 @@
-"""The command line: a command for every stage of the table in `pipeline`, and those beside them.
+"""The command line: one command for every stage in the table in `pipeline`, and the other commands.
 
 A command reads its options, calls a function and prints the result: a table, or with ``--json`` one JSON object, on
 stdout; everything else goes to stderr.

@@ -1,4 +1,4 @@
-"""``triage clean``: what only a later run could use, and what interrupted ones have left."""
+"""``triage clean``: removes epoch checkpoints of finished runs, and the files that interrupted runs left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command beside the stages is: a row of the table in `commands`."""
+"""The definition of a command that is not a stage: a row of the table in `commands`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands beside the stages; to add one, write its function and add its row to `COMMANDS`.
+"""The commands that are not stages; to add one, write its function and add its row to `COMMANDS`.
 
 The parameters of the function, but for the first, are the command's own options; its docstring is the help.
 """

@@ -1,4 +1,4 @@
-"""What the shell completes: keys and values of ``--set``, configurations, devices and checkpoints.
+"""Shell completion: keys and values of ``--set``, configurations, devices and checkpoints.
 
 Each function gets what is typed so far and gives the whole words that it may become, with what they mean.
 """

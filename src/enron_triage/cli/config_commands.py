@@ -1,4 +1,4 @@
-"""What ``triage config`` and ``triage configs`` print: the configuration in force, and the shipped ones."""
+"""The commands ``triage config`` and ``triage configs``: the current configuration, and the shipped ones."""
 
 from __future__ import annotations
 

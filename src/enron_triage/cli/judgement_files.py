@@ -1,4 +1,4 @@
-"""What ``triage annotate`` does with a file of judgements besides appending to it: summary, export, import."""
+"""The other operations of ``triage annotate`` on a file of judgements: summary, export, import."""
 
 from __future__ import annotations
 

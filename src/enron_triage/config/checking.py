@@ -1,4 +1,4 @@
-"""Checking the configuration: an unknown key or a wrong value is refused with the key's path and what is allowed."""
+"""Checking the configuration: unknown keys and invalid values are refused, with the key's path and what is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the type hint of a key says: its description in words, its literal values, the table of its names."""
+"""What the type hint of a key means: a description in words, its literal values, the table of its names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user gave of the configuration, layer by layer: merging it, and where each value comes from."""
+"""The parts of the configuration that a user gave: merging them, and where each value comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nested plain values, such as a configuration as JSON holds it: merging them, and telling what differs."""
+"""Nested plain values, such as a configuration in JSON: merging them, and finding differences."""
 
 from __future__ import annotations
 

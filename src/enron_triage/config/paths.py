@@ -1,4 +1,4 @@
-"""The paths that follow from the configuration: archives, checkpoints, evaluated records, evaluations."""
+"""The paths that the configuration determines: archives, checkpoints, evaluated records, evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Showing a configuration: as YAML that says where each value comes from, and what two configurations differ in."""
+"""Showing a configuration as YAML with the source of each value, and the differences between two configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a configuration comes from, before it is merged: what a command needs that adds keys of its own below it."""
+"""The sources of a configuration before merging, for commands that add their own keys below them."""
 
 from __future__ import annotations
 

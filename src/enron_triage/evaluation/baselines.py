@@ -1,4 +1,4 @@
-"""Decisions that need no training: those that a policy must beat, and those that show a leak in the labels."""
+"""Decisions that need no training: baselines that a policy must beat, and rules that reveal a leak in the labels."""
 
 from __future__ import annotations
 

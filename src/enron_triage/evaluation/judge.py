@@ -1,4 +1,4 @@
-"""Who judges the messages: one policy, or several as an ensemble, whose calibration and decision are fitted on val."""
+"""The policy to evaluate: a single one, or several as an ensemble, with calibration and decision rule fitted on val."""
 
 from __future__ import annotations
 

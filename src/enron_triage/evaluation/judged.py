@@ -1,4 +1,4 @@
-"""A policy against what people judged: ``triage evaluate --set evaluate.judgements=FILE``."""
+"""A policy compared with judgements by people: ``triage evaluate --set evaluate.judgements=FILE``."""
 
 from __future__ import annotations
 

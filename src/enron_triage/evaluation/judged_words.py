@@ -1,4 +1,4 @@
-"""What the report says of policies against judgements by people: a table of all of them, and a sentence on each."""
+"""The comparison with judgements by people in the report: a table of all policies, and a sentence on each."""
 
 from __future__ import annotations
 

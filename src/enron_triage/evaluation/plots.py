@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture of its own, drawn with matplotlib; the same content gives the same bytes.
+"""The confusion matrix as a separate image, drawn with matplotlib; the same content gives the same bytes.
 
 Importing matplotlib takes a second, so a function imports it when it draws. The report has drawings of its own: `page`.
 """

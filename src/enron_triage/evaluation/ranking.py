@@ -1,4 +1,4 @@
-"""What policies can be ranked by, and what a ranking is; `compare` makes one."""
+"""The metrics that policies can be ranked by, and the type of a ranking; `compare` makes one."""
 
 from __future__ import annotations
 

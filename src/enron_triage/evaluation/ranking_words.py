@@ -1,4 +1,4 @@
-"""A ranking in words: which policy is best, whether it is better, and what must not be overlooked."""
+"""A ranking in words: which policy is best, whether the difference is significant, and important notes."""
 
 from __future__ import annotations
 

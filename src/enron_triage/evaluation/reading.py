@@ -1,4 +1,4 @@
-"""What a report is made from, read from its files: evaluations, and the metrics of each training stage."""
+"""Reading the input of a report from files: evaluations, and the metrics of each training stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation says of a policy, from its logits."""
+"""Computing the evaluation of a policy from its logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results section of ``TRAINING_LOG.md``, which ``triage report --log`` replaces; the rest of it is people's."""
+"""The results section of ``TRAINING_LOG.md``, which ``triage report --log`` replaces; people write the rest."""
 
 from __future__ import annotations
 

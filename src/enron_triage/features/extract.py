@@ -1,4 +1,4 @@
-"""The work of the worker processes: from the lines of an artifact to raw features. Free of torch."""
+"""The work of the worker processes: from the lines of an artifact to raw features. Must not import torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a feature group is: from records to raw features, and from those to the policy's inputs.
+"""The interface of a feature group: from records to raw features, and from those to the policy's inputs.
 
 To add a group, write a module with an object of this protocol (for a fixed number of columns, a `dense.DenseGroup`)
 and add one line to `groups.GROUPS`. Worker processes import the groups, so their modules import torch only inside

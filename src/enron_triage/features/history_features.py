@@ -1,4 +1,4 @@
-"""What the policy sees of a message's history: smoothed rates, shares, recencies.
+"""The features computed from a message's history: smoothed rates, shares, recencies.
 
 Rates are smoothed along a chain, each towards the next wider one: the owner's towards the train population's, the
 domain's towards the owner's, then the sender's, then the series'. So a sender seen once says little, and a new owner

@@ -1,4 +1,4 @@
-"""The feature group ``metadata``: what one message tells by itself, apart from its topic.
+"""The feature group ``metadata``: what can be seen from a single message, apart from its topic.
 
 Every column is listed in `COLUMNS` with its meaning. None encodes absolute time: of the date, only
 the hour and the weekday on the sender's clock are used. Line lengths are left out on purpose: how a

@@ -1,4 +1,4 @@
-"""Fits the text model, and with it those that score train's own messages.
+"""Fits the text model, together with the models that score the messages of train.
 
 The scores of train's own messages come from models fitted on the other mailboxes (stacked generalisation, Wolpert
 1992): a model has seen its own training messages, and a policy that learned from such scores would trust them too far

@@ -1,4 +1,4 @@
-"""From raw features to the policy's inputs, by what is fitted on train and kept in the checkpoint."""
+"""From raw features to the policy's inputs, with parameters that are fitted on train and kept in the checkpoint."""
 
 from __future__ import annotations
 

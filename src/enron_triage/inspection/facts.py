@@ -1,4 +1,4 @@
-"""What there is to say of a checkpoint's file, whatever the form."""
+"""The facts about a checkpoint file, for any output format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration that makes a checkpoint again, from the checkpoint alone.
+"""A configuration that reproduces a checkpoint, derived from the checkpoint alone.
 
     triage inspect best_dpo --config > again.yaml
     triage run --config again.yaml

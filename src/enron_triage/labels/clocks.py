@@ -1,4 +1,4 @@
-"""How long a reply took, where the received and the sent mail of a mailbox were dated by clocks hours apart.
+"""Response times when the clocks of a mailbox's received and sent mail differ by hours.
 
 A reply that quotes the time of its original shows what the original's Date header was by the reader's own clock. What
 the reply's own Date header was by that clock is shown in two ways: a program that notes when it passed a message on

@@ -1,4 +1,4 @@
-"""The columns of the labelled messages by which they are split, read without holding any text in memory."""
+"""The columns of the labelled messages that the split needs, read without holding any text in memory."""
 
 from __future__ import annotations
 

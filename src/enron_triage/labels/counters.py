@@ -1,4 +1,4 @@
-"""The counters that make up a mailbox's history; each is told what happens in time order."""
+"""The counters that make up a mailbox's history; events are added in chronological order."""
 
 from __future__ import annotations
 

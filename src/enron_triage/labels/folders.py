@@ -1,4 +1,4 @@
-"""The folders of a mailbox by role: what the label stage reports, and whether a mailbox can be labelled by them."""
+"""The folders of a mailbox by role: what the label stage reports, and whether the mailbox can be labelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelling a mailbox within a limit of processor time, so that one message costs itself and not its mailbox."""
+"""Labelling a mailbox with a limit on processor time, so that one message cannot cost the whole mailbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where judgements find the messages that they are about."""
+"""Finding the messages that judgements refer to."""
 
 from __future__ import annotations
 

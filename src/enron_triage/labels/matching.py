@@ -1,4 +1,4 @@
-"""What a response says about its original, as it is compared with received messages: names, times and text."""
+"""What a response says about its original, in a form for comparison with received messages: names, times, text."""
 
 from __future__ import annotations
 

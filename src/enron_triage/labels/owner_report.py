@@ -1,4 +1,4 @@
-"""What the label stage says about owners: who was taken for the owner of each mailbox, and who was not."""
+"""The report of the label stage on owners: who was identified as the owner of each mailbox, and who was not."""
 
 from __future__ import annotations
 

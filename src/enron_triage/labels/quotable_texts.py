@@ -1,4 +1,4 @@
-"""How the messages of a conversation begin, to be found in what a response quotes."""
+"""The beginnings of a conversation's messages, which are searched for in the text that a response quotes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a sent message replies to another, or passes it on."""
+"""Whether a sent message replies to another message, or forwards it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What few messages or few mailboxes can tell: said wherever a figure from them is shown."""
+"""Notes on figures that come from few messages or few mailboxes, shown wherever such figures are shown."""
 
 from __future__ import annotations
 

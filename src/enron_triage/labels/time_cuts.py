@@ -1,4 +1,4 @@
-"""Where a mailbox is cut in time, so that a short one still gives train, val and test something."""
+"""Where a mailbox is cut in time, so that train, val and test all get messages even from a short mailbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking an address header apart into its elements, in one pass whatever its quotation marks and brackets do."""
+"""Splitting an address header into its elements in one pass, whatever its quotation marks and brackets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quickest of the readers of `mime`: for mail that is all ASCII and of the plainest kind.
+"""The fastest of the readers of `mime`: for simple mail in pure ASCII.
 
 It declines whatever may need a decision, and so never answers what the other readers would not.
 """

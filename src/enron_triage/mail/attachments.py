@@ -1,4 +1,4 @@
-"""The names of what a message has attached, for the people who judge it; no feature is made of them.
+"""The names of a message's attachments, for people who judge it; they are not used for features.
 
 Listed is each part that is a file (by its disposition or its name) or that is not read as text, in the order of the
 message; not a picture that the text shows by its Content-ID or Content-Location, and not the nameless parts of which a

@@ -1,4 +1,4 @@
-"""Attribution lines, ``On DATE, NAME wrote:`` in all the forms and languages that mail programs write.
+"""Attribution lines such as ``On DATE, NAME wrote:``, in the forms and languages that mail programs write.
 
 Rather than a pattern for each, it is the parts that are read: a day and a time, an address, a word that says "wrote",
 the colon at the end, and whether quoted lines follow. The order of the parts depends on the language.

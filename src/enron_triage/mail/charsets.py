@@ -1,4 +1,4 @@
-"""From bytes to text: character sets, by the names that mail gives them and what browsers take these for.
+"""From bytes to text: character sets, by the names used in mail and their meaning in browsers.
 
 A name stands for a superset more often than for the standard that bears it ("gb2312" for GBK, "iso-8859-1" for
 Windows-1252): the table of names is that of the WHATWG Encoding Standard, from the library ``webencodings``.

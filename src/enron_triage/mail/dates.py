@@ -1,4 +1,4 @@
-"""The dates of message headers (RFC 5322, section 3.3), and what is written instead."""
+"""The dates in message headers (RFC 5322, section 3.3), and other forms that occur."""
 
 from __future__ import annotations
 

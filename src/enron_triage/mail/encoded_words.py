@@ -1,4 +1,4 @@
-"""The encoded words of headers (RFC 2047), as well and as badly as they are written."""
+"""The encoded words of headers (RFC 2047), including malformed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mail program noted on a message: replied, forwarded, deleted, expunged, draft.
+"""The status that a mail program stored with a message: replied, forwarded, deleted, expunged, draft.
 
 Programs keep these flags in the file's name (Maildir), in a header that they add to the message (mbox), or behind the
 message (Apple Mail). That a message was read or marked is no action, so it is left out.

@@ -1,4 +1,4 @@
-"""What programs leave before, around and between the lines of a message, taken away."""
+"""Removing what programs leave before, around and between the lines of a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The header fields of a message or of one of its parts, as they are written: also where they are damaged."""
+"""The header fields of a message or of one of its parts, as written, including damaged ones."""
 
 from __future__ import annotations
 

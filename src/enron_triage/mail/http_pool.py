@@ -1,4 +1,4 @@
-"""HTTP connections that do not wait without end for a server that sends its headers a byte at a time."""
+"""HTTP connections that do not wait forever for a server that sends its headers one byte at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands among the mail without being a message from one person to another: see `ItemKind`."""
+"""Items among the mail that are not messages from one person to another: see `ItemKind`."""
 
 from __future__ import annotations
 

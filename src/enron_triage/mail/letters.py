@@ -1,4 +1,4 @@
-"""Words as words are compared, whatever their case: one rule for all the tables of words in people's languages."""
+"""Normalising words for comparison, regardless of case: one rule for the word tables of all languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ids that threading headers name, written one way: between angle brackets (RFC 5322, section 3.6.4)."""
+"""The ids in threading headers, in one normal form: between angle brackets (RFC 5322, section 3.6.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parameters of the headers of MIME parts, split and encoded as programs do it (RFC 2045, RFC 2231)."""
+"""The parameters of MIME part headers, split and encoded as programs write them (RFC 2045, RFC 2231)."""
 
 from __future__ import annotations
 

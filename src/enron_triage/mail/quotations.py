@@ -1,4 +1,4 @@
-"""Which stretches of a body are quoted: below a header, or between marks of quotation."""
+"""Which parts of a body are quoted: below a header, or marked as a quotation."""
 
 from __future__ import annotations
 

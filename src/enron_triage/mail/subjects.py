@@ -1,4 +1,4 @@
-"""The marks of replies and forwards in subjects, in people's languages; and the tags of mailing lists.
+"""The prefixes of replies and forwards in subjects, in many languages, and the tags of mailing lists.
 
 The marks are those that Outlook, Gmail, Yahoo, Thunderbird, Apple Mail and Notes write, a line for each language.
 """

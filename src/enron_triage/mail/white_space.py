@@ -1,4 +1,4 @@
-"""White space in a text, which mail systems change: they wrap lines, and pad or trim them."""
+"""Normalising white space, which mail systems change by wrapping, padding and trimming lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of contents: what each stage reads and writes, which settings decide its outcome, where its code is.
+"""The table of stages: what each one reads and writes, which settings affect its output, and where its code is.
 
     triage run --config configs/demo.yaml
     triage status --config configs/demo.yaml

@@ -1,1 +1,1 @@
-"""The policy: the model, its calibration and decisions, and the checkpoint that carries it."""
+"""The policy: the model, its calibration and decision rules, and the checkpoint that stores it."""

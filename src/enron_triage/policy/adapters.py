@@ -1,4 +1,4 @@
-"""Layers that post-training puts on top of a policy: a calibration that has become part of it, and residuals."""
+"""Layers that post-training adds to a policy: a calibration that becomes part of it, and residual networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which features moved a prediction: integrated gradients (Sundararajan et al. 2017, eq. 1)."""
+"""The contribution of each feature to a prediction: integrated gradients (Sundararajan et al. 2017, eq. 1)."""
 
 from __future__ import annotations
 

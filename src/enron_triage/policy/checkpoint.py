@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain values only, enough to predict with and nothing else.
+"""Checkpoints: only tensors and plain values, and enough to predict without any other file.
 
 They are loaded with ``weights_only=True``, so that a foreign file cannot run code. Apart from the tensors, a file holds
 what `msgspec.to_builtins` makes of a `Checkpoint`, and is checked against its types when it is read.

@@ -1,4 +1,4 @@
-"""Several policies as one: the mean of their calibrated probabilities, calibrated and decided as one.
+"""An ensemble of policies: the mean of their calibrated probabilities, with one calibration and decision rule.
 
 So policies with other seeds, class weights, features or stages behind them vote with equal weight (Lakshminarayanan et
 al. 2017, section 2.4). Free of torch.

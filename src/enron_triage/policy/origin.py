@@ -1,4 +1,4 @@
-"""How a checkpoint was made: its configuration, command, code, data, and what it began with."""
+"""How a checkpoint was made: its configuration, command, code, data, and initial policy."""
 
 from __future__ import annotations
 

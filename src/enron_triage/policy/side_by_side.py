@@ -1,4 +1,4 @@
-"""Networks of one form, computed together: a matrix product for all of them in place of one for each."""
+"""Networks with the same architecture, computed together: one batched matrix product instead of one for each."""
 
 from __future__ import annotations
 

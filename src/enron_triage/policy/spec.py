@@ -1,4 +1,4 @@
-"""The form of a policy, apart from its weights; free of torch."""
+"""The architecture of a policy, without its weights; does not import torch."""
 
 from __future__ import annotations
 

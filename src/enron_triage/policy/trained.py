@@ -1,4 +1,4 @@
-"""A trained policy as prediction needs it, read from a checkpoint without torch; and how its parts must fit."""
+"""A trained policy for prediction, read from a checkpoint without torch, and checks that its parts fit together."""
 
 from __future__ import annotations
 

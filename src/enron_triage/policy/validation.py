@@ -1,4 +1,4 @@
-"""How a policy does on validation: what every training stage logs and selects by."""
+"""The performance of a policy on validation: what every training stage logs and selects epochs by."""
 
 from __future__ import annotations
 

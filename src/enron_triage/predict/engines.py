@@ -1,4 +1,4 @@
-"""What computes a policy in prediction: numpy on the CPU, torch on any other device."""
+"""The engines that compute a policy for prediction: numpy on the CPU, torch on any other device."""
 
 from __future__ import annotations
 

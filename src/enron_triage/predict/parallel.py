@@ -1,4 +1,4 @@
-"""Predictions for many messages: the first at once, the rest in several processes."""
+"""Predictions for many messages: the first immediately, the rest in several processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimizer of every training: torch's AdamW, ready in less time."""
+"""The optimizer of every training stage: torch's AdamW, with a faster start."""
 
 from __future__ import annotations
 

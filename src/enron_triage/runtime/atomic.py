@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds either the old content or the new one, never a part.
+"""Writing files so that a reader finds either the old content or the new content, never a part of it.
 
 The content is written to a temporary file in the same folder, which replaces the old file when it is complete. A stage
 that is interrupted therefore leaves the old artifact as it was. (``rename`` replaces a file atomically: POSIX.1-2017.)

@@ -1,4 +1,4 @@
-"""What code makes an artifact: a digest of each module that a stage's module imports, directly or not.
+"""The code that makes an artifact: a digest of each module that a stage's module imports, directly or indirectly.
 
 Two states of a module have the same digest if they differ only in comments, docstrings and layout. The modules are
 read, not imported, so that nothing is loaded for it. Parsing them all would take as long as the rest of

@@ -1,4 +1,4 @@
-"""The state of files and folders, from which a later run can tell whether they have changed."""
+"""The state of files and folders, which shows a later run whether they have changed."""
 
 from __future__ import annotations
 

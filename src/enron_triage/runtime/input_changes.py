@@ -1,4 +1,4 @@
-"""Inputs that change while a stage reads them, or that are not of one run: no mixture counts as up to date."""
+"""Inputs that change while a stage reads them, or come from different runs: a mixture never counts as up to date."""
 
 from __future__ import annotations
 

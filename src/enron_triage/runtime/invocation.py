@@ -1,4 +1,4 @@
-"""How the program was called, and which code and libraries answer: what a checkpoint tells of its making."""
+"""How the program was called, with which code and libraries; checkpoints record this."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages that made an artifact, one after the other, by the metadata beside each."""
+"""The stages that made an artifact, one after the other, according to the metadata next to each artifact."""
 
 from __future__ import annotations
 

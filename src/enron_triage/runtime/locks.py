@@ -1,4 +1,4 @@
-"""One process at a time where two would write the same files.
+"""Locks: only one process at a time may write the same files.
 
 The locks are those of the operating system (``flock``), taken through `filelock`: a process that dies leaves none
 behind.

@@ -1,4 +1,4 @@
-"""A limit on the memory of one piece of work, so that a hostile message costs an entry and not the stage.
+"""A limit on the memory for one task, so that a hostile message becomes an error entry and does not stop the stage.
 
 The operating system refuses memory beyond it (``RLIMIT_DATA``; Linux counts what is allocated, since version 4.7), and
 Python raises `MemoryError`.

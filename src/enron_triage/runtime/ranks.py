@@ -1,4 +1,4 @@
-"""Which of the processes that ``torchrun`` started this one is, found without importing torch."""
+"""The rank of this process among those that ``torchrun`` started, found without importing torch."""
 
 from __future__ import annotations
 

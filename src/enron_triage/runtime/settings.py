@@ -1,4 +1,4 @@
-"""Comparing the settings that an artifact was made with and the present ones."""
+"""Comparing the settings that an artifact was made with and the current ones."""
 
 from __future__ import annotations
 

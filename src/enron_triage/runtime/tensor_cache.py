@@ -1,4 +1,4 @@
-"""Files of tensors that are made once: whoever comes at the same time waits and reads, and a damaged one is made again.
+"""A cache of tensor files: each is made once, concurrent processes wait for it, and a damaged one is made again.
 
 A cache never decides anything: what is wrong with it costs a warning and the time to make the content again.
 """

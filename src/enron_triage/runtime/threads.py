@@ -1,4 +1,4 @@
-"""How many threads the numerical libraries take, and how they wait for each other; without importing one of them."""
+"""The number of threads of the numerical libraries, and how these wait, set without importing the libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A limit on the processor time of one piece of work, so that a hostile message costs an entry and not the stage.
+"""A limit on the processor time for one task, so that a hostile message becomes an error entry.
 
 The operating system counts the time of the process and interrupts it (``setitimer``, POSIX.1-2017). That ends what
 Python computes, regular expressions included. Where code in C does not come back to Python, the system ends a worker

@@ -1,4 +1,4 @@
-"""Files that belong together are put in place as one: a reader finds the files of one run, never of two.
+"""Replacing files that belong together in one step: a reader finds the files of one run, never of two.
 
 A stage's outputs are written to temporary files (`atomic`) and kept there until the last is whole (`held_together`).
 Then a journal, ``<lock>.journal``, lists the renames that are due, and they are done. A process that is killed before

@@ -1,4 +1,4 @@
-"""One stage under one configuration: its files, its settings, and whether it has been run.
+"""One stage with one configuration: its files, its settings, and whether it has been run.
 
 The table of the stages is in `pipeline`, which also gives a stage its `StageRun`.
 """

@@ -1,4 +1,4 @@
-"""What a sweep has found so far: kept in ``data/sweeps/<name>.json``, shown as a table."""
+"""The results of a sweep so far: stored in ``data/sweeps/<name>.json``, shown as a table."""
 
 from __future__ import annotations
 

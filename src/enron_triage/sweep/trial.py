@@ -1,4 +1,4 @@
-"""One trial: training in whichever process, and its result as the checkpoint holds it."""
+"""One trial: training in any process, and its result as stored in the checkpoint."""
 
 from __future__ import annotations
 

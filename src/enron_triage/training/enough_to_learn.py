@@ -1,4 +1,4 @@
-"""Whether a train split holds enough to learn from: what is refused, and what is said."""
+"""Whether a train split is large enough to learn from: what is refused, and the warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fitted once for many runs: the features' transform and the boosted trees, cached by all that decides them.
+"""Parts that are fitted once for many runs: the feature transform and the boosted trees, cached by their inputs.
 
 Variants of a run that differ in, say, the loss share them. The files are ``transform-*.pt``, ``train_features-*.pt``
 and ``trees-*.pt`` in ``<data_dir>/features``; the last `_KEPT` of each kind stay. With and without them, the results

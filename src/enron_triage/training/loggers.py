@@ -1,4 +1,4 @@
-"""Where the metrics of training go; to add a logger, write a class with `log` and add its line to `LOGGERS`."""
+"""Where training metrics go; to add a logger, write a class with `log` and add its line to `LOGGERS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the checkpoints of a training run are made, put together before the first epoch: see `policy.origin`."""
+"""How the checkpoints of a training run are made, collected before the first epoch: see `policy.origin`."""
 
 from __future__ import annotations
 

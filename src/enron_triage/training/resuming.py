@@ -1,4 +1,4 @@
-"""What a training run resumes from: the state after an epoch, in and out of the epoch checkpoints."""
+"""The state after an epoch, from which a training run resumes: writing and reading it in epoch checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What post-training begins with: a policy, a frozen reference, and the data as the policy was trained to see it."""
+"""The starting point of post-training: a policy, a frozen reference, and the data in the form the policy expects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Class imbalance: weights of the classes in the loss, or sampling that shows the classes equally often."""
+"""Class imbalance: class weights in the loss, or sampling in which all classes are equally frequent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as one page of HTML: the answer first, then a ranked table, pictures, and the details folded.
+"""The report as one HTML page: the main result first, then a ranking, charts, and collapsed details.
 
 `lead`, `tables`, `pictures` and `making` say what it holds; the templates beside them say how it looks. It refers to no
 other file and runs no script.

@@ -1,4 +1,4 @@
-"""Drawings with a row for each run: a bar or dots, the name above it on the left and its figure on the right."""
+"""Charts with one row for each run: a bar or dots, with the name above on the left and the figure on the right."""
 
 from __future__ import annotations
 

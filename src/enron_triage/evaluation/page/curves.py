@@ -1,4 +1,4 @@
-"""Drawings with two axes: learning curves, the actions that a policy predicts epoch by epoch, reliability."""
+"""Charts with two axes: learning curves, the predicted actions in each epoch, reliability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawings for the report: marks on a plane of 360 units, which the template writes as SVG.
+"""Charts for the report: marks on a plane of 360 units, which the template writes as SVG.
 
 A drawing is about as wide as a phone, so that its letters are of a readable size there; a wide screen shows several
 side by side. Colours are the classes of the style sheet, so that a drawing follows the page into dark mode and onto

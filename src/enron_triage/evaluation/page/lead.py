@@ -1,4 +1,4 @@
-"""What the report says first: what was measured on what, and which run is best by how much."""
+"""The opening of the report: what was measured, on which data, which run is best, and by how much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of the report: what each shows, in a drawing, in words and as a table of its figures."""
+"""The charts of the report: each as a drawing, in words, and as a table of its figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terms of the report mean, to stand where they are used."""
+"""Definitions of the terms in the report, shown where the terms are used."""
 
 from __future__ import annotations
 

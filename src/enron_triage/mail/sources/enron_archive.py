@@ -1,4 +1,4 @@
-"""An Enron tree in a tar archive, read as the archive streams by and never unpacked."""
+"""An Enron tree in a tar archive, read as a stream and never unpacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a place in an mbox lies in a multipart message (RFC 2046, section 5.1) that has not come to its end.
+"""Whether a position in an mbox is inside a multipart message (RFC 2046, section 5.1) that has not ended yet.
 
 A mailbox that is attached to a message may hold separators of its own; the boundary that comes below them tells.
 """

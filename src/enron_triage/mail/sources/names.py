@@ -1,4 +1,4 @@
-"""What the names of folders say of where they belong: which are the folders of one mailbox."""
+"""What folder names say about which folders belong to one mailbox."""
 
 from __future__ import annotations
 

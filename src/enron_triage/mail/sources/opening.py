@@ -1,4 +1,4 @@
-"""Open a path as a tree of files; refuse what only its own program reads."""
+"""Open a path as a tree of files; refuse formats that only their own program can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `triage parse` says of a source: what it was taken for, and what in it was not read."""
+"""The report of `triage parse` on a source: what it was recognised as, and what was not read."""
 
 from __future__ import annotations
 

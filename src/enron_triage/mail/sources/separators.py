@@ -1,4 +1,4 @@
-"""The lines that part the messages of an mbox (RFC 4155), as programs really write them.
+"""The lines that separate the messages of an mbox (RFC 4155), as programs really write them.
 
 A separator is ``From `` at the beginning of a line, whatever else stands in it, with the header of a message below. A
 line of a text may begin with ``From `` as well; it is told by what stands below and above it.

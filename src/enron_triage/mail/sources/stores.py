@@ -1,4 +1,4 @@
-"""Stores: the places in a tree that hold messages, found by the layouts and put together to mailboxes."""
+"""Stores: the places in a tree that contain messages, found by the layouts and combined into mailboxes."""
 
 from __future__ import annotations
 

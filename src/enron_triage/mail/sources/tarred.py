@@ -1,4 +1,4 @@
-"""A tar archive as a tree of files, plain or compressed, read as it streams by: once to list it, once to read it."""
+"""A tar archive, plain or compressed, as a tree of files; it is streamed once to list it and once to read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the metrics of training go besides the console and JSON Lines: the trackers of the key ``tracking``.
+"""Where training metrics go in addition to the console and JSON Lines: the trackers of the key ``tracking``.
 
 To add one, write a class of the protocol `tracker.Tracker` and add its line to `TRACKERS`. A user's own logger is one
 function that ``tracking`` names as ``module:function``: see `functions`.

@@ -1,4 +1,4 @@
-"""What a tracker is, and what it is told."""
+"""The interface of a tracker, and the data that it receives."""
 
 from __future__ import annotations
 
