@@ -92,8 +92,10 @@ def test_judgements_of_other_mail_are_counted(config, name, tmp_path):
     came = interchange.import_file(other, other.data / "judgements.jsonl", name, target)
     assert came.data["in_no_split"] == came.data["added"] == len(LINES) - 1
     assert "in no split of" in came.table
-    assert "they may be of other mail: name its folder with --config or --data-dir" in came.table
-    with pytest.raises(UsageError, match=r"none of its messages is in a split of .*other; they may be of other mail"):
+    assert "they may belong to other mail: give its folder with --config or --data-dir" in came.table
+    with pytest.raises(
+        UsageError, match=r"none of its messages is in a split of .*other; they may belong to other mail"
+    ):
         interchange.export_file(other, other.data / "judgements.jsonl", name, tmp_path / "again.json")
     assert not (tmp_path / "again.json").exists()
 

@@ -245,9 +245,9 @@ def answer(*headers, status="200 OK"):
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        (answer("Content-Length: \xb2"), "a Content-Length that is no number"),
-        (answer(f"Content-Length: {'9' * 5000}"), "a Content-Length that is no number"),
-        (answer("Content-Length: -1"), "a Content-Length that is no number"),
+        (answer("Content-Length: \xb2"), "a Content-Length that is not a number"),
+        (answer(f"Content-Length: {'9' * 5000}"), "a Content-Length that is not a number"),
+        (answer("Content-Length: -1"), "a Content-Length that is not a number"),
         (answer("Location: http://[bad", status="302 Found"), "the server sends what cannot be used"),
         (answer("Location: ftp://x.example/a.tar", status="302 Found"), "the server sends what cannot be used"),
         (answer("Location: http://x.example:99999999/", status="302 Found"), "the server sends what cannot be used"),

@@ -304,7 +304,7 @@ def test_an_mbox_of_no_bytes_is_said_to_be_empty(tmp_path):
 @pytest.mark.parametrize("layout", ["enron", "maildir"])
 def test_a_file_where_a_folder_belongs_is_refused(tmp_path, layout):
     write(tmp_path, {"export": FROM + mail(1)})
-    with pytest.raises(UsageError, match=r"a file where a folder belongs; set parse\.format=mbox"):
+    with pytest.raises(UsageError, match=r"a file, but a folder is expected; set parse\.format=mbox"):
         run(tmp_path / "export", tmp_path / "data", f"parse.format={layout}")
 
 
