@@ -194,6 +194,7 @@ def test_without_a_reference_the_loss_is_that_of_the_policys_own_odds(folder):
 
 
 def test_few_judgements_move_the_policy_by_the_settings_that_are_made_for_them(folder, tmp_path, caplog):
+    caplog.set_level("INFO", logger="enron_triage")
     judgements = f"dpo.preferences={judged(folder, tmp_path, 60)}"
     init = f"dpo.init={folder / 'checkpoints' / 'best_sft.pt'}"
     dpo.run(config_of(folder, judgements, init, "run=few"))
