@@ -1,5 +1,6 @@
 """The advice in errors and warnings can be followed: the command that it names does what was missing."""
 
+import logging
 import shlex
 import signal
 import sys
@@ -16,6 +17,8 @@ SMALL = ["--set", "sft.epochs=1", "--set", "model.hidden=[4]", "--set", "model.b
 @pytest.fixture
 def triage(monkeypatch, capsys):
     """Run the command line in this process; gives status, stdout and stderr."""
+    logger = logging.getLogger("enron_triage")  # the command line makes it its own
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["triage", *arguments])
@@ -25,7 +28,9 @@ def triage(monkeypatch, capsys):
         signal.signal(signal.SIGTERM, handler)
         return stopped.value.code, *capsys.readouterr()
 
-    return run
+    yield run
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 def advised_command(error: str) -> list[str]:

@@ -211,7 +211,7 @@ def test_a_checkpoint_that_does_not_tell_how_it_was_made_is_shown_and_not_reprod
     assert "accuracy 0.5000" in text
     status, out, err = triage("inspect", "best_sft", "--config")
     assert (status, out) == (2, "")
-    assert "best_sft.pt: does not tell how it was made" in err
+    assert "best_sft.pt: does not record how it was made" in err
     assert "cannot be reproduced from the checkpoint alone" in triage("inspect", "best_sft", "--card")[1]
 
 

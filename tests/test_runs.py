@@ -269,7 +269,9 @@ class TestLocks:
 
     def test_a_second_run_in_one_folder_is_answered_with_a_line_that_names_the_first(self, data, hold):
         first = hold("checkpoints/.lock")
-        with pytest.raises(UsageError, match=rf"stage_1\.pt: process {first.pid} .*wait for that, or .*run=NAME"):
+        with pytest.raises(
+            UsageError, match=rf"stage_1\.pt: process {first.pid} .*wait for it to finish, or .*run=NAME"
+        ):
             train()
         train("run=another")  # not in its way
         first.communicate()

@@ -100,7 +100,7 @@ def test_an_evaluation_of_an_earlier_training_is_left_out_of_the_report(data, ca
     assert [policy.name for policy in read_evaluations(data / "eval")] == ["best_sft"]
     train("sft.learning_rate=0.1", overwrite=True)
     assert read_evaluations(data / "eval") == []
-    assert "of an earlier training of its checkpoint; run `triage evaluate` again" in caplog.text
+    assert "it evaluates an earlier training of its checkpoint; run `triage evaluate` again" in caplog.text
     pipeline.run_stage("evaluate", small())
     shutil.rmtree("checkpoints")
     assert len(read_evaluations(data / "eval")) == 1  # nothing speaks against it
@@ -221,7 +221,7 @@ def test_a_newer_policy_of_a_run_is_named_where_that_of_no_run_is_evaluated(data
     train("run=weighted")
     with caplog.at_level(logging.INFO, "enron_triage"):
         pipeline.run_stage("evaluate", small())
-    assert "that of the run weighted is newer: --set run=weighted" in caplog.text
+    assert "the one of the run weighted is newer: --set run=weighted" in caplog.text
 
 
 def test_other_settings_are_not_blamed_on_the_code(data):

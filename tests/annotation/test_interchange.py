@@ -92,8 +92,10 @@ def test_judgements_of_other_mail_are_counted(config, name, tmp_path):
     came = interchange.import_file(other, other.data / "judgements.jsonl", name, target)
     assert came.data["in_no_split"] == came.data["added"] == len(LINES) - 1
     assert "in no split of" in came.table
-    assert "they may be of other mail: name its folder with --config or --data-dir" in came.table
-    with pytest.raises(UsageError, match=r"none of its messages is in a split of .*other; they may be of other mail"):
+    assert "they may belong to other mail: give its folder with --config or --data-dir" in came.table
+    with pytest.raises(
+        UsageError, match=r"none of its messages is in a split of .*other; they may belong to other mail"
+    ):
         interchange.export_file(other, other.data / "judgements.jsonl", name, tmp_path / "again.json")
     assert not (tmp_path / "again.json").exists()
 
@@ -205,7 +207,7 @@ def test_a_bad_file_is_one_clear_line_and_leaves_everything_as_it_was(config, tm
     source.write_bytes(content)
     path = write(config, LINES[0])
     before = path.read_bytes()
-    with pytest.raises(UsageError, match=r"bad\.json: not the (tasks|records) of `triage annotate --export") as error:
+    with pytest.raises(UsageError, match=r"bad\.json: not what .* exports of .* `triage annotate --export") as error:
         interchange.import_file(config, path, name, source)
     assert "\n" not in str(error.value)
     assert path.read_bytes() == before
@@ -241,7 +243,7 @@ def test_files_that_are_there_or_missing_are_told(config, tmp_path):
     with pytest.raises(UsageError, match="prodigy: unknown format; allowed: label-studio, argilla"):
         interchange.import_file(config, path, "prodigy", target)
     empty = write(config, {"fingerprint": "train0", "tie": True}, name="empty.jsonl")
-    with pytest.raises(UsageError, match=r"empty\.jsonl: holds no question"):
+    with pytest.raises(UsageError, match=r"empty\.jsonl: contains no question"):
         interchange.export_file(config, empty, "argilla", tmp_path / "new.json")
 
 

@@ -29,7 +29,7 @@ def rows_of(markdown, name):
 
 def test_each_test_set_has_a_ranking_of_its_own(results):
     first, second = results.split("#### test: ")[1:]
-    assert "The evaluations are of 2 different sets of messages" in results.split("####")[0]
+    assert "The evaluations cover 2 different sets of messages" in results.split("####")[0]
     assert "(test.json, SHA-256 tttttttt)" in first
     assert "| best_sft |" in first
     assert "best_dpo" not in first

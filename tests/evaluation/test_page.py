@@ -127,7 +127,7 @@ def test_collapse_and_leaking_labels_are_warned_of_first_and_wherever_the_result
     leak_note = SCHEMES["folder"].leak_note
     assert header.count(leak_note) == 1
     assert main.count(leak_note) == 1
-    assert "Collapsed, so that nearly all decisions are one action: synthetic/best_dpo." in header
+    assert "Collapsed (nearly all decisions are one action): synthetic/best_dpo." in header
     assert '<strong class="bad">collapsed</strong>' in main
     assert "test, 12,345 messages, labels by the scheme folder, whose labels leak" in page.words
     leaking = main[main.index('id="set-2"') : main.index('id="training"')]

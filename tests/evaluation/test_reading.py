@@ -44,7 +44,7 @@ def test_what_is_not_an_evaluation_is_left_out_with_a_warning(run_folders, compa
     artifacts.write_json(folder / "best_sft.mine.json", msgspec.structs.replace(test, split="mine", scheme="votes"))
     assert read_evaluations(folder) == compared
     assert "best_sft.test.old.json: a second evaluation of best_sft on test" in caplog.text
-    assert "best_sft.mine.json: of the label scheme votes, which this version lacks" in caplog.text
+    assert "best_sft.mine.json: this version does not know its label scheme, votes" in caplog.text
     assert "notes.json: not what the program wrote there" in caplog.text
     assert "broken.json: not what the program wrote there" in caplog.text
 

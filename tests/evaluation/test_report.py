@@ -24,7 +24,7 @@ def test_the_report_is_printed_and_written_as_markdown_as_a_page_and_into_the_lo
     assert written.startswith("# Report\n\n### Results\n")
     assert "### Training" in written
     assert (config.data / "eval" / "report.html").read_text() == "<!DOCTYPE html>"
-    assert result.table.startswith("The evaluations are of 2 different sets of messages, with a table for each")
+    assert result.table.startswith("The evaluations cover 2 different sets of messages, with a table for each")
     assert result.table.endswith("report.html, TRAINING_LOG.md")
     assert f"{BEGIN}\n### Results" in LOG.read_text()
     assert list(result.data["policies"]) == ["best_sft", "best_grpo", "synthetic/best_dpo"]

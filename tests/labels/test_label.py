@@ -323,7 +323,7 @@ def test_a_mailbox_that_ends_its_process_is_left_out_and_named(tmp_path, caplog,
 
 def test_a_configured_owner_of_a_mailbox_that_is_not_there_is_refused(tmp_path, corpus):
     write_emails(tmp_path / "emails.json", corpus)
-    with pytest.raises(UsageError, match=r"mailbox that is not there: allen-x; there are allen-a, baker-b, cole-c"):
+    with pytest.raises(UsageError, match=r"mailbox that does not exist: allen-x; there are allen-a, baker-b, cole-c"):
         label.run(config_of(tmp_path, "label.owner={allen-x: [jane@x.example]}"))
 
 

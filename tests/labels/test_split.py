@@ -248,7 +248,7 @@ def test_large_splits_are_not_remarked_on(tmp_path, caplog):
     write_labels(tmp_path, a_corpus(mailboxes=8, messages=200))
     run(tmp_path)
     (line,) = caplog.messages
-    assert line.endswith("has no metadata beside it: whether two mailboxes are one person's is not known")
+    assert line.endswith("has no metadata: it is not known which mailboxes belong to the same person")
 
 
 def test_a_split_that_would_be_empty_is_refused(tmp_path):
@@ -257,7 +257,7 @@ def test_a_split_that_would_be_empty_is_refused(tmp_path):
     refused(tmp_path, match=r"the train split would be empty \(5 labelled messages in 5 mailboxes\)")
     # All mail has the same date.
     write_labels(tmp_path, [record("user-a", NOON, fingerprint=str(n)) for n in range(20)])
-    refused(tmp_path, "split.by=time", match="the others came at 1 different times; give more mail, with the dates")
+    refused(tmp_path, "split.by=time", match="the others came at 1 different times; give more mail, with its dates")
     # There are two messages.
     write_labels(tmp_path, [record("user-a", NOON), record("user-a", NOON + DAY)])
     refused(tmp_path, "split.by=time", match=r"\(2 labelled messages in 1 mailboxes\).*; give more mail")

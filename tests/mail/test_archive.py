@@ -52,10 +52,10 @@ def test_permissions_of_the_archive_are_ignored(tmp_path, target):
 @pytest.mark.parametrize(
     ("name", "attributes", "message"),
     [
-        ("../evil", {}, "would land outside"),
-        ("maildir/../../evil", {}, "would land outside"),
-        ("/etc/evil", {}, "would land outside"),
-        ("a/..\\..\\evil", {}, "would land outside"),
+        ("../evil", {}, "would be written outside"),
+        ("maildir/../../evil", {}, "would be written outside"),
+        ("/etc/evil", {}, "would be written outside"),
+        ("a/..\\..\\evil", {}, "would be written outside"),
         ("a/link", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "is a link, a device or sparse"),
         ("a/hard", {"type": tarfile.LNKTYPE, "linkname": "a/1."}, "is a link, a device or sparse"),
         ("a/fifo", {"type": tarfile.FIFOTYPE}, "is a link, a device or sparse"),

@@ -233,7 +233,9 @@ def test_compression_that_was_not_asked_for_is_undone(server, tmp_path, waits, n
 
 def test_an_encoding_that_cannot_be_undone_is_refused(server, tmp_path, waits):
     server.encoding = "br"
-    with pytest.raises(TriageError, match=r"an encoding that was not asked for \(br\); fetch the file in another way"):
+    with pytest.raises(
+        TriageError, match=r"an encoding that was not asked for \(br\); download the file in another way"
+    ):
         download.fetch(server.url, tmp_path / "mail.tar", wait=waits.append)
     assert waits == []
 
@@ -245,9 +247,9 @@ def answer(*headers, status="200 OK"):
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        (answer("Content-Length: \xb2"), "a Content-Length that is no number"),
-        (answer(f"Content-Length: {'9' * 5000}"), "a Content-Length that is no number"),
-        (answer("Content-Length: -1"), "a Content-Length that is no number"),
+        (answer("Content-Length: \xb2"), "a Content-Length that is not a number"),
+        (answer(f"Content-Length: {'9' * 5000}"), "a Content-Length that is not a number"),
+        (answer("Content-Length: -1"), "a Content-Length that is not a number"),
         (answer("Location: http://[bad", status="302 Found"), "the server sends what cannot be used"),
         (answer("Location: ftp://x.example/a.tar", status="302 Found"), "the server sends what cannot be used"),
         (answer("Location: http://x.example:99999999/", status="302 Found"), "the server sends what cannot be used"),
@@ -408,7 +410,7 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "mail.tar").write_bytes(CONTENT)
     (tmp_path / "data").write_text("a file where the folder belongs")
     with pytest.raises(
-        TriageError, match=r"cannot be written: .*; make room there, or choose another place \(--data-dir"
+        TriageError, match=r"cannot be written: .*; free some space there, or choose another folder \(--data-dir"
     ):
         download.run(config_for(tmp_path / "mail.tar"))
 

@@ -221,7 +221,7 @@ def test_an_archive_of_large_messages_is_read_in_smaller_batches(tmp_path, monke
         ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox/1.", b"")], "'doe-j/inbox/1.' appears twice"),
         ([("doe-j/inbox", mail(1)), ("doe-j/inbox/1.", mail(2))], "'doe-j/inbox/1.' is below a file"),
         ([("doe-j/inbox/1.", mail(1)), ("doe-j/inbox", mail(2))], "'doe-j/inbox' appears twice"),
-        ([("doe-j/../../1.", mail(1))], "would land outside"),
+        ([("doe-j/../../1.", mail(1))], "would be written outside"),
         ([("beside.txt", b"no mail")], r"no mail in it; not read: 1 files \(\*\.txt\)"),
         ([], "no mail in it; set parse.source to a folder"),
     ],
@@ -304,7 +304,7 @@ def test_an_mbox_of_no_bytes_is_said_to_be_empty(tmp_path):
 @pytest.mark.parametrize("layout", ["enron", "maildir"])
 def test_a_file_where_a_folder_belongs_is_refused(tmp_path, layout):
     write(tmp_path, {"export": FROM + mail(1)})
-    with pytest.raises(UsageError, match=r"a file where a folder belongs; set parse\.format=mbox"):
+    with pytest.raises(UsageError, match=r"a file, but a folder is expected; set parse\.format=mbox"):
         run(tmp_path / "export", tmp_path / "data", f"parse.format={layout}")
 
 

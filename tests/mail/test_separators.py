@@ -110,7 +110,8 @@ def test_an_attached_mbox_is_part_of_its_message(caplog):
     assert messages_of(content) == [message + b"\n" for message in messages]
     first = content.index(DATED, content.index(b"application/mbox"))
     assert caplog.messages == [
-        f"a.mbox: lines that look like the beginning of a message, but belong to a text: 2 (the first at byte {first})"
+        "a.mbox: 2 lines look like the beginning of a message, but belong to the text of one "
+        f"(the first at byte {first})"
     ]
 
 
@@ -124,7 +125,7 @@ def test_lines_that_were_not_taken_are_counted_in_one_warning(caplog):
     text = b"One\n\n" + DATED + b"\nand two\n\n" + DATED + b"\nin one message. From here on, nothing."
     messages_of(join([mail(1), mail(2, text)], [DATED] * 2))
     (message,) = caplog.messages
-    assert "belong to a text: 2 (the first at byte" in message
+    assert "2 lines look like the beginning of a message" in message
 
 
 def test_a_message_is_found_wherever_the_blocks_end(monkeypatch):

@@ -113,7 +113,7 @@ def test_the_error_function_is_that_of_the_standard_library():
     [
         ({"members.0.bias": None}, "the weights lack members.0.bias"),
         ({"members.0.bias": np.zeros(6)}, r"members.0.bias have shape \(6,\) in place of \(1, 6\)"),
-        ({"members.9.bias": np.zeros(6)}, "members.9.bias have no place"),
+        ({"members.9.bias": np.zeros(6)}, "members.9.bias do not belong"),
         ({"trees.left": np.full(90, -1)}, "a child that does not exist"),
         ({"trees.root": np.full(30, 90)}, "a root that does not exist"),
         ({"trees.feature": np.full(90, INPUTS)}, "a feature that does not exist"),

@@ -218,10 +218,10 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch, checkpo
     before = path.read_bytes()
 
     def full_disk(*_):
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(TriageError, match=r"best_sft\.pt: cannot be written: No space left on device"):
+    with pytest.raises(TriageError, match=r"best_sft\.pt: cannot be written: no space left on device"):
         save_checkpoint(path, checkpoint_of(epoch=3))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

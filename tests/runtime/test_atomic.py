@@ -41,8 +41,8 @@ def test_a_folder_can_be_written_like_a_file(tmp_path):
 
 
 def test_a_full_disk_is_named_and_the_old_file_stays(old):
-    with pytest.raises(TriageError, match=r"rows\.json: cannot be written: No space left on device"), atomic_open(old):
-        raise OSError(28, "No space left on device")
+    with pytest.raises(TriageError, match=r"rows\.json: cannot be written: no space left on device"), atomic_open(old):
+        raise OSError(28, "no space left on device")
     assert old.read_bytes() == b"old"
 
 

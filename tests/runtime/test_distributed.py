@@ -117,7 +117,7 @@ def test_a_device_without_a_backend_and_more_processes_than_gpus_are_refused(mon
         pass
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="1 GPUs here"), distributed.process_group(torch.device("cuda")):
+    with pytest.raises(UsageError, match="1 GPUs on this machine"), distributed.process_group(torch.device("cuda")):
         pass
 
 

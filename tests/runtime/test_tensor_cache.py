@@ -65,7 +65,7 @@ def test_who_comes_while_another_makes_it_waits_and_reads(tmp_path, caplog):
 
     class LetGo(logging.Handler):
         def emit(self, record):
-            if "another process is making it; waiting" in record.getMessage():
+            if "another process is computing it; waiting" in record.getMessage():
                 go_on.set()
 
     found = []

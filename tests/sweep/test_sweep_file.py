@@ -135,7 +135,7 @@ def test_a_swept_key_on_the_command_line_is_refused():
 
 
 def test_a_file_that_is_missing_a_folder_or_badly_named_is_refused(tmp_path):
-    for name, line in (("none.yaml", "No such file"), (".", "its name"), ("a b.yaml", "its name begins the names")):
+    for name, line in (("none.yaml", "no such file"), (".", "its name"), ("a b.yaml", "its name begins the names")):
         with pytest.raises(UsageError, match=line):
             command.run(ConfigSources(), Path(name))
 

@@ -194,11 +194,12 @@ def test_without_a_reference_the_loss_is_that_of_the_policys_own_odds(folder):
 
 
 def test_few_judgements_move_the_policy_by_the_settings_that_are_made_for_them(folder, tmp_path, caplog):
+    caplog.set_level("INFO", logger="enron_triage")
     judgements = f"dpo.preferences={judged(folder, tmp_path, 60)}"
     init = f"dpo.init={folder / 'checkpoints' / 'best_sft.pt'}"
     dpo.run(config_of(folder, judgements, init, "run=few"))
     assert "judged.jsonl: 60 judgements of train give 60 pairs\n" in caplog.text
-    assert "judged.jsonl: 0 judgements of val give 0 pairs; not used: 60 of messages outside of it\n" in caplog.text
+    assert "judged.jsonl: 0 judgements of val give 0 pairs; not used: 60 about messages outside of it\n" in caplog.text
     assert "60 pairs make 2 steps of training in all, which hardly move the policy" in caplog.text
     caplog.clear()
     shipped = load_config(

@@ -130,7 +130,7 @@ def test_what_was_taken_back_is_not_read_wherever_its_line_stands(tmp_path, capl
     assert not caplog.records
     written(tmp_path / "judgements.jsonl", *lines, Judgement(fingerprint="a", undoes="77", id="5"))
     assert len(judgements_in_force(tmp_path / "judgements.jsonl")) == 2
-    assert "1 undone that are no judgements of this file, such as '77'" in caplog.text
+    assert "1 lines undo a judgement that is not in this file, such as '77'" in caplog.text
     written(tmp_path / "judgements.jsonl", *lines, Judgement(fingerprint="c", tie=True, id="2"))
     with pytest.raises(UsageError, match="two different judgements have the id '2'"):
         read_judgements(tmp_path / "judgements.jsonl")

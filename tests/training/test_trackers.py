@@ -130,7 +130,7 @@ def test_a_users_own_function_gets_each_epoch_and_what_it_belongs_to(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("own_missing:log", "own_missing:log: cannot be imported .*working folder or installed"),
+        ("own_missing:log", "own_missing:log: cannot be imported .*installed or in the working folder"),
         ("own_broken:log", "own_broken:log: cannot be imported .ZeroDivisionError"),
         ("own_empty:log", "the module own_empty has no log"),
         ("own_wrong:log", r"must be a function of two arguments: \(metrics, context\)"),

@@ -27,7 +27,7 @@ from enron_triage.stage_run import Result
 logger = logging.getLogger(__name__)
 
 _SHOWN = 5  # annotations that are left out
-_OTHER_MAIL = "they may be of other mail: name its folder with --config or --data-dir"
+_OTHER_MAIL = "they may belong to other mail: give its folder with --config or --data-dir"
 
 
 class Format(msgspec.Struct, frozen=True):

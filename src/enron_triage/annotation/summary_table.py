@@ -69,9 +69,9 @@ def _annotators(summary: Summary) -> list[str]:
     if labels.interval:
         low, high = labels.interval
         lines += wrapped(
-            f"as the label: {labels.share:.1%} of {labels.count:,} (95% Wilson interval {low:.1%} to {high:.1%}), "
-            f"among the judgements that a label can confirm; the labels of {summary.labels_known:,} "
-            f"of the messages are known",
+            f"as the label: {labels.share:.1%} of the {labels.count:,} judgements that can be compared with a label "
+            f"(95% Wilson interval {low:.1%} to {high:.1%}); the labels of {summary.labels_known:,} of the messages "
+            "are known",
         )
     elif not summary.labels_known:
         lines += wrapped(

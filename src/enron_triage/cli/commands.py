@@ -255,9 +255,7 @@ COMMANDS: dict[str, Command] = {
         example="triage config --config sft_weighted --set sft.epochs=3",
     ),
     "configs": Command(
-        run=_configs,
-        example="triage configs copy sft_weighted mine.yaml",
-        option_help=_REPLACES_NOTHING,
+        run=_configs, example="triage configs copy sft_weighted mine.yaml", option_help=_REPLACES_NOTHING
     ),
     "sweep": Command(
         run=_sweep,
@@ -266,11 +264,7 @@ COMMANDS: dict[str, Command] = {
         inputs={"data/train.json": "the messages", "data/val.json": "what the trials are compared on"},
         outputs={"checkpoints/": "a run for each trial", "data/sweeps/": "their table, as JSON and Markdown"},
     ),
-    "clean": Command(
-        run=_clean,
-        example="triage clean --all-runs --dry-run",
-        option_help=_REPLACES_NOTHING,
-    ),
+    "clean": Command(run=_clean, example="triage clean --all-runs --dry-run", option_help=_REPLACES_NOTHING),
     "preferences": Command(
         run=_preferences,
         example="triage preferences --sample-uncertain 200",

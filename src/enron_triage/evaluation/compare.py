@@ -135,8 +135,8 @@ class _Comparison(msgspec.Struct, kw_only=True):
         mailboxes = len(self.records.policies[best.name].mailbox_confusion)
         if mailboxes < FEW_MAILBOXES:
             return (
-                f"No intervals: only {mailboxes} of the {FEW_MAILBOXES} mailboxes that they need, so nothing tells a "
-                "difference between policies from chance."
+                f"No intervals: only {mailboxes} of the {FEW_MAILBOXES} mailboxes that they need, so any "
+                "difference between policies may be chance."
             )
         if METRICS[self.sort].statistic is None:
             label = METRICS[self.sort].label

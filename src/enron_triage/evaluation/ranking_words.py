@@ -27,7 +27,7 @@ def several_sets(sets: Sequence[RecordSet]) -> str | None:
     if len(sets) < 2:
         return None
     return (
-        f"The evaluations are of {len(sets)} different sets of messages, with a table for each: "
+        f"The evaluations cover {len(sets)} different sets of messages, with a table for each: "
         "figures from different sets cannot be compared."
     )
 

@@ -221,7 +221,7 @@ def _caveats(facts: Facts, evaluations: Sequence[Evaluation]) -> Iterator[str]:
         for each in evaluations
         if each.mailboxes < 10
     ]
-    notes.append("What people do with mail depends on who they are: figures are of the mailboxes above.")
+    notes.append("What people do with mail depends on who they are: the figures are those of the mailboxes above.")
     yield from (f"- {note}" for note in notes)
 
 

@@ -200,7 +200,7 @@ def _header(facts: Facts, found: Reproduction) -> list[str]:
         "In an empty folder: `triage run --config` and the name of this file.",
         f"SHA-256 of the checkpoint: {facts.sha256}",
         f"It was made with {made}, commit {origin.commit or 'unknown'}. With the same versions on the same kind of "
-        "machine, what comes out is equal to the last digit.",
+        "machine, the result is equal to the last digit.",
         f"Written by `triage inspect` of version {__version__}.",
     ]
     if origin.processes > 1:

@@ -240,7 +240,7 @@ def _undo_gzip(url: str, part: Path, target: Path) -> bool:
 def _describe(url: str, response: urllib3.BaseHTTPResponse) -> Remote:
     length = response.headers.get("Content-Length", "").strip()
     if length and not _LENGTH.fullmatch(length):
-        raise _unusable(url, f"a Content-Length that is no number ({length[:_MAX_SHOWN]})")
+        raise _unusable(url, f"a Content-Length that is not a number ({length[:_MAX_SHOWN]})")
     return Remote(url, int(length) if length else None, _validator(response))
 
 

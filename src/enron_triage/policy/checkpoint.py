@@ -219,5 +219,5 @@ def _with_shared_strings(value: Any, known: dict[str, str]) -> Any:
 def _as_tensor(kind: type, value: object) -> object:
     """The hook of `msgspec.convert` for fields of a type that it does not know: tensors come as they are."""
     if not isinstance(value, kind):
-        raise ValueError(f"a {type(value).__name__} where a {kind.__name__} belongs")
+        raise ValueError(f"a {type(value).__name__} where a {kind.__name__} is expected")
     return value

@@ -180,5 +180,5 @@ def _as_array(kind: type, value: object) -> object:
     """The hook of `msgspec.convert` for fields of a type that it does not know: arrays come as they are."""
     expected = get_origin(kind) or kind
     if not isinstance(value, expected):
-        raise ValueError(f"a {type(value).__name__} where a tensor belongs")
+        raise ValueError(f"a {type(value).__name__} where a tensor is expected")
     return value

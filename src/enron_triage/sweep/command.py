@@ -158,7 +158,7 @@ class Sweep:
         rest = iter(todo)
         if self.pool != 1 and len(todo) == len(self.results.trials) > 1:
             # What it computes for all of them is there, then.
-            logger.info("%s: training first, by itself", todo[0].run)
+            logger.info("%s: training first, on its own", todo[0].run)
             self._train_together(list(islice(rest, 1)))
         self._train_together(list(rest))
 

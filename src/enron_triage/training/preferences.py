@@ -128,7 +128,7 @@ def preference_pairs(config: Config, settings: PairsConfig, setup: PostTrainingS
 def _in_words(split: str, pairs: int, counts: dict[str, int]) -> str:
     """How many pairs the judgements give on a split, and what is left out."""
     left_out = {
-        "of messages outside of it": counts["unknown"],
+        "about messages outside of it": counts["unknown"],
         "ties": counts["ties"],
         "skipped or not judged yet": counts["not_judged"],
     }

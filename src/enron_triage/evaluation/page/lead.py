@@ -193,7 +193,7 @@ def _collapsed(ranking: Ranking) -> list[str]:
     names = [name for name, evaluation in ranking.records.policies.items() if evaluation.collapsed]
     if not names:
         return []
-    return [f"Collapsed, so that nearly all decisions are one action: {_listed(names)}."]
+    return [f"Collapsed (nearly all decisions are one action): {_listed(names)}."]
 
 
 def _listed(names: Sequence[str]) -> str:
