@@ -199,6 +199,24 @@ def test_a_killed_training_leaves_the_last_and_the_best_policy_of_one_run(data, 
     assert not was_killed
 
 
+def test_a_training_that_was_killed_in_an_epoch_has_the_metrics_of_all_its_epochs_in_the_end(data, killed_at):
+    config = small("sft.epochs=2")
+    pipeline.run_stage("sft", config)
+    whole = metrics_in(Path("checkpoints"))
+    assert len(whole) == 2
+    for number in range(5):  # the renames of the epochs' checkpoints and metrics, and one after them
+        shutil.rmtree("checkpoints")
+        assert killed_at(number, "sft", config)
+        pipeline.run_stage("sft", config)
+        assert metrics_in(Path("checkpoints")) == whole
+        assert not list(Path("checkpoints").glob(".*.partial"))
+
+
+def metrics_in(folder):
+    lines = (folder / "stage_1_metrics.jsonl").read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name != "seconds"} for line in lines]
+
+
 def test_splits_that_were_copied_from_two_runs_are_refused(data):
     shutil.copytree(data, "earlier")
     pipeline.run_stage("split", small("split.seed=7"))
