@@ -1,9 +1,11 @@
 """What is of two runs is never trained or evaluated on: kills between renames, copies, inputs that change meanwhile."""
 
+import io
 import json
 import logging
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,64 @@ def test_a_kill_between_renames_leaves_no_mixture(data, killed_at, stage):
     assert not list(data.glob(".*"))
 
 
+def test_a_kill_while_a_folder_is_replaced_leaves_the_old_or_the_new_one(tmp_path, monkeypatch):
+    def configuration(number):
+        archive = tmp_path / f"{number}.tar"
+        if not archive.exists():
+            with tarfile.open(archive, "w") as packed:
+                for name in (f"{number}/inbox/1.", "both/inbox/1."):
+                    member = tarfile.TarInfo(name)
+                    member.size = 2
+                    packed.addfile(member, io.BytesIO(b"%d\n" % number))
+        return small(f"download.source={archive}", overwrite=True)
+
+    def mail():
+        pipeline.stage_run("parse", configuration(1)).finish_interrupted()  # as every stage begins
+        folder = tmp_path / "data" / "maildir"
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    pipeline.run_stage("download", configuration(2))
+    after = mail()
+    pipeline.run_stage("download", configuration(1))
+    before, seen = mail(), set()
+    for number in range(200):
+        was_killed = is_killed_at_change(number, lambda: pipeline.run_stage("download", configuration(2)), monkeypatch)
+        found = mail()
+        assert found in (before, after)
+        seen.add(found == after)
+        pipeline.run_stage("download", configuration(2))
+        assert mail() == after
+        assert pipeline.stage_run("download", configuration(2)).is_up_to_date()
+        assert not list((tmp_path / "data").glob(".*"))
+        if not was_killed:
+            break
+        pipeline.run_stage("download", configuration(1))
+    assert not was_killed
+    assert seen == {False, True}
+
+
+def is_killed_at_change(number, work, monkeypatch):
+    """Run something until it has renamed or removed a number of files and folders; whether it was killed."""
+    left = iter(range(number, -1, -1))
+
+    def until(function):
+        def change(*args, **options):
+            if next(left, 0) == 0:  # and from then on: a killed process cleans nothing up
+                raise KilledError
+            return function(*args, **options)
+
+        return change
+
+    with monkeypatch.context() as patch:
+        for name in ("rename", "replace", "unlink", "rmdir"):
+            patch.setattr(os, name, until(getattr(os, name)))
+        try:
+            work()
+        except KilledError:
+            return True
+    return False
+
+
 def test_the_next_stage_trains_on_one_split_after_a_kill(data, killed_at):
     number = next(number for number in range(1, 30) if is_left_unfinished(data, killed_at, number))
     assert number
@@ -140,6 +200,24 @@ def test_a_killed_training_leaves_the_last_and_the_best_policy_of_one_run(data, 
         if not was_killed:
             break
     assert not was_killed
+
+
+def test_a_training_that_was_killed_in_an_epoch_has_the_metrics_of_all_its_epochs_in_the_end(data, killed_at):
+    config = small("sft.epochs=2")
+    pipeline.run_stage("sft", config)
+    whole = metrics_in(Path("checkpoints"))
+    assert len(whole) == 2
+    for number in range(5):  # the renames of the epochs' checkpoints and metrics, and one after them
+        shutil.rmtree("checkpoints")
+        assert killed_at(number, "sft", config)
+        pipeline.run_stage("sft", config)
+        assert metrics_in(Path("checkpoints")) == whole
+        assert not list(Path("checkpoints").glob(".*.partial"))
+
+
+def metrics_in(folder):
+    lines = (folder / "stage_1_metrics.jsonl").read_text().splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name != "seconds"} for line in lines]
 
 
 def test_splits_that_were_copied_from_two_runs_are_refused(data):

@@ -110,7 +110,9 @@ def _live(work: Callable[[], Any], folder: Path, report: Path, log: Path) -> Non
         answer["crash"] = _where(error)
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     answer["peak"] = max(peak_memory(), workers)
-    report.write_text(json.dumps(answer))
+    partial = report.with_suffix(".partial")
+    partial.write_text(json.dumps(answer))
+    partial.rename(report)  # it may be killed here, too
     os._exit(0)
 
 

@@ -15,6 +15,7 @@ from enron_triage.config.load import load_config
 from enron_triage.config.schema import Config
 from enron_triage.mail.demo.corpus import write_demo
 from enron_triage.runtime import artifacts
+from enron_triage.runtime.together import finish_renames
 
 SMALL = (
     *("model.hidden=[4]", "model.ensemble=1", "model.boosting=2", "sft.epochs=2", "sft.patience=10", "dpo.epochs=2"),
@@ -102,6 +103,7 @@ def contents(paths: Iterable[Path]) -> dict[str, str]:
     """
     found = {}
     for path in paths:
+        finish_renames(path)  # as every stage begins
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if not file.is_dir():
                 found[str(file)] = _digest(file)

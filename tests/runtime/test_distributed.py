@@ -1,6 +1,8 @@
 """Training in several processes: the arithmetic, and real processes that ``torchrun`` starts."""
 
 import json
+import logging
+import shutil
 import subprocess
 import sys
 import time
@@ -10,7 +12,8 @@ import psutil
 import pytest
 import torch
 
-from enron_triage import cli
+from enron_triage import cli, pipeline
+from enron_triage.config.load import load_config
 from enron_triage.errors import UsageError
 from enron_triage.policy.checkpoint import load_checkpoint
 from enron_triage.records import ACTIONS
@@ -60,8 +63,20 @@ def command(stage, data, checkpoints, *, processes=1, **changes):
     return [sys.executable, *map(str, [*several, *words])]
 
 
-def run(*arguments, **options):
-    return subprocess.run(command(*arguments, **options), check=False, capture_output=True, text=True)
+def train(data, checkpoints, **changes):
+    """Train in this process."""
+    settings = [f"{key}={value}" for key, value in (SETTINGS | changes).items()]
+    folders = {"data_dir": str(data), "checkpoint_dir": str(checkpoints)}
+    pipeline.run_stage("sft", load_config([], settings, device="cpu", **folders))
+
+
+@pytest.fixture(scope="module")
+def together(data, tmp_path_factory):
+    """A folder of checkpoints that two processes have trained, and what they said."""
+    folder = tmp_path_factory.mktemp("together") / "checkpoints"
+    done = subprocess.run(command("sft", data, folder, processes=2), check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder, done
 
 
 def test_the_means_over_the_shards_of_a_batch_times_their_shares_sum_to_its_mean(monkeypatch):
@@ -135,14 +150,11 @@ def test_other_commands_refuse_to_run_as_several_processes(name, monkeypatch, ca
     )
 
 
-def test_two_processes_train_the_same_policy_as_one(data, tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
-    alone = run("sft", data, one)
-    assert alone.returncode == 0, alone.stderr
-    together = run("sft", data, two, processes=2)
-    assert together.returncode == 0, together.stderr
-    assert together.stdout.count("best of 3 epochs") == 1
-    assert together.stderr.count("epoch 3/3: train loss") == 1
+def test_two_processes_train_the_same_policy_as_one(data, together, tmp_path):
+    one, (two, done) = tmp_path / "one", together
+    train(data, one)
+    assert done.stdout.count("best of 3 epochs") == 1
+    assert done.stderr.count("epoch 3/3: train loss") == 1
     assert sorted(p.name for p in one.iterdir()) == sorted(p.name for p in two.iterdir())
     for name in ("stage_1.pt", "best_sft.pt"):
         expected, found = load_checkpoint(one / name), load_checkpoint(two / name)
@@ -168,7 +180,7 @@ def assert_equal_up_to_rounding(found, expected):
         assert torch.allclose(found.weights[key].double(), weight.double(), atol=TOLERANCE), key
 
 
-def test_a_killed_process_ends_the_run_with_a_message_and_another_run_resumes_it(data, tmp_path):
+def test_a_killed_process_ends_the_run_with_a_message_and_another_run_resumes_it(data, tmp_path, caplog):
     changes = {"sft.epochs": 60, "sft.keep_checkpoints": 1000}
     checkpoints = tmp_path / "killed"
     process = subprocess.Popen(
@@ -185,23 +197,21 @@ def test_a_killed_process_ends_the_run_with_a_message_and_another_run_resumes_it
     assert not (checkpoints / "best_sft.pt").exists()
     before = epochs_of(checkpoints)
     assert len(before) >= 2
-    again = run("sft", data, checkpoints, **changes)
-    assert again.returncode == 0, again.stderr
-    assert "of an unfinished run" in again.stderr
+    with caplog.at_level(logging.INFO):
+        train(data, checkpoints, **changes)
+    assert "of an unfinished run" in caplog.text
     after = epochs_of(checkpoints)
     assert after[: len(before)] == before
     assert len(after) == 60
     assert (checkpoints / "best_sft.pt").exists()
 
 
-def test_one_process_resumes_from_the_epochs_that_two_have_trained(data, tmp_path):
-    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
-    for checkpoints in (whole, resumed):
-        done = run("sft", data, checkpoints, processes=2)
-        assert done.returncode == 0, done.stderr
+def test_one_process_resumes_from_the_epochs_that_two_have_trained(data, together, tmp_path, caplog):
+    whole, resumed = together[0], tmp_path / "resumed"
+    shutil.copytree(whole, resumed)
     for name in ("sft_epoch_3.pt", "stage_1.pt", "best_sft.pt"):
         (resumed / name).unlink()
-    again = run("sft", data, resumed)
-    assert again.returncode == 0, again.stderr
-    assert "resuming after epoch 2 of an unfinished run" in again.stderr
+    with caplog.at_level(logging.INFO):
+        train(data, resumed)
+    assert "resuming after epoch 2 of an unfinished run" in caplog.text
     assert_equal_up_to_rounding(load_checkpoint(resumed / "stage_1.pt"), load_checkpoint(whole / "stage_1.pt"))

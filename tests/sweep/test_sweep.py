@@ -1,7 +1,7 @@
 """A sweep end to end: named runs, killed and gone on with, several at a time, failures, interrupts."""
 
+import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -49,6 +49,15 @@ def sweep(sources):
     return run
 
 
+@pytest.fixture(scope="module")
+def whole(tiny_corpus, tmp_path_factory):
+    """What the grid gives, one trial at a time: its trials, and the content of its policies."""
+    with contextlib.chdir(tmp_path_factory.mktemp("whole")):
+        Path("s.yaml").write_text(GRID)
+        command.run(ConfigSources(overrides=(f"parse.source={tiny_corpus}",)), Path("s.yaml"))
+        return untimed(stored()), contents_of_policies()
+
+
 def stored(name="s"):
     """The trials by their run, as the results' file holds them."""
     return {trial["run"]: trial for trial in json.loads(Path(f"data/sweeps/{name}.json").read_text())["trials"]}
@@ -61,6 +70,10 @@ def untimed(trials):
 def policies():
     """Content and time of every finished policy."""
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in Path("checkpoints").glob("*/best_sft.pt")}
+
+
+def contents_of_policies():
+    return {path: content for path, (content, _) in policies().items()}
 
 
 def start(text, *arguments, script=""):
@@ -121,7 +134,7 @@ trainer.save_checkpoint = save_and_die
 """
 
 
-def test_a_killed_sweep_goes_on_where_it_was(tiny_corpus, tmp_path_factory, monkeypatch):
+def test_a_killed_sweep_goes_on_where_it_was(tiny_corpus, whole):
     source = ("--set", f"parse.source={tiny_corpus}")
     killed = start(GRID, *source, script=KILLED_IN_THE_THIRD)
     killed.communicate()
@@ -137,23 +150,12 @@ def test_a_killed_sweep_goes_on_where_it_was(tiny_corpus, tmp_path_factory, monk
     assert err.count("resuming after epoch 1 of an unfinished run") == 1
     assert sorted(line.split()[1] for line in out.splitlines()[1:7]) == sorted(RUNS)
     assert out.count(" finished\n") == 6
-    gone_on = untimed(stored())
-
-    monkeypatch.chdir(tmp_path_factory.mktemp("whole"))
-    whole = start(GRID, *source)
-    whole.communicate()
-    assert untimed(stored()) == gone_on
+    assert (untimed(stored()), contents_of_policies()) == whole
 
 
-def test_two_at_a_time_give_the_same_as_one_at_a_time(sweep, tmp_path_factory, monkeypatch):
-    sweep(GRID)
-    one, alone = untimed(stored()), policies()
-    monkeypatch.chdir(tmp_path_factory.mktemp("two"))
+def test_two_at_a_time_give_the_same_as_one_at_a_time(sweep, whole):
     sweep(f"parallel: 2\n{GRID}")
-    assert untimed(stored()) == one
-    assert {path: content for path, (content, _) in policies().items()} == {
-        path: content for path, (content, _) in alone.items()
-    }
+    assert (untimed(stored()), contents_of_policies()) == whole
 
 
 def test_a_trial_that_fails_does_not_stop_the_others(sweep, capsys, monkeypatch, tiny_corpus):
@@ -254,10 +256,7 @@ def test_a_sweep_that_another_process_works_on_is_left_alone(sweep, sources):
         sweep(GRID)
 
 
-def test_the_workers_of_a_cluster_find_the_folder_and_train_one_trial_at_a_time(sweep, tmp_path_factory, monkeypatch):
-    sweep(GRID)
-    one = untimed(stored())
-    monkeypatch.chdir(tmp_path_factory.mktemp("cluster"))
+def test_the_workers_of_a_cluster_find_the_folder_and_train_one_trial_at_a_time(sweep, whole, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     no_dashboard = ["--no-dashboard"]
     processes = []
@@ -277,5 +276,4 @@ def test_the_workers_of_a_cluster_find_the_folder_and_train_one_trial_at_a_time(
             process.kill()
             process.wait()
             process.stderr.close()
-    assert untimed(stored()) == one
-    assert os.listdir("checkpoints")
+    assert (untimed(stored()), contents_of_policies()) == whole

@@ -52,20 +52,10 @@ def new_folder(target: Path) -> Iterator[Path]:
     Path
         An empty folder next to `target`, which takes its place when the block ends.
     """
-    partial, old = target.with_name(f".{target.name}.partial"), target.with_name(f".{target.name}.old")
-    artifacts.remove(partial)
-    try:
-        partial.mkdir(parents=True)
+    artifacts.remove(artifacts.temporary_path(target))
+    with artifacts.atomic_path(target) as partial:
+        partial.mkdir()
         yield partial
-        artifacts.remove(old)
-        if target.exists():
-            target.rename(old)
-        partial.rename(target)
-    finally:
-        if old.exists() and not target.exists():  # stopped between the two renames
-            old.rename(target)
-        artifacts.remove(partial)
-        artifacts.remove(old)
 
 
 def unpack(archive: Path, target: Path) -> Unpacked:

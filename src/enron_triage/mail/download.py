@@ -56,15 +56,12 @@ def run(config: Config) -> Result:
     started = time.perf_counter()
     with stage.track() as counts:
         try:
-            if source == "demo":
-                unpacked = _write_demo(config, target)
-            else:
-                archive = _obtain(source, config)
-                with new_folder(target) as folder:
-                    unpacked = unpack(archive, folder)
+            archive = None if source == "demo" else _obtain(source, config)
+            with new_folder(target) as folder:
+                unpacked = _write_demo(config, folder) if archive is None else unpack(archive, folder)
+                mailboxes = sum(1 for child in folder.iterdir() if child.is_dir())
         except OSError as error:
             raise artifacts.not_written(target, error) from error
-        mailboxes = sum(1 for child in target.iterdir() if child.is_dir())
         counts.update(files=unpacked.files, bytes=unpacked.size, mailboxes=mailboxes)
     table = (
         f"{source}: {unpacked.files:,} files, {unpacked.size:,} bytes, {mailboxes} mailboxes "
@@ -112,12 +109,11 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _write_demo(config: Config, target: Path) -> Unpacked:
+def _write_demo(config: Config, folder: Path) -> Unpacked:
     demo = config.download.demo
-    with new_folder(target) as folder:
-        count = write_demo(folder, demo.seed, demo.mailboxes, demo.messages)
-        sizes = (os.path.getsize(f"{root}/{name}") for root, _, names in os.walk(folder) for name in names)
-        return Unpacked(count, sum(sizes))
+    count = write_demo(folder, demo.seed, demo.mailboxes, demo.messages)
+    sizes = (os.path.getsize(f"{root}/{name}") for root, _, names in os.walk(folder) for name in names)
+    return Unpacked(count, sum(sizes))
 
 
 def _obtain(source: str, config: Config) -> Path:

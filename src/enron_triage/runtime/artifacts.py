@@ -7,7 +7,14 @@
 Files are written atomically (`atomic`). They hold records (`record_arrays`) or one JSON value (`json_files`).
 """
 
-from enron_triage.runtime.atomic import atomic_open, atomic_path, not_written, refuse_missing_folder, remove
+from enron_triage.runtime.atomic import (
+    atomic_open,
+    atomic_path,
+    not_written,
+    refuse_missing_folder,
+    remove,
+    temporary_path,
+)
 from enron_triage.runtime.json_files import open_input, read_json, write_json
 from enron_triage.runtime.record_arrays import (
     RecordWriter,
@@ -36,5 +43,6 @@ __all__ = [
     "record_writer",
     "refuse_missing_folder",
     "remove",
+    "temporary_path",
     "write_json",
 ]

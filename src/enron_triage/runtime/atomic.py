@@ -26,7 +26,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        Where the file or folder appears when the block ends; its folder is made if it is missing.
+        Where the file or folder appears when the block ends; the folder it is in is made if it is missing. A folder
+        replaces an older one.
 
     Yields
     ------
@@ -46,11 +47,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         together = held.get()
-        is_held = together is not None and path in together and not path.is_dir()
+        is_held = together is not None and path in together and (temporary.is_dir() or not path.is_dir())
         if together is not None and is_held:
             together[path] = True
         else:
-            temporary.replace(path)
+            put_in_place(path)
     except OSError as error:
         raise not_written(path, error) from error
     finally:
@@ -68,6 +69,36 @@ def temporary_path(path: Path) -> Path:
         Where it appears.
     """
     return path.with_name(f".{path.name}.partial")
+
+
+def put_in_place(path: Path) -> None:
+    """Move what was written to the temporary path of a file or folder to its place.
+
+    A file replaces an older one by a single rename. No rename replaces a folder that is not empty: it is first renamed
+    to ``.<name>.old``. Where a process is killed between the two, calling this again does the rest.
+
+    Parameters
+    ----------
+    path : Path
+        Where it appears.
+
+    Raises
+    ------
+    OSError
+        If it cannot be moved; an older file or folder then stays.
+    """
+    temporary, old = temporary_path(path), path.with_name(f".{path.name}.old")
+    if temporary.is_dir() and path.is_dir():
+        remove(old)
+        path.rename(old)
+    try:
+        temporary.replace(path)
+    finally:
+        if old.is_dir():
+            if path.exists():
+                remove(old)
+            else:
+                old.rename(path)
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ def held_together(paths: Iterable[Path], lock: Path) -> Iterator[Callable[[Path]
 def _put_in_place(paths: list[Path], lock: Path) -> None:
     if len(paths) == 1:  # a rename is atomic by itself
         with _writing(paths[0]):
-            temporary_path(paths[0]).replace(paths[0])
+            atomic.put_in_place(paths[0])
     elif paths:
         with atomic_open(journal_of(lock)) as file:
             file.write(msgspec.json.encode(_Journal([path.name for path in paths])))
@@ -114,7 +114,7 @@ def finish_renames_in(lock: Path) -> None:
     for name in names:
         path = journal.with_name(name)
         with _writing(path), contextlib.suppress(FileNotFoundError):  # it was done before the interruption
-            temporary_path(path).replace(path)
+            atomic.put_in_place(path)
     with _writing(journal):
         atomic.remove(journal)
 

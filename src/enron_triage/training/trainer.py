@@ -184,7 +184,7 @@ class Trainer:
         return self.state.history
 
     def _epoch(self) -> None:
-        """One epoch: train, validate, select, save, log."""
+        """One epoch: train, validate, select, log, save."""
         started = time.perf_counter()
         distributed.seed_per_rank(self.seed, self.state.epoch)
         loss, learning_rate = self._pass()
@@ -203,6 +203,9 @@ class Trainer:
         timed = msgspec.structs.replace(metrics, seconds=round(time.perf_counter() - started, 3))
         self.state.history.append(timed)
         if ranks.rank() == 0:
+            # Before the checkpoint: where the process is killed between the two, the epoch is trained and logged again.
+            for metric_logger in self.loggers:
+                metric_logger.log(timed, self.state.history)
             checkpoint = msgspec.structs.replace(
                 self.objective.checkpoint(metrics),
                 origin=msgspec.structs.replace(self.origin, extended_from=self.state.extended_from),
@@ -210,8 +213,6 @@ class Trainer:
             )
             save_checkpoint(self.files.epoch(self.state.epoch), checkpoint)
             resuming.prune(self.files, self.state, self.settings.keep_checkpoints)
-            for metric_logger in self.loggers:
-                metric_logger.log(timed, self.state.history)
 
     def _pass(self) -> tuple[float, float]:
         """One pass over the examples: the mean loss and the last learning rate."""
