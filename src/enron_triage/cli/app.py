@@ -125,10 +125,7 @@ def _add(
             given = sources if takes_sources else sources.load()
             _print_result(lambda: work(given, **own), as_json, given_options(sources))
         except TriageError as error:
-            told = explained(error, sources)
-            if told is error:
-                raise
-            raise told from error
+            raise explained(error, sources) from None
 
     command.__signature__ = _signature(command, work, option_help or {})  # type: ignore[attr-defined]
     app.command(name, cls=CommandHelp, help=help_text)(command)
