@@ -86,5 +86,5 @@ def test_a_compressed_or_foreign_archive_is_refused():
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("letter.txt", "hello")
-    with pytest.raises(pickle.UnpicklingError, match="no file of torch"):
+    with pytest.raises(pickle.UnpicklingError, match="not a file of torch"):
         read_saved(file)

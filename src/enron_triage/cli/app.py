@@ -115,12 +115,9 @@ def _add(
         **own: Any,
     ) -> None:
         _set_up_logging(verbose or context.obj[0], quiet or context.obj[1])
-        options = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
-        sources = ConfigSources(
-            files=tuple(config or ()),
-            overrides=tuple(overrides or ()),
-            top_level={**options, "overwrite": overwrite or None},
-        )
+        top_level: dict[str, Any] = {"data_dir": data_dir, "checkpoint_dir": checkpoint_dir, "device": device}
+        top_level["overwrite"] = overwrite or None
+        sources = ConfigSources(files=tuple(config or ()), overrides=tuple(overrides or ()), top_level=top_level)
         try:
             given = sources if takes_sources else sources.load()
             _print_result(lambda: work(given, **own), as_json, given_options(sources))
