@@ -2,6 +2,9 @@ import importlib.util
 import math
 import operator
 import os
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -72,6 +75,29 @@ def test_processes_that_die_on_everything_are_an_error(monkeypatch):
     found = map_ordered(os._exit, range(20), 2, rescue)
     with pytest.raises(TriageError, match="a worker process died"):
         list(found)
+
+
+def test_a_worker_that_dies_while_another_one_starts_is_no_reason_to_wait_forever(monkeypatch):
+    spawn = ProcessPoolExecutor._spawn_process
+
+    def spawn_late(pool):
+        """Start a process, but let the pool know of it only when it is broken."""
+        known, pool._processes = pool._processes, {}
+        spawn(pool)
+        pool._processes, new = known, pool._processes
+        deadline = time.monotonic() + 300
+        while known and not pool._broken and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)  # by now it has terminated the processes that it knows
+        known.update(new)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "_spawn_process", spawn_late)
+    found = []
+    rescue = Rescue(lambda item: [item], lambda item: "died")
+    work = threading.Thread(target=lambda: found.extend(map_ordered(eval, [DIES, "1"], 2, rescue)), daemon=True)
+    work.start()
+    work.join(300)
+    assert found == ["died", 1]
 
 
 def test_an_error_beside_a_worker_that_dies_is_raised():

@@ -138,7 +138,8 @@ def _map_rescued(
             logger.warning("a worker process died: searching for the input that caused it")
         while pending:
             item, future = pending.popleft()
-            if future is None or future.cancelled() or isinstance(future.exception(), BrokenExecutor):
+            has_ended = future is not None and future.done() and not future.cancelled()  # the pool is gone
+            if future is None or not has_ended or isinstance(future.exception(), BrokenExecutor):
                 yield from _one_by_one(function, item, rescue)
             else:
                 yield future.result()
@@ -184,15 +185,21 @@ def _processes(count: int) -> Iterator[tuple[Callable[..., Any], int]]:
     try:
         yield pool.submit, count
     except KeyboardInterrupt:
-        for process in pool._processes.values():  # rather than wait for work that nobody wants any more
-            process.terminate()
+        _terminate(pool)  # rather than wait for work that nobody wants any more
         raise
     except BrokenExecutor:
         raise WorkerDiedError(
             "a worker process died, perhaps because memory ran out; try again with --set workers=1"
         ) from None
     finally:
+        if pool._broken:  # it would wait forever for a process that it was starting when another one died
+            _terminate(pool)
         pool.shutdown(cancel_futures=True)
+
+
+def _terminate(pool: ProcessPoolExecutor) -> None:
+    for process in list(pool._processes.values()):
+        process.terminate()
 
 
 @contextlib.contextmanager
