@@ -154,7 +154,7 @@ def test_thirty_judgements_by_keyboard_outlive_a_reload_and_a_kill(browser, tmp_
         process.kill()
         process.wait()
         page.keyboard.press("1")  # which nobody takes any more
-        page.locator("#problem", has_text="The program does not answer").wait_for()
+        page.locator("#problem", has_text="The program does not respond").wait_for()
     with (tmp_path / "judgements.jsonl").open("a") as file:
         file.write('{"fingerprint": "f')  # what a kill in the middle of a line leaves
     with running(tmp_path, "--target", "30") as (address, _):

@@ -88,7 +88,7 @@ def test_an_empty_batch_and_empty_trees_are_no_special_case():
 def test_nodes_that_are_no_trees_are_refused():
     trees = random_trees([3])
     trees.left[1] = trees.right[1] = 0  # back to the root
-    with pytest.raises(ValueError, match="no trees"):
+    with pytest.raises(ValueError, match="do not form trees"):
         trees(random_features(2))
     with pytest.raises(ValueError, match="257 leaves"):
         random_trees([257])(random_features(2))

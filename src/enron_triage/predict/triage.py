@@ -76,6 +76,8 @@ class Triage:
         The label scheme that the policy was trained on.
     label : LabelConfig
         The settings of its labels, including the folder roles.
+    uses_history : bool
+        Whether predictions depend on what the owner did with earlier mail.
     """
 
     def __init__(
@@ -87,15 +89,11 @@ class Triage:
     ) -> None:
         self.scheme = trained.scheme
         self.label = msgspec.structs.replace(trained.label, folders=folders or trained.label.folders)
+        self.uses_history = "history" in trained.features.settings.groups
         self._features = trained.features
         self._calibration = trained.calibration
         self._decision = trained.decision.with_rule(rule)
         self._engine = engine
-
-    @property
-    def uses_history(self) -> bool:
-        """Whether predictions depend on what the owner did with earlier mail."""
-        return "history" in self._features.settings.groups
 
     @classmethod
     def load(
@@ -275,6 +273,7 @@ class EnsembleTriage(Triage):
 
     def __init__(self, members: Sequence[Triage], fitted: FittedEnsemble, rule: RuleName | None = None) -> None:
         self.scheme, self.label = members[0].scheme, members[0].label
+        self.uses_history = any(member.uses_history for member in members)
         self._members = members
         self._calibration, self._decision = fitted.calibration, fitted.decision.with_rule(rule)
 
