@@ -84,6 +84,17 @@ def test_status_says_what_would_run_and_why_without_doing_anything(tiny_corpus):
     assert "label: would run: label.link_window was '30d', is '5d' (and 1 more)" in two.table
 
 
+def test_a_run_that_reads_other_mail_downloads_none(tiny_corpus, caplog):
+    settings = ["pipeline.stages=[download, parse]", "download.source=demo", "download.demo.messages=30", "workers=1"]
+    with caplog.at_level("INFO"):
+        other = pipeline.run(load_config([], [*settings, f"parse.source={tiny_corpus}"]))
+    assert list(other.data["stages"]) == ["parse"]
+    assert "download: not needed, because parse.source names the mail" in caplog.text
+    assert not Path("data/maildir").exists()
+    same = pipeline.run(load_config([], [*settings, "parse.source=own/maildir"], data_dir="own"))
+    assert list(same.data["stages"]) == ["download", "parse"]  # it is what download provides
+
+
 def test_status_follows_a_change_through_every_later_stage(tiny_corpus):
     stages = "pipeline.stages=[parse, label, split, sft]"
     small = ["model.hidden=[4]", "model.ensemble=1", "model.boosting=0", "sft.epochs=1", "features.groups=[metadata]"]

@@ -140,9 +140,18 @@ def _steps(config: Config, start: str | None) -> list[StageRun]:
     policies = [f"best_{name}" for name in names if STAGES[name].policy]
     steps = []
     for name in names[names.index(start) if start else 0 :]:
+        if name == "download" and start is None and _reads_other_mail(config):
+            logger.info("download: not needed, because parse.source names the mail")
+            continue
         configs = evaluations.of_run(config, policies) if name == "evaluate" else [config]
         steps += [stage_run(name, each) for each in configs]
     return steps
+
+
+def _reads_other_mail(config: Config) -> bool:
+    """Whether the pipeline parses mail that ``download`` does not provide."""
+    downloaded = stage_run("download", config).outputs["mail"]
+    return "parse" in config.pipeline.stages and config.mail.absolute() != downloaded.absolute()
 
 
 def _refuse(step: StageRun, may_fetch: bool) -> None:
