@@ -193,8 +193,7 @@ def test_a_killed_process_ends_the_run_with_a_message_and_another_run_resumes_it
     second.kill()
     said = process.communicate()[1].decode()
     assert process.returncode != 0
-    # torchrun may end the first process before it notices that the second is gone; then its own report says why.
-    assert "run the same command" in said or "Signal 9 (SIGKILL) received" in said
+    assert "run the same command" in said
     assert not (checkpoints / "best_sft.pt").exists()
     before = epochs_of(checkpoints)
     assert len(before) >= 2
