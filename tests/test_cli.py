@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from enron_triage import __version__, cli, pipeline
+from enron_triage.cli import app
 
 QUICK = [
     "--set",
@@ -345,3 +346,15 @@ def test_an_interrupted_training_ends_with_130_and_resumes_where_it_was(tiny_cor
     assert any(line.startswith("resuming after epoch") for line in iter(again.stderr.readline, ""))
     again.kill()
     again.communicate()
+
+
+def test_an_interrupt_while_an_error_is_explained_is_told(monkeypatch, capsys):
+    def interrupted(error, sources):
+        raise KeyboardInterrupt  # as SIGTERM does, which torchrun sends to the process whose peer has died
+
+    monkeypatch.setattr(app, "explained", interrupted)
+    monkeypatch.setattr(sys, "argv", ["triage", "label"])  # there is nothing to label
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 130
+    assert capsys.readouterr().err.splitlines()[-1].startswith("triage: interrupted; finished artifacts are unchanged")

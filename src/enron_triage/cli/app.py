@@ -165,12 +165,7 @@ def _option_names(parameter: inspect.Parameter) -> Collection[str]:
 
 def _print_result(work: Callable[[], Result | None], as_json: bool, options: str) -> None:
     """Do the work; print its result, if it has not written one itself, and the next command with these options."""
-    try:
-        result = work()
-    except KeyboardInterrupt:  # typer would exit with 130, but silently
-        raise InterruptedRun(
-            "interrupted; finished artifacts are unchanged: run the same command again to continue"
-        ) from None
+    result = work()
     if result is not None and ranks.rank() == 0:
         if as_json:
             typer.echo(msgspec.json.encode(result.data).decode())
@@ -208,6 +203,10 @@ def main() -> None:
             1,
         )
     else:
+        if (
+            status == InterruptedRun.exit_status
+        ):  # wherever it was, also while an error was being explained; typer says nothing
+            _fail("interrupted; finished artifacts are unchanged: run the same command again to continue", status)
         if ranks.world_size() > 1:
             _exit_at_once(status or 0)
         sys.exit(status or 0)
