@@ -24,12 +24,18 @@ if ! .venv/bin/python -c '' 2>/dev/null; then
     rm -rf .venv
     "$(find_python)" -m venv .venv
 fi
-# Without --no-compile, pip compiles every module for a minute; Python compiles those that are used when they are imported.
-pip=(.venv/bin/python -m pip --disable-pip-version-check install --quiet --no-compile)
+pip=(.venv/bin/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt)
 if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("torch")' 2>/dev/null &&
     ! command -v nvidia-smi >/dev/null; then
-    torch=$(grep '^torch==' constraints.txt)
-    "${pip[@]}" --no-deps --retries 1 --timeout 15 --index-url https://download.pytorch.org/whl/cpu "$torch" ||
+    "${pip[@]}" --no-deps --retries 1 --timeout 15 --index-url https://download.pytorch.org/whl/cpu torch || {
         echo "install.sh: no CPU build of torch could be installed; installing the default one" >&2
+        "${pip[@]}" torch
+    }
 fi
-"${pip[@]}" --constraint constraints.txt --editable ".${extras:+[$extras]}"
+# uv installs in seconds what takes pip more than a minute. pip is for a machine where only pip is configured to find an index.
+project=".${extras:+[$extras]}"
+"${pip[@]}" uv &&
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --constraint constraints.txt --editable "$project" || {
+    echo "install.sh: uv could not install the packages; installing them with pip" >&2
+    "${pip[@]}" --editable "$project"
+}

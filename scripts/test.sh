@@ -7,12 +7,16 @@ export PATH="$PWD/.venv/bin:$PATH"
 ruff format --check .
 ruff check .
 lint-imports
-scripts/docs.sh
-# mypy keeps one processor busy for a minute where it has no cache, so it runs beside the tests.
-types=$(mktemp)
-trap 'rm -f "$types"' EXIT
-mypy >"$types" 2>&1 &
-mypy=$!
+# The documentation and the types keep one processor busy for a minute or more, so they are checked beside the tests.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+{
+    failed=0
+    scripts/docs.sh || failed=$?
+    mypy || failed=$?
+    exit "$failed"
+} >"$log" 2>&1 &
+beside=$!
 # Before Python 3.12, which has sys.monitoring, measuring the coverage nearly doubles the time of the tests.
 if [ $# -eq 0 ] && python -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then
     export COVERAGE_CORE=sysmon
@@ -20,6 +24,6 @@ if [ $# -eq 0 ] && python -c 'import sys; sys.exit(sys.version_info < (3, 12))';
 fi
 status=0
 pytest -n auto --dist loadfile --no-loadscope-reorder "$@" || status=$?
-wait "$mypy" || status=$?
-cat "$types"
+wait "$beside" || status=$?
+cat "$log"
 exit "$status"

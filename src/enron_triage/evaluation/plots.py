@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def draw_confusion(confusion: IntArray, title: str, file: IO[bytes]) -> None:
     """Draw a confusion matrix as PNG.
 
@@ -46,8 +40,11 @@ def confusion_figure(confusion: IntArray, title: str) -> Figure:
     title : str
         What to write above it.
     """
-    figure = _figure(6, 5)
-    axes = figure.subplots()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 5))
+    # The labels are always the same, and finding a layout for them would draw everything twice.
+    axes = figure.subplots(gridspec_kw={"left": 0.16, "right": 0.97, "bottom": 0.19, "top": 0.89})
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*confusion.shape):
@@ -55,6 +52,7 @@ def confusion_figure(confusion: IntArray, title: str) -> Figure:
         axes.text(column, row, f"{confusion[row, column]:,}", ha="center", va="center", color=color)
     axes.set_xticks(range(len(ACTION_NAMES)), ACTION_NAMES, rotation=30, ha="right")
     axes.set_yticks(range(len(ACTION_NAMES)), ACTION_NAMES)
-    axes.set(xlabel="predicted", ylabel="true", title=title)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(title, wrap=True)
     figure.colorbar(image, label="share of the true action")
     return figure
