@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from scipy.stats import binomtest
 
 from enron_triage.annotation.agreement import Agreement, agreement
 from enron_triage.annotation.contradictions import Contradiction, contradictions
@@ -18,6 +17,7 @@ from enron_triage.config.paths import SPLITS
 from enron_triage.config.schema import Config
 from enron_triage.errors import UsageError, cause_of
 from enron_triage.labels.judgements import Judgement, PreferenceRecord, decode_judgements, in_force
+from enron_triage.policy.intervals import wilson_interval
 from enron_triage.records import Action
 from enron_triage.runtime import artifacts
 
@@ -243,8 +243,8 @@ def share_of(answers: Sequence[bool]) -> Share:
     """
     if not answers:
         return Share(count=0, share=None, interval=None)
-    found = binomtest(sum(answers), len(answers)).proportion_ci(method="wilson")
-    return Share(count=len(answers), share=sum(answers) / len(answers), interval=[float(found.low), float(found.high)])
+    interval = wilson_interval(sum(answers), len(answers))
+    return Share(count=len(answers), share=sum(answers) / len(answers), interval=interval)
 
 
 def _of_person(judgements: Sequence[Judgement], labels: Labels) -> AnnotatorSummary:

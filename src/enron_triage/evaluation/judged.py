@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 from enron_triage.errors import UsageError
 from enron_triage.evaluation.judged_result import JudgedMetrics, JudgedShare
 from enron_triage.evaluation.result import Interval
 from enron_triage.labels.judged_messages import rows_by_fingerprint
 from enron_triage.labels.judgements import Judgement, judgements_in_force
-from enron_triage.policy.intervals import jackknife_interval
+from enron_triage.policy.intervals import jackknife_interval, wilson_interval
 from enron_triage.policy.metrics import FloatArray, IntArray
 from enron_triage.policy.origin import Origin
 from enron_triage.records import ACTION_INDEX
@@ -125,8 +124,8 @@ def _share(answers: Sequence[tuple[int, bool]], mailbox: IntArray) -> JudgedShar
     interval = _over_mailboxes(agrees, mailbox[[row for row, _ in answers]])
     method = "jackknife over mailboxes"
     if interval is None:
-        wilson = binomtest(int(agrees.sum()), len(agrees)).proportion_ci(method="wilson")
-        interval, method = [float(wilson.low), float(wilson.high)], "Wilson, judgements taken for independent"
+        interval = wilson_interval(int(agrees.sum()), len(agrees))
+        method = "Wilson, judgements taken for independent"
     return JudgedShare(count=len(agrees), accuracy=float(agrees.mean()), interval=interval, interval_method=method)
 
 

@@ -89,6 +89,31 @@ def paired_interval(
     return jackknife_interval(first.sum(axis=(1, 2)), difference)
 
 
+def wilson_interval(successes: int, trials: int) -> list[float]:
+    """The 95% interval of a share of independent trials (Wilson 1927).
+
+    Parameters
+    ----------
+    successes : int
+        How many trials succeeded.
+    trials : int >= 1
+        How many there were.
+
+    Returns
+    -------
+    [low, high]
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson_interval(3, 4)]
+    [0.301, 0.954]
+    """
+    from scipy.stats import binomtest  # takes most of a second to import, and most evaluations do without
+
+    found = binomtest(successes, trials).proportion_ci(method="wilson")
+    return [float(found.low), float(found.high)]
+
+
 def weighted_roc_auc(is_positive: npt.NDArray[np.bool_], score: FloatArray, weights: IntArray) -> FloatArray:
     """Areas under the ROC curve for many weightings of the same messages, ties counted half.
 
