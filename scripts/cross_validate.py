@@ -13,7 +13,8 @@ therefore continues, and additional models or repetitions take only their own ti
 Metrics are computed on the messages of all people together and averaged over the repetitions. Differences are paired.
 Their 95% intervals are jackknife intervals over people (`intervals.jackknife_interval`). They show how much the result
 would change with other people to test on, but not with other people to train on, for which there is no unbiased
-estimate (Bengio and Grandvalet 2004).
+estimate (Bengio and Grandvalet 2004). ``without_one_person`` in the JSON file is the range of the difference when one
+person, whoever it is, is left out: it shows whether a single person decides.
 """
 
 from __future__ import annotations
@@ -409,7 +410,12 @@ def _difference(sizes: IntArray, first: Statistic, second: Statistic) -> dict[st
         return first(counts) - second(counts)
 
     everybody = np.ones((1, len(sizes)), dtype=np.int64)
-    return {"value": float(difference(everybody)[0]), "interval": intervals.jackknife_interval(sizes, difference)}
+    without_one = difference(1 - np.eye(len(sizes), dtype=np.int64))
+    return {
+        "value": float(difference(everybody)[0]),
+        "interval": intervals.jackknife_interval(sizes, difference),
+        "without_one_person": [float(without_one.min()), float(without_one.max())],
+    }
 
 
 def table(results: dict[str, dict[str, object]]) -> Iterator[str]:

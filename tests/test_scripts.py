@@ -80,6 +80,8 @@ def test_everybody_is_tested_once_and_what_is_stored_is_not_trained_again(data, 
     difference = results["majority"]["difference"]["Log loss"]
     low, high = difference["interval"]
     assert low < difference["value"] < high
+    least, most = difference["without_one_person"]
+    assert least < difference["value"] < most
     assert difference["value"] == pytest.approx(results["policy"]["Log loss"] - results["majority"]["Log loss"])
     assert f"{difference['value']:+.4f} [{low:+.4f}, {high:+.4f}]" in capsys.readouterr().out
     stored = {path: path.stat().st_mtime_ns for path in (data / "cross_validation").rglob("*.npz")}
