@@ -61,6 +61,7 @@ IntArray = npt.NDArray[np.int64]
 POLICY = "policy"
 VAL_SHARE = 0.15  # of the people who are not tested
 TRAIN, VAL, TEST = range(3)
+BY_ACTION = "F1 by action, tuned"
 
 
 class Corpus(msgspec.Struct):
@@ -89,12 +90,15 @@ class Judged(msgspec.Struct):
         Calibrated log-probabilities.
     tuned : array of int, shape (messages,)
         Decisions by the thresholds tuned on validation.
+    fold : array of int, shape (messages,)
+        The fold that tests each message.
     seconds : array, shape (folds, 2)
         Wall and processor time of training, fold by fold.
     """
 
     log_p: FloatArray
     tuned: IntArray
+    fold: IntArray
     seconds: FloatArray
 
 
@@ -211,14 +215,16 @@ def judge(config: Config, corpus: Corpus, models: Sequence[str], folds: int, rep
         How many folds; and the number of the repetition, which seeds their order.
     """
     count = len(corpus.person)
+    tested_by = np.zeros(count, np.int64)
     judged = {
-        name: Judged(np.zeros((count, len(ACTION_NAMES))), np.zeros(count, np.int64), np.zeros((folds, 2)))
+        name: Judged(np.zeros((count, len(ACTION_NAMES))), np.zeros(count, np.int64), tested_by, np.zeros((folds, 2)))
         for name in models
     }
     for fold in range(folds):
         people = assign(int(corpus.person.max()) + 1, folds, fold, config.seed + repetition)
         split = drop_copies(corpus.message, people[corpus.person])
         rows = [_in_time_order(corpus, split == number) for number in (TRAIN, VAL, TEST)]
+        tested_by[rows[TEST]] = fold
         folder = config.data / "cross_validation" / f"{folds}-folds-{repetition}-{fold}"
         for name in models:
             path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:12]}.npz"
@@ -341,7 +347,7 @@ def statistics(corpus: Corpus, judged: Judged) -> dict[str, Statistic]:
 
 
 def _confusions(targets: IntArray, found: IntArray, person: IntArray) -> IntArray:
-    """The confusion matrix of each person."""
+    """The confusion matrix of each person, or of each fold."""
     classes = len(ACTION_NAMES)
     counts = np.bincount((person * classes + targets) * classes + found, minlength=(person.max() + 1) * classes**2)
     return counts.reshape(-1, classes, classes)
@@ -390,6 +396,7 @@ def compare(corpus: Corpus, results: dict[str, list[Judged]]) -> dict[str, dict[
         row["Calibration error"] = float(
             np.mean([probability_metrics.expected_calibration_error(p, corpus.mail.targets) for p in probabilities])
         )
+        row[BY_ACTION] = f1_by_action(corpus.mail.targets, runs)
         row["seconds"], row["processor seconds"] = np.mean([run.seconds for run in runs], axis=(0, 1)).tolist()
         if POLICY in results and name != POLICY:
             row["difference"] = {
@@ -398,6 +405,24 @@ def compare(corpus: Corpus, results: dict[str, list[Judged]]) -> dict[str, dict[
             }
         rows[name] = row
     return rows
+
+
+def f1_by_action(targets: IntArray, runs: Sequence[Judged]) -> dict[str, list[float]]:
+    """The F1 of each action with tuned thresholds: mean and standard deviation over the folds of all repetitions.
+
+    Folds that neither contain nor predict an action do not count for it.
+
+    Parameters
+    ----------
+    targets : array of int, shape (messages,)
+        The index of each message's action.
+    runs : sequence of Judged
+        A model's predictions, one for each repetition.
+    """
+    folds = [metrics.precision_recall_f1(_confusions(targets, run.tuned, run.fold))[2] for run in runs]
+    scores = np.ma.masked_invalid(np.concatenate(folds))
+    means, deviations = (values.filled(np.nan).tolist() for values in (scores.mean(axis=0), scores.std(axis=0, ddof=1)))
+    return {name: [mean, sd] for name, mean, sd in zip(ACTION_NAMES, means, deviations, strict=True)}
 
 
 def _mean(runs: Sequence[dict[str, Statistic]], metric: str) -> Statistic:
@@ -419,20 +444,25 @@ def _difference(sizes: IntArray, first: Statistic, second: Statistic) -> dict[st
 
 
 def table(results: dict[str, dict[str, object]]) -> Iterator[str]:
-    """The metrics, and the differences, as Markdown.
+    """The metrics, the F1 of each action and the differences, as Markdown.
 
     Parameters
     ----------
     results : dict
         As `compare` gives them.
     """
-    columns = [column for column in next(iter(results.values())) if column != "difference"]
+    columns = [column for column in next(iter(results.values())) if column not in ("difference", BY_ACTION)]
     yield "| Model | " + " | ".join(columns) + " |"
     yield "|---" * (len(columns) + 1) + "|"
     for name, row in results.items():
         yield (
             f"| {name} | " + " | ".join(f"{row[c]:.0f}" if "seconds" in c else f"{row[c]:.4f}" for c in columns) + " |"
         )
+    yield ""
+    yield f"| {BY_ACTION} | " + " | ".join(ACTION_NAMES) + " |"
+    yield "|---" * (len(ACTION_NAMES) + 1) + "|"
+    for name, row in results.items():
+        yield f"| {name} | " + " | ".join(f"{mean:.4f} ± {sd:.4f}" for mean, sd in row[BY_ACTION].values()) + " |"
     with_difference = {name: row["difference"] for name, row in results.items() if "difference" in row}
     if not with_difference:
         return

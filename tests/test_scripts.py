@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from enron_triage import pipeline
 from enron_triage.config.load import load_config
 from enron_triage.policy import probability_metrics
+from enron_triage.records import ACTION_NAMES
 
 pytestmark = pytest.mark.slow  # other processes, or a whole pipeline
 
@@ -77,6 +78,7 @@ def test_everybody_is_tested_once_and_what_is_stored_is_not_trained_again(data, 
 
     results = cross_validate("policy", "majority", "sender habit")
     assert results["majority"]["Macro-F1"] < results["sender habit"]["Macro-F1"]
+    assert all(set(of["F1 by action, tuned"]) == set(ACTION_NAMES) for of in results.values())
     difference = results["majority"]["difference"]["Log loss"]
     low, high = difference["interval"]
     assert low < difference["value"] < high
