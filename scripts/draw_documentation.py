@@ -129,7 +129,7 @@ def draw_f1_by_action() -> Figure:
         axes.bar(positions, means, 0.19, yerr=deviations, color=colour, label=model, error_kw=spread)
     axes.set_xticks(range(len(data["actions"])), data["actions"])
     axes.set_ylim(0, 1)
-    axes.set_ylabel("F1 on test, 5 splits: mean ± sd")
+    axes.set_ylabel("F1 on test, 15 folds: mean ± sd")
     axes.legend(frameon=False, loc="upper left")
     return figure
 
