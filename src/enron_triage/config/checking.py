@@ -6,14 +6,13 @@ import difflib
 import json
 import math
 import re
-import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from enron_triage.config.data import LabelConfig
-from enron_triage.config.hints import choices_of, names_in, table
+from enron_triage.config.hints import choices_of, hints_of, names_in, table
 from enron_triage.config.keys import documented_keys, yaml_text
 from enron_triage.config.schema import Config
 from enron_triage.config.types import FUNCTION_PATTERN, Choices, Section
@@ -58,7 +57,7 @@ def check_config(values: Mapping[str, Any]) -> Config:
 
 
 def _refuse_unknown_keys(section: type, values: Mapping[str, Any], path: tuple[str, ...]) -> None:
-    fields = typing.get_type_hints(section)
+    fields = hints_of(section)
     for key, value in values.items():
         where = ".".join((*path, str(key)))
         if key not in section.__struct_fields__:  # type: ignore[attr-defined]
@@ -89,7 +88,7 @@ def _refuse_infinite(value: Any, path: tuple[str, ...]) -> None:
 
 def _refuse_unknown_names(section: Section, default: Section, path: tuple[str, ...]) -> None:
     """Refuse values that are not in the table that `Choices` refers to."""
-    for name, hint in typing.get_type_hints(type(section), include_extras=True).items():
+    for name, hint in hints_of(type(section)).items():
         value, known = getattr(section, name), getattr(default, name)
         if isinstance(value, Section):
             _refuse_unknown_names(value, known, (*path, name))
@@ -129,7 +128,7 @@ def _with_allowed_groups(config: Config, *, given: bool) -> Config:
 
 def _keys(section: type, path: tuple[str, ...] = ()) -> Iterable[str]:
     """The paths of all keys of a section and of the sections in it."""
-    for name, hint in typing.get_type_hints(section).items():
+    for name, hint in hints_of(section).items():
         yield ".".join((*path, name))
         if isinstance(hint, type) and issubclass(hint, Section):
             yield from _keys(hint, (*path, name))

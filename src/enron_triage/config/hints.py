@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import importlib.util
 import sys
@@ -15,6 +16,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from enron_triage.config.types import Choices
+
+
+@functools.cache
+def hints_of(section: type) -> Mapping[str, Any]:
+    """The type hints of a section by key, with their annotations: strings in the source, which take long to evaluate.
+
+    Parameters
+    ----------
+    section : type
+        A class of sections.
+    """
+    return types.MappingProxyType(typing.get_type_hints(section, include_extras=True))
 
 
 def names_in(reference: str) -> list[str]:

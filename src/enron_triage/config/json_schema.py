@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from enron_triage.config.hints import choices_of, names_in
+from enron_triage.config.hints import choices_of, hints_of, names_in
 from enron_triage.config.keys import documented_keys, documented_sections
 from enron_triage.config.schema import Config
 from enron_triage.config.types import FUNCTION_PATTERN, Section
@@ -37,7 +37,7 @@ def _describe(section: type, path: str, definitions: dict[str, Any]) -> None:
     """Add to a section's definition, and to those of the sections in it."""
     definition = definitions[section.__name__]
     definition["description"] = documented_sections()[path].meaning
-    for name, hint in typing.get_type_hints(section, include_extras=True).items():
+    for name, hint in hints_of(section).items():
         key, value = f"{path}.{name}" if path else name, definition["properties"][name]
         if isinstance(hint, type) and issubclass(hint, Section):
             value.pop("default", None)  # its own keys have theirs

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from enron_triage.config.hints import choices_of, descriptions_of, literals_of, names_in
+from enron_triage.config.hints import choices_of, descriptions_of, hints_of, literals_of, names_in
 from enron_triage.config.schema import Config
 from enron_triage.config.types import Section
 
@@ -132,7 +132,7 @@ def _escaped(character: str) -> str:
 def _sections(section: type, defaults: Section, path: str, meaning: str) -> Iterator[DocumentedSection]:
     keys: list[DocumentedKey] = []
     inner: list[tuple[type, Section, str, str]] = []
-    for name, hint in typing.get_type_hints(section, include_extras=True).items():
+    for name, hint in hints_of(section).items():
         default, sentence = getattr(defaults, name), _meaning(section, name)
         below = f"{path}.{name}" if path else name
         if isinstance(default, Section):

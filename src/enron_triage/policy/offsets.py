@@ -85,17 +85,19 @@ def tuned_offsets(
     matrix = None if costs is None else np.asarray(costs)
     unit = 1.0 if matrix is None else max(float((np.bincount(targets, minlength=len(start)) @ matrix).min()), _MIN_COST)
 
-    def value(offsets: FloatArray) -> float:
-        confusion = metrics.confusion_matrix(targets, decide(log_probabilities, offsets))
-        gain = float(metrics.macro_f1(confusion)) if matrix is None else -float((confusion * matrix).sum()) / unit
-        return gain - _PENALTY * float(((offsets - start) ** 2).sum())
+    def values(candidates: FloatArray) -> FloatArray:
+        confusions = np.stack(
+            [metrics.confusion_matrix(targets, decide(log_probabilities, offsets)) for offsets in candidates]
+        )
+        gains = metrics.macro_f1(confusions) if matrix is None else -(confusions * matrix).sum(axis=(1, 2)) / unit
+        return np.asarray(gains - _PENALTY * ((candidates - start) ** 2).sum(axis=1))
 
-    offsets, best = start, value(start)
+    offsets, best = start, values(start[None])[0]
     for _ in range(_ROUNDS):
         for action in range(len(offsets)):
-            for step in _STEPS:
-                tried = offsets.copy()
-                tried[action] = start[action] + step
-                if (score := value(tried)) > best:
-                    best, offsets = score, tried
+            candidates = np.repeat(offsets[None], len(_STEPS), axis=0)
+            candidates[:, action] = start[action] + _STEPS
+            found = values(candidates)
+            if found.max() > best:
+                offsets, best = candidates[found.argmax()], found.max()
     return offsets

@@ -96,6 +96,7 @@ def code_digest(module: str) -> str:
     return hashlib.sha256(repr(module_digests(module)).encode()).hexdigest()
 
 
+@functools.cache
 def _is_decisive(name: str) -> bool:
     is_left_out = any(name == left or name.startswith(f"{left}.") for left in _NOT_DECISIVE)
     return name in _DECISIVE or not is_left_out
