@@ -34,6 +34,7 @@ from enron_triage.policy.trained import (
 from enron_triage.policy.validation import EpochMetrics
 from enron_triage.records import Scheme
 from enron_triage.runtime import artifacts
+from enron_triage.runtime.tensor_files import write_tensors
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -139,8 +140,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         If the file cannot be written.
     """
     content = _with_shared_strings(msgspec.to_builtins(checkpoint, builtin_types=(Tensor,)), {})
-    with artifacts.atomic_open(path) as file:
-        torch.save({"format": FORMAT, "version": __version__, **content}, file)
+    write_tensors(path, {"format": FORMAT, "version": __version__, **content})
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import filelock
 
 from enron_triage.errors import TriageError
-from enron_triage.runtime import artifacts
+from enron_triage.runtime.tensor_files import write_tensors
 
 Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
@@ -89,11 +89,8 @@ def read(path: Path, restore: Callable[[dict[str, Any]], Value], *, what: str, w
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    import torch
-
     try:
-        with artifacts.atomic_open(path) as file:
-            torch.save(content, file)
+        write_tensors(path, content)
     except TriageError as error:
         logger.warning("not cached: %s", error)
 
